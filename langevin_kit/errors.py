@@ -1,0 +1,63 @@
+"""Every error the package raises by name: what was wrong, what was got, what is allowed, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LangevinKitError(Exception):
+    """Base of all errors of this package."""
+
+
+class InvalidArgument(LangevinKitError, ValueError):
+    """An argument has the wrong type, shape or range."""
+
+
+class InvalidExpression(LangevinKitError, ValueError):
+    """Text that is no energy, mobility or observable: unknown names, forbidden syntax, no real value."""
+
+
+class InvalidScenario(LangevinKitError, ValueError):
+    """A scenario file with one or more faults; the message lists them all."""
+
+
+class NotNormalizable(LangevinKitError, ValueError):
+    """Z = ∫ exp(−E/T) dx diverges or could not be shown to be finite, so there is no Boltzmann law q."""
+
+
+class MobilityNotPositive(LangevinKitError, ValueError):
+    """The mobility S(x, t) has a negative or non-finite value where particles may go."""
+
+
+class StepTooLarge(LangevinKitError, ValueError):
+    """The time step is beyond the stability limit of the explicit step."""
+
+
+class NonFinite(LangevinKitError, FloatingPointError):
+    """Particles left the finite numbers during a run."""
+
+
+class BackendUnavailable(LangevinKitError, RuntimeError):
+    """The requested backend does not exist or cannot run on this machine."""
+
+
+class StoreExists(LangevinKitError, FileExistsError):
+    """The output path exists and overwriting was not asked for."""
+
+
+class InvalidStore(LangevinKitError, ValueError):
+    """A store that this package did not write, or that lacks what the call needs."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A clause to end an error message with: the nearest known name, else the list of what is known.
+
+    Examples
+    --------
+    >>> did_you_mean("temprature", ["temperature", "energy"])
+    "; did you mean 'temperature'?"
+    """
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(names) or 'none'}"

@@ -1,0 +1,50 @@
+"""From `rng=` (SPEC 7) to the 64-bit key of the counter generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from langevin_kit.errors import InvalidArgument
+
+RNG = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator | None
+
+
+def seed_sequence(rng: RNG) -> np.random.SeedSequence:
+    """Turn what the user gave for `rng` into a seed sequence.
+
+    Parameters
+    ----------
+    rng : None, int, sequence of ints, SeedSequence, BitGenerator or Generator
+        None draws fresh entropy from the operating system. A generator is advanced by four words.
+
+    Raises
+    ------
+    InvalidArgument
+        For anything else, and for negative integers.
+
+    Examples
+    --------
+    >>> seed_sequence(7).entropy
+    7
+    """
+    if isinstance(rng, np.random.SeedSequence):
+        return rng
+    if isinstance(rng, np.random.BitGenerator):
+        rng = np.random.Generator(rng)
+    if isinstance(rng, np.random.Generator):
+        return np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)])
+    try:
+        return np.random.SeedSequence(rng)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f"rng: got {rng!r}; allowed are None, a non-negative int, a sequence of them, "
+            "or a numpy SeedSequence, BitGenerator or Generator."
+        ) from error
+
+
+def philox_key(seed: np.random.SeedSequence) -> tuple[np.uint32, np.uint32]:
+    """Hash a seed sequence into the key of the counter generator, so that seeds i and i + 1 share no path."""
+    low, high = seed.generate_state(2, np.uint32)
+    return np.uint32(low), np.uint32(high)
