@@ -1,0 +1,53 @@
+"""Counts in uniform cells; the outermost cells reach to infinity. Integers, so any order gives the same bits."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..jit import driver, inline
+
+
+@inline
+def _cell(position: float, cells: int) -> np.int64:
+    return np.int64(min(max(position, 0.0), np.float64(cells - 1)))
+
+
+@inline
+def _is_outside(position: float, cells: int) -> bool:
+    return not (0.0 <= position < cells)
+
+
+@driver
+def histogram_1d(
+    x: NDArray[np.floating], lower: NDArray[np.float64], inverse_width: NDArray[np.float64], counts: NDArray[np.int64]
+) -> int:
+    """Add the finite particles to `counts` (n,); return how many particles lie outside the cells or nowhere."""
+    outside = 0
+    n = counts.shape[0]
+    for i in range(x.size):
+        a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
+        outside += _is_outside(a, n)
+        if not np.isnan(a):
+            counts[_cell(a, n)] += 1
+    return outside
+
+
+@driver
+def histogram_2d(
+    x: NDArray[np.floating],
+    y: NDArray[np.floating],
+    lower: NDArray[np.float64],
+    inverse_width: NDArray[np.float64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Add the finite particles to `counts` (n, m); return how many particles lie outside the cells or nowhere."""
+    outside = 0
+    n, m = counts.shape
+    for i in range(x.size):
+        a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
+        b = (np.float64(y[i]) - lower[1]) * inverse_width[1]
+        outside += _is_outside(a, n) or _is_outside(b, m)
+        if not (np.isnan(a) or np.isnan(b)):
+            counts[_cell(a, n), _cell(b, m)] += 1
+    return outside

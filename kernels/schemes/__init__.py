@@ -1,0 +1,1 @@
+"""One file a scheme: the scalar step that every driver inlines."""

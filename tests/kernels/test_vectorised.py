@@ -1,0 +1,121 @@
+"""Loops over the scalar functions must become packed instructions without calls, for AVX2 and so on any newer x86.
+
+The assembly is made in one further process, for a fixed processor, so that the verdict is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from numba import types
+
+from langevin_kit.kernels import noise
+from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
+from langevin_kit.kernels.elementary import float32, float64
+from langevin_kit.kernels.jit import driver, inline
+
+ELEMENTARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "absolute", "sign")
+CASES = [
+    *(f"{dtype} {name}" for dtype in ("float32", "float64") for name in ELEMENTARY),
+    "float32 gaussian_f32",
+    "float64 gaussian_f64",
+    "float64 uniform_f64",
+]
+CONTROL = "float64 libm"
+
+pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
+
+
+@driver
+def elementary_loop(function: Any, x: np.ndarray, out: np.ndarray) -> None:
+    for i in range(x.size):
+        out[i] = function(x[i])
+
+
+@inline
+def total_f32(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> np.float32:
+    z0, z1, z2, z3 = noise.gaussian_f32(a, b, c, d)
+    return z0 + z1 + z2 + z3
+
+
+@inline
+def total_f64(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> np.float64:
+    z0, z1 = noise.gaussian_f64(a, b, c, d)
+    return z0 + z1
+
+
+@inline
+def uniform(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> np.float64:
+    return noise.uniform_f64(a, b) + noise.uniform_f64(c, d)
+
+
+@driver
+def noise_loop(function: Any, call: np.uint32, out: np.ndarray) -> None:
+    for i in range(out.size):
+        a, b, c, d = philox(np.uint32(i), np.uint32(0), call, STREAM_DYNAMICS, np.uint32(1), np.uint32(2))
+        out[i] += function(a, b, c, d)
+
+
+@inline
+def libm(x: float) -> float:
+    return math.sin(x)
+
+
+def assembly(case: str) -> str:
+    """The instructions of the loop's own function, without the wrappers that Python calls."""
+    dtype, name = case.split()
+    array = types.Array(getattr(types, dtype), 1, "C")
+    drawn = {"gaussian_f32": total_f32, "gaussian_f64": total_f64, "uniform_f64": uniform}
+    if name in drawn:
+        loop, signature = noise_loop, (types.Dispatcher(drawn[name]), types.uint32, array)
+    else:
+        function = libm if name == "libm" else getattr({"float32": float32, "float64": float64}[dtype], name)
+        loop, signature = elementary_loop, (types.Dispatcher(function), array, array)
+    compiled: Any = loop
+    compiled.compile(signature)
+    listing: str = compiled.inspect_asm(compiled.signatures[-1])
+    return listing[listing.index(",@function") : listing.index(".Lfunc_end0:")]
+
+
+def verdict(text: str) -> dict[str, bool]:
+    return {
+        "packed": re.search(r"\tv(?!mov|zero|broad|extract|insert)\w+\t.*%ymm", text) is not None,
+        "calls": re.search(r"\tcall", text) is not None,
+        "converts_between_floats": re.search(r"\tvcvt(ps2pd|pd2ps|ss2sd|sd2ss)", text) is not None,
+    }
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, dict[str, bool]]:
+    # Empty features: those of the named processor alone, not of this one.
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "",
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, bool]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_loop_is_packed(verdicts: dict[str, dict[str, bool]], case: str) -> None:
+    assert verdicts[case] == {"packed": True, "calls": False, "converts_between_floats": False}
+
+
+def test_a_libm_call_is_noticed(verdicts: dict[str, dict[str, bool]]) -> None:
+    assert verdicts[CONTROL] == {"packed": False, "calls": True, "converts_between_floats": False}
+
+
+if __name__ == "__main__":
+    json.dump({case: verdict(assembly(case)) for case in [*CASES, CONTROL]}, sys.stdout)
