@@ -1,0 +1,204 @@
+"""`System`: what moves."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from langevin_kit.errors import InvalidArgument, did_you_mean
+from langevin_kit.system.derive import Derived, coordinate_symbols
+from langevin_kit.system.expression import RESERVED, parse
+
+Text = str | float
+Matrix = Sequence[Sequence[Text]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class System:
+    r"""Particles in an energy landscape with a mobility that depends on position and time.
+
+    The Itô equation, with k_B = 1 and diffusion T K:
+
+    .. math:: dx^a = [ -K^{ab} ∂_b E + T ∂_b K^{ab} ] dt + \sqrt{2T}\, dW^a,  \qquad dW ~ N(0, K dt)
+
+    Its stationary law is the Boltzmann law q ∝ exp(−E/T) for every K. At T = 0 it is dx = −K ∇E dt.
+
+    Parameters
+    ----------
+    energy : str or number
+        E(x, t) as text (see `langevin_kit.system.expression.parse` for the syntax), in units of k_B T's unit.
+    mobility : str, number, or d × d nested list of them
+        K(x, t): a scalar, or a matrix with zero off-diagonal entries. Must be positive where particles go.
+    temperature : float
+        T ≥ 0; zero turns noise and divergence off.
+    coordinates : sequence of str
+        One or two names.
+    parameters : mapping of str to float
+        Names that the texts may use; run-time arguments, so other values need no new compilation.
+    units : mapping of str to str
+        Labels for the coordinates, ``energy`` and ``time``; reduced units ("1") otherwise.
+
+    Raises
+    ------
+    InvalidExpression, InvalidArgument
+        With the field's name, what was got and what is allowed.
+
+    Examples
+    --------
+    >>> system = System(energy="(x**2 - 1)**2", mobility="1/(1 + x**2)", temperature=0.5)
+    >>> system.drift([[1.0]])
+    array([[-0.25]])
+    """
+
+    energy: Text
+    temperature: float
+    mobility: Text | Matrix = 1.0
+    coordinates: Sequence[str] = ("x",)
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = (self.coordinates,) if isinstance(self.coordinates, str) else tuple(self.coordinates)
+        if not 1 <= len(names) <= 2:
+            raise InvalidArgument(f"coordinates: got {len(names)} names {names}; one or two are allowed.")
+        for name in (*names, *self.parameters):
+            _check_name(name)
+        if len({*names, *self.parameters}) < len(names) + len(self.parameters):
+            raise InvalidArgument(f"coordinates {names} and parameters {tuple(self.parameters)} must differ in name.")
+        for name, value in {**self.parameters, "temperature": self.temperature}.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+                raise InvalidArgument(f"{name}: got {value!r}; a finite number is needed.")
+        if self.temperature < 0:
+            raise InvalidArgument(f"temperature: got {self.temperature}; it must be at least 0.")
+        for key in self.units:
+            if key not in (*names, "energy", "time"):
+                raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, (*names, 'energy', 'time'))}.")
+        frozen: dict[str, object] = {
+            "coordinates": names,
+            "temperature": float(self.temperature),
+            "parameters": MappingProxyType({k: float(v) for k, v in self.parameters.items()}),
+            "units": MappingProxyType(dict(self.units)),
+        }
+        for key, canonical in frozen.items():
+            object.__setattr__(self, key, canonical)
+        self.derived  # noqa: B018  (a wrong text is refused here, not at the first use)
+
+    @property
+    def n_dim(self) -> int:
+        """Number of coordinates d."""
+        return len(self.coordinates)
+
+    @property
+    def symbols(self) -> dict[str, sp.Symbol]:
+        """Every name that an expression of this system may use."""
+        derived = self.derived
+        return {str(s): s for s in (*derived.coordinates, *derived.parameters, derived.time)}
+
+    @cached_property
+    def derived(self) -> Derived:
+        """Energy and mobility as symbols, with their exact derivatives."""
+        x, p = coordinate_symbols(self.coordinates), coordinate_symbols(tuple(self.parameters))
+        (t,) = coordinate_symbols(("t",))
+        symbols = {str(s): s for s in (*x, *p, t)}
+        energy = parse(self.energy, symbols, field="energy")
+        return Derived(x, p, t, energy, _diagonal(self.mobility, symbols, len(x)))
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether E, and with it the Boltzmann law, changes with time."""
+        return self.derived.time in self.derived.energy.free_symbols
+
+    def energy_at(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+        """E(x, t) for x of shape (d, ...)."""
+        energy: NDArray[np.float64] = self._evaluate("energy", x, t)[0]
+        return energy
+
+    def gradient(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+        """∇E, shape (d, ...)."""
+        return self._evaluate("gradient", x, t)
+
+    def hessian(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+        """∂²E, shape (d, d, ...)."""
+        rows = self._evaluate("hessian", x, t)
+        return rows.reshape(self.n_dim, self.n_dim, *rows.shape[1:])
+
+    def mobility_at(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+        """The diagonal of K(x, t), shape (d, ...)."""
+        return self._evaluate("mobility", x, t)
+
+    def mobility_divergence(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+        """(∇·K)ᵃ = ∂_b Kᵃᵇ, shape (d, ...)."""
+        return self._evaluate("mobility_divergence", x, t)
+
+    def drift(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+        """−K ∇E + T ∇·K, shape (d, ...)."""
+        force = -self.mobility_at(x, t) * self.gradient(x, t)
+        return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
+
+    def _evaluate(self, what: str, x: Any, t: float) -> NDArray[np.float64]:
+        x = np.asarray(x, np.float64)
+        if x.ndim < 1 or x.shape[0] != self.n_dim:
+            raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")
+        return self._functions[what](x, t, tuple(self.parameters.values()))
+
+    @cached_property
+    def _functions(self) -> dict[str, Callable[..., NDArray[np.float64]]]:
+        derived = self.derived
+        rows = {
+            "energy": (derived.energy,),
+            "gradient": derived.gradient,
+            "hessian": tuple(h for row in derived.hessian for h in row),
+            "mobility": derived.mobility,
+            "mobility_divergence": derived.mobility_divergence,
+        }
+        return {name: derived.numpy(expressions) for name, expressions in rows.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data from which `System(**data)` builds the same system."""
+        mobility = self.mobility
+        plain = mobility if isinstance(mobility, str | int | float) else [list(row) for row in mobility]
+        return {
+            "energy": self.energy,
+            "mobility": plain,
+            "temperature": self.temperature,
+            "coordinates": list(self.coordinates),
+            "parameters": dict(self.parameters),
+            "units": dict(self.units),
+        }
+
+
+def _check_name(name: str) -> None:
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
+        raise InvalidArgument(f"name {name!r}: letters, digits and _ are allowed, and no Python keyword.")
+    if name in RESERVED:
+        raise InvalidArgument(f"name {name!r} is reserved; reserved are {', '.join(sorted(RESERVED))}.")
+
+
+def _diagonal(mobility: Text | Matrix, symbols: Mapping[str, sp.Symbol], d: int) -> tuple[sp.Expr, ...]:
+    if isinstance(mobility, str | int | float):
+        return (parse(mobility, symbols, field="mobility"),) * d
+    rows = [list(row) if not isinstance(row, str | int | float) else [row] for row in mobility]
+    if len(rows) != d or any(len(row) != d for row in rows):
+        raise InvalidArgument(
+            f"mobility: got rows of lengths {[len(row) for row in rows]}; allowed are a scalar or a {d} × {d} matrix."
+        )
+    diagonal = []
+    for i, row in enumerate(rows):
+        for j, text in enumerate(row):
+            entry = parse(text, symbols, field=f"mobility[{i}][{j}]")
+            if i == j:
+                diagonal.append(entry)
+            elif entry != 0:
+                raise InvalidArgument(
+                    f"mobility[{i}][{j}]: got {text!r}; off-diagonal entries must be 0 in this version "
+                    "(scalar and diagonal mobilities)."
+                )
+    return tuple(diagonal)

@@ -1,0 +1,170 @@
+"""Laws from which an ensemble starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.errors import InvalidArgument
+
+Floats = NDArray[np.float64]
+
+
+class Initial(Protocol):
+    """A law as the image of independent standard variables."""
+
+    @property
+    def d(self) -> int:
+        """Number of coordinates."""
+
+    @property
+    def noise(self) -> str:
+        """Which standard variables it is made from: "normal" or "uniform"."""
+
+    def transform(self, z: Floats) -> Floats:
+        """Map standard variables (d, n) to positions (d, n)."""
+
+    def density(self, x: Floats) -> Floats:
+        """p(x) for x of shape (d, ...)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """N(mean, covariance); the covariance may be singular, zero included."""
+
+    mean: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+
+    noise = "normal"
+
+    @property
+    def d(self) -> int:
+        """Number of coordinates."""
+        return len(self.mean)
+
+    def transform(self, z: Floats) -> Floats:
+        """Mean + Σ^{1/2} z, with the symmetric root."""
+        value, vector = np.linalg.eigh(np.array(self.covariance))
+        root = (vector * np.sqrt(np.maximum(value, 0.0))) @ vector.T
+        x = np.repeat(np.array(self.mean)[:, None], z.shape[1], axis=1)
+        for a in range(self.d):
+            for b in range(self.d):
+                if root[a, b] != 0.0:
+                    x[a] += root[a, b] * z[b]
+        return x
+
+    def density(self, x: Floats) -> Floats:
+        """p(x) for x of shape (d, ...)."""
+        covariance = np.array(self.covariance)
+        if np.linalg.matrix_rank(covariance) < self.d:
+            raise InvalidArgument(f"covariance {self.covariance} is singular: this law has no density.")
+        delta = np.asarray(x, np.float64) - np.array(self.mean).reshape(-1, *[1] * (np.ndim(x) - 1))
+        exponent = -0.5 * np.einsum("a...,ab,b...->...", delta, np.linalg.inv(covariance), delta)
+        return np.asarray(np.exp(exponent) / np.sqrt(np.linalg.det(2 * np.pi * covariance)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"kind": "gaussian", "mean": list(self.mean), "covariance": [list(row) for row in self.covariance]}
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """The uniform law on a box."""
+
+    lower: tuple[float, ...]
+    upper: tuple[float, ...]
+
+    noise = "uniform"
+
+    @property
+    def d(self) -> int:
+        """Number of coordinates."""
+        return len(self.lower)
+
+    def transform(self, z: Floats) -> Floats:
+        """Lower + (upper − lower) u."""
+        lower, upper = np.array(self.lower)[:, None], np.array(self.upper)[:, None]
+        return np.asarray(lower + (upper - lower) * z)
+
+    def density(self, x: Floats) -> Floats:
+        """p(x) for x of shape (d, ...)."""
+        shape = (-1, *[1] * (np.ndim(x) - 1))
+        lower, upper = np.array(self.lower).reshape(shape), np.array(self.upper).reshape(shape)
+        inside = ((x >= lower) & (x <= upper)).all(axis=0)
+        return np.asarray(inside / np.prod(np.subtract(self.upper, self.lower)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"kind": "uniform", "lower": list(self.lower), "upper": list(self.upper)}
+
+
+def gaussian(mean: Any, covariance: Any) -> Gaussian:
+    """Make the normal law.
+
+    Parameters
+    ----------
+    mean : (d,)
+    covariance : number, (d,) or (d, d)
+        A number stands for that number times the identity, a vector for a diagonal.
+
+    Examples
+    --------
+    >>> gaussian([-1, 0], 0.04).covariance
+    ((0.04, 0.0), (0.0, 0.04))
+    """
+    m = _vector(mean, "mean")
+    try:
+        c = np.asarray(covariance, np.float64)
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"covariance: got {covariance!r}; numbers are needed.") from None
+    d = len(m)
+    if c.ndim < 2 and c.size in (1, d):
+        c = np.diag(np.broadcast_to(c, (d,)))
+    if c.shape != (d, d) or not np.isfinite(c).all() or not np.allclose(c, c.T):
+        raise InvalidArgument(
+            f"covariance: got shape {np.shape(covariance)}; a finite number, ({d},) or a symmetric ({d}, {d}) is needed."
+        )
+    if np.linalg.eigvalsh(c).min() < -1e-12 * max(1.0, float(np.abs(c).max())):
+        raise InvalidArgument(f"covariance: got {covariance!r}, which has a negative eigenvalue; none may be negative.")
+    return Gaussian(m, tuple(tuple(float(v) for v in row) for row in c))
+
+
+def point(position: Any) -> Gaussian:
+    """Make the law of particles that all start at one place.
+
+    Examples
+    --------
+    >>> point([1.0]).covariance
+    ((0.0,),)
+    """
+    return gaussian(position, 0.0)
+
+
+def uniform(lower: Any, upper: Any) -> Uniform:
+    """Make the uniform law on the box between two corners.
+
+    Examples
+    --------
+    >>> uniform([-1.0], [1.0]).d
+    1
+    """
+    low, high = _vector(lower, "lower"), _vector(upper, "upper")
+    if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=True)):
+        raise InvalidArgument(f"uniform: got corners {low} and {high}; lower < upper is needed for each coordinate.")
+    return Uniform(low, high)
+
+
+def _vector(value: Any, field: str) -> tuple[float, ...]:
+    try:
+        array = np.atleast_1d(np.asarray(value, np.float64))
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"{field}: got {value!r}; numbers are needed.") from None
+    if array.ndim != 1 or not np.isfinite(array).all():
+        raise InvalidArgument(f"{field}: got {value!r}; a list of finite numbers, one a coordinate, is needed.")
+    return tuple(float(v) for v in array)
