@@ -1,0 +1,84 @@
+"""What every backend takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.observables import Plan
+from langevin_kit.schemes import Scheme
+from langevin_kit.system import System
+
+
+@dataclass(frozen=True)
+class Program:
+    """All that decides the paths of a run, besides the initial positions."""
+
+    system: System
+    scheme: Scheme
+    plan: Plan
+    dtype: str
+    time_step: float
+    key: tuple[np.uint32, np.uint32]
+
+    @property
+    def temperature(self) -> float:
+        """T."""
+        return self.system.temperature
+
+    @property
+    def parameters(self) -> NDArray[np.float64]:
+        """Values of the parameters, in the system's order."""
+        return np.array(list(self.system.parameters.values()), np.float64)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The reduced state of an ensemble at one step.
+
+    Attributes
+    ----------
+    mean : (q,)
+    comoment : (p,)
+    histogram : cells or None
+    n_outside : int
+    nonfinite : (k,)
+        Numbers of the particles that left the finite numbers.
+    """
+
+    mean: NDArray[np.float64]
+    comoment: NDArray[np.float64]
+    histogram: NDArray[np.int64] | None
+    n_outside: int
+    nonfinite: NDArray[np.int64]
+
+
+class Ensemble(Protocol):
+    """Particles on a device."""
+
+    position: NDArray[np.floating]
+
+    def __enter__(self) -> Ensemble: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def segment(self, first: int, n_steps: int, report: Callable[[float], None]) -> Measurement:
+        """Move all particles from step `first` through `n_steps` steps, then measure them.
+
+        `report` is called, as parts of the work finish, with time steps; they add up to `n_steps`.
+        """
+
+
+class Backend(Protocol):
+    """A device with its options."""
+
+    @property
+    def name(self) -> str:
+        """The name `simulate` takes."""
+
+    def ensemble(self, program: Program, position: NDArray[np.floating]) -> Ensemble:
+        """Put an initial ensemble (d, n) on the device."""

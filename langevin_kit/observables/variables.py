@@ -1,0 +1,55 @@
+"""The variables a run may hold: dims, meaning, and the label of their unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TIME, COMPONENT, COMPONENT2, PARTICLE = "time", "component", "component_", "particle"
+CELLS = "<cells>"
+"""Stands for the histogram's axes: one dim a coordinate, named like it."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of the Dataset.
+
+    Attributes
+    ----------
+    dims : tuple of str
+    long_name : str
+    unit : str
+        "coordinate", "coordinate²", "energy", "time" or "1".
+    """
+
+    dims: tuple[str, ...]
+    long_name: str
+    unit: str = "1"
+
+
+VARIABLES = {
+    "step": Variable((TIME,), "number of time steps done"),
+    "mean": Variable((TIME, COMPONENT), "ensemble mean of the position", "coordinate"),
+    "mean_stderr": Variable((TIME, COMPONENT), "standard error of the mean position", "coordinate"),
+    "covariance": Variable((TIME, COMPONENT, COMPONENT2), "ensemble covariance of the position", "coordinate²"),
+    "energy": Variable((TIME,), "mean energy ⟨E⟩", "energy"),
+    "energy_stderr": Variable((TIME,), "standard error of the mean energy", "energy"),
+    "histogram": Variable((TIME, CELLS), "number of particles in each cell; the outermost cells reach to infinity"),
+    "n_outside": Variable((TIME,), "number of particles outside the histogram's cells"),
+    "n_nonfinite": Variable((TIME,), "number of particles with a non-finite coordinate"),
+    "position": Variable((TIME, COMPONENT, PARTICLE), "position", "coordinate"),
+    "free_energy": Variable((TIME,), "free energy F = T KL − T ln Z", "energy"),
+    "free_energy_stderr": Variable((TIME,), "standard error of F", "energy"),
+    "free_energy_from_entropy": Variable((TIME,), "free energy F = ⟨E⟩ − T H, entropy without q", "energy"),
+    "free_energy_from_entropy_stderr": Variable((TIME,), "standard error of ⟨E⟩ − T H, cell width included", "energy"),
+    "entropy": Variable((TIME,), "entropy H = −∫ p ln p dx, from uniform cells"),
+    "entropy_stderr": Variable((TIME,), "standard error of H, cell width included"),
+    "kl_divergence": Variable((TIME,), "Kullback–Leibler divergence KL(p‖q) from the Boltzmann law q"),
+    "kl_divergence_stderr": Variable((TIME,), "standard error of KL"),
+    "kl_divergence_floor": Variable((TIME,), "detection floor: exceeded with probability 0.001 when p = q"),
+    "kl_divergence_limit": Variable((TIME,), "½ ln B: above this the bins cannot tell how large KL is, and it is NaN"),
+    "log_partition_function": Variable((TIME,), "ln Z = ln ∫ exp(−E/T) dx"),
+}
+"""Name → variable; the user's own observables come beside these."""
+
+RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE})
+"""Names that coordinates and observables may not have."""
