@@ -1,0 +1,6 @@
+"""The Fokker–Planck equation of a system on a grid."""
+
+from langevin_kit.fokker_planck._evolve import evolve
+from langevin_kit.fokker_planck.operator import operator
+
+__all__ = ["evolve", "operator"]

@@ -1,0 +1,5 @@
+"""What can be known of a system before its first step."""
+
+from langevin_kit.preflight._check import Report, check
+
+__all__ = ["Report", "check"]

@@ -1,0 +1,79 @@
+"""`ds.langevin`: estimates from a run in memory or from a store, through the same functions as in the run."""
+
+from __future__ import annotations
+
+import json
+
+import xarray as xr
+
+from langevin_kit.errors import InvalidStore
+from langevin_kit.estimate import Verdict, laws, relaxation, verdict
+from langevin_kit.observables import VARIABLES
+from langevin_kit.system import Grid, System, cells
+
+
+@xr.register_dataset_accessor("langevin")  # type: ignore[no-untyped-call]
+class Langevin:
+    """Estimates of a run.
+
+    Examples
+    --------
+    >>> import langevin_kit as lk
+    >>> ds = lk.simulate(lk.System(energy="x**2/2", temperature=1.0), initial=lk.initial.point([0.5]),
+    ...                  n_particles=20_000, time_step=0.01, n_steps=1000, save_every=500, rng=1)
+    >>> sorted(ds.langevin.kl_divergence().data_vars)[:2]
+    ['kl_divergence', 'kl_divergence_floor']
+    >>> ds.langevin.verdict().state
+    'relaxed'
+    """
+
+    def __init__(self, ds: xr.Dataset) -> None:
+        self._ds = ds
+
+    @property
+    def system(self) -> System:
+        """The system, rebuilt from the run's attributes."""
+        if "system" not in self._ds.attrs:
+            raise InvalidStore("this Dataset has no attribute `system`: it was not made by langevin_kit.simulate.")
+        return System(**json.loads(self._ds.attrs["system"]))
+
+    @property
+    def grid(self) -> Grid:
+        """The cells of the histogram."""
+        if "histogram" not in self._ds:
+            raise InvalidStore(f"this run has no histogram (boltzmann: {self._ds.attrs.get('boltzmann', 'unknown')}).")
+        axes = {name: self._ds[name] for name in self.system.coordinates}
+        return Grid(**{name: cells(a.attrs["lower"], a.attrs["upper"], a.size) for name, a in axes.items()})
+
+    def kl_divergence(self) -> xr.Dataset:
+        """KL(p‖q) for each time: value, standard error, detection floor, and the limit above which it is NaN."""
+        return self._estimates("kl_divergence")
+
+    def free_energy(self) -> xr.Dataset:
+        """F for each time in both forms, T KL − T ln Z and ⟨E⟩ − T H, with standard errors and their difference."""
+        ds = self._estimates("free_energy")
+        difference = ds.free_energy - ds.free_energy_from_entropy
+        about = {"long_name": "difference of the two forms of F", "units": ds.free_energy.attrs["units"]}
+        return ds.assign(free_energy_difference=difference.assign_attrs(about))
+
+    def entropy(self) -> xr.Dataset:
+        """H for each time, from an estimator that does not use q."""
+        return self._estimates("entropy")
+
+    def verdict(self) -> Verdict:
+        """Whether the last saved time is relaxed."""
+        last = self._estimates("kl_divergence").isel(time=-1)
+        values = (float(last[f"kl_divergence{part}"]) for part in ("", "_floor", "_limit"))
+        return verdict(*values)
+
+    def _estimates(self, prefix: str) -> xr.Dataset:
+        ds, system = self._ds, self.system
+        law = laws(system, ds.time.values, ds["mean"].values[0])
+        values = relaxation(law, self.grid, ds.histogram.values, ds.energy.values)
+        variables = {}
+        for name, value in values.items():
+            if name.startswith(prefix):
+                about = VARIABLES[name]
+                unit = system.units.get("energy", "1") if about.unit == "energy" else "1"
+                variables[name] = ("time", value, {"long_name": about.long_name, "units": unit})
+        return xr.Dataset(variables, {"time": ds.time})

@@ -1,0 +1,107 @@
+"""From rows of measurements to a Dataset with coordinates, units, long names and provenance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from langevin_kit.backends import Measurement
+from langevin_kit.observables import CELLS, VARIABLES, Plan
+from langevin_kit.store import Store
+from langevin_kit.system import System
+
+
+class Recorder:
+    """Collects what is saved; positions go to the store as they come, everything else is small."""
+
+    def __init__(
+        self, plan: Plan, times: NDArray[np.float64], save_every: int, n_kept: int, dtype: str, store: Store | None
+    ) -> None:
+        self.plan, self.times, self.save_every, self.n_kept, self.store = plan, times, save_every, n_kept, store
+        self.n_times = len(times)
+        self.rows = 0
+        self.values: dict[str, NDArray[Any]] = {}
+        self.n_nonfinite = np.zeros(self.n_times, np.int64)
+        self.n_outside = np.zeros(self.n_times, np.int64)
+        shape = () if plan.histogram is None else plan.histogram.shape
+        self.histogram = np.zeros((self.n_times, *shape), np.int64)
+        self.position: NDArray[np.floating] | None = None
+        if n_kept and store is None:
+            self.position = np.full((self.n_times, plan.d, n_kept), np.nan, dtype)
+        elif n_kept and store is not None:
+            store.create_positions(self.n_times, plan.d, n_kept, dtype, VARIABLES["position"].dims)
+
+    def record(self, row: int, measurement: Measurement, position: NDArray[np.floating]) -> None:
+        """Keep one saved time."""
+        finished = self.plan.finish(position.shape[1], measurement.mean, measurement.comoment)
+        for name, value in finished.items():
+            rows = self.values.setdefault(name, np.full((self.n_times, *np.shape(value)), np.nan))
+            rows[row] = value
+        self.n_nonfinite[row] = len(measurement.nonfinite)
+        if measurement.histogram is not None:
+            self.histogram[row] = measurement.histogram
+            self.n_outside[row] = measurement.n_outside
+        if self.position is not None:
+            self.position[row] = position[:, : self.n_kept]
+        elif self.n_kept and self.store is not None:
+            self.store.write_positions(row, position[:, : self.n_kept])
+        self.rows = row + 1
+
+
+def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attrs: dict[str, Any]) -> xr.Dataset:
+    """Build the Dataset of the rows that were recorded, and write it to the store if there is one."""
+    grid, done = recorder.plan.histogram, recorder.rows
+    units = _Units(system)
+    arrays: dict[str, NDArray[Any]] = {
+        "step": np.arange(done) * recorder.save_every,
+        **{name: rows[:done] for name, rows in recorder.values.items()},
+        "n_nonfinite": recorder.n_nonfinite[:done],
+        **estimates,
+    }
+    if grid is not None:
+        arrays |= {"histogram": recorder.histogram[:done], "n_outside": recorder.n_outside[:done]}
+    if recorder.position is not None:
+        arrays["position"] = recorder.position[:done]
+    axes = () if grid is None else grid.names
+    variables = {name: _variable(name, values, axes, recorder.plan, units) for name, values in arrays.items()}
+    # Strings of variable length: those of fixed length have no Zarr v3 specification.
+    components = np.array(system.coordinates, dtype=object)
+    coordinates: dict[str, Any] = {
+        "time": ("time", recorder.times[:done], {"long_name": "time", "units": units["time"]}),
+        "component": ("component", components, {"long_name": "coordinate"}),
+        "component_": ("component_", components, {"long_name": "second coordinate"}),
+    }
+    for name, axis in ({} if grid is None else grid.axes).items():
+        about = {"long_name": f"{name}, midpoint of the cell", "units": units[name]}
+        coordinates[name] = (name, axis.centers, {**about, "lower": axis.lower, "upper": axis.upper})
+    ds = xr.Dataset(variables, coordinates, attrs)
+    if recorder.store is not None:
+        position = {"long_name": VARIABLES["position"].long_name, "units": units["coordinate"]}
+        recorder.store.finish(ds, position if recorder.n_kept else None)
+    return ds
+
+
+def _variable(name: str, values: NDArray[Any], axes: tuple[str, ...], plan: Plan, units: _Units) -> Any:
+    base = name.removesuffix("_stderr")
+    if name in VARIABLES:
+        about = VARIABLES[name]
+        dims = tuple(d for dim in about.dims for d in (axes if dim == CELLS else (dim,)))
+        return dims, values, {"long_name": about.long_name, "units": units[about.unit]}
+    long_name = f"ensemble mean of {base}" if name == base else f"standard error of the mean of {base}"
+    return ("time",), values, {"long_name": long_name, "units": "1"}
+
+
+class _Units:
+    """Labels the user gave, "1" (reduced units) otherwise."""
+
+    def __init__(self, system: System) -> None:
+        own = {system.units.get(name, "1") for name in system.coordinates}
+        coordinate = own.pop() if len(own) == 1 else "1"
+        square = "1" if coordinate == "1" else f"{coordinate}**2"
+        self._labels = {**system.units, "coordinate": coordinate, "coordinate²": square}
+
+    def __getitem__(self, key: str) -> str:
+        return self._labels.get(key, "1")

@@ -1,0 +1,261 @@
+"""`simulate`: from a system and its ensemble to a Dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from langevin_kit import codegen
+from langevin_kit.backends import Backend, Program, backend_from
+from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
+from langevin_kit.estimate import Boltzmann, laws, relaxation
+from langevin_kit.kernels.counter_rng import check_counter
+from langevin_kit.observables import plan
+from langevin_kit.preflight import check as preflight_check
+from langevin_kit.progress import Progress, Watched
+from langevin_kit.random import RNG, philox_key, seed_sequence
+from langevin_kit.run._dataset import Recorder, assemble
+from langevin_kit.run._grid import default_grid
+from langevin_kit.schemes import Scheme, scheme_from
+from langevin_kit.store import Store, open_store, provenance, refuse_existing
+from langevin_kit.system import Grid, System
+from langevin_kit.system.initial import Initial
+
+Positions = NDArray[np.floating]
+
+DTYPES = ("float64", "float32")
+
+
+def simulate(
+    system: System,
+    *,
+    initial: Initial | NDArray[Any],
+    time_step: float,
+    n_steps: int,
+    n_particles: int | None = None,
+    save_every: int | None = None,
+    observables: Mapping[str, str | float] | None = None,
+    histogram: Grid | None = None,
+    save_positions: bool | int = False,
+    rng: RNG = None,
+    scheme: str | Scheme = "euler_maruyama",
+    dtype: str = "float64",
+    backend: str | Backend = "cpu",
+    store: str | Path | None = None,
+    overwrite: bool = False,
+    check: bool = True,
+    progress: Progress | bool | None = None,
+    title: str = "",
+    attrs: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    r"""Evolve an ensemble and reduce it while it moves.
+
+    Each particle obeys, in the Itô sense with k_B = 1,
+
+    .. math:: dx^a = [-K^{ab}∂_b E + T ∂_b K^{ab}]\,dt + \sqrt{2T}\,dW^a, \qquad dW \sim N(0, K dt).
+
+    The same seed gives the same bits for any number of threads and any block size. At T = 0 no random number is drawn
+    and each step is the explicit Euler step of dx = −K∇E dt.
+
+    Parameters
+    ----------
+    system : System
+    initial : distribution or (n, d) array
+        Where particles start: `initial.gaussian`, `initial.point`, `initial.uniform`, or positions.
+    time_step : float
+    n_steps : int
+    n_particles : int, optional
+        Needed unless `initial` is an array.
+    save_every : int, optional
+        Steps between saved times, a divisor of `n_steps`; a hundredth of them if left out and divisible.
+    observables : mapping of str to str, optional
+        Name → expression; its ensemble mean and standard error are stored, as `name` and `name_stderr`.
+    histogram : Grid, optional
+        Cells of the fine histogram; chosen from the Boltzmann law and the initial ensemble if left out. Without a
+        Boltzmann law and without this argument there is no histogram.
+    save_positions : bool or int
+        True stores all positions at each saved time, a number those of the first so many particles.
+    rng : int, SeedSequence, Generator or None
+        The seed (SPEC 7).
+    scheme : str or Scheme
+    dtype : "float64" or "float32"
+        Type of the positions; reductions are always float64.
+    backend : str or Backend
+    store : path, optional
+        Zarr store to write. It must not exist, unless `overwrite`.
+    check : bool
+        Run `check` first: finite derivatives, a mobility that is not negative, a stable time step.
+    progress : bool or Progress, optional
+        True shows a bar.
+    title : str
+    attrs : mapping of str to str, optional
+        Attributes to store beside the run's own.
+
+    Returns
+    -------
+    Dataset
+        Dims ``time``, ``component``, ``particle`` and one of the histogram's for each coordinate; see
+        `langevin_kit.observables.VARIABLES`.
+
+    Raises
+    ------
+    InvalidArgument, MobilityNotPositive, StepTooLarge, StoreExists, BackendUnavailable
+        Before anything is written.
+    NonFinite
+        If particles leave the finite numbers; what was saved before is in the store.
+
+    Notes
+    -----
+    The histogram is exact counting; F, H and KL come from it, with standard errors and a detection floor.
+
+    Examples
+    --------
+    >>> import langevin_kit as lk
+    >>> system = lk.System(energy="x**2/2", mobility="1 + x**2/(1 + x**2)", temperature=1.0)
+    >>> ds = lk.simulate(system, initial=lk.initial.point([1.0]), n_particles=10_000, time_step=0.01, n_steps=1000,
+    ...                  save_every=100, rng=0)
+    >>> bool(abs(ds.energy[-1] - 0.5) < 5 * ds.energy_stderr[-1])
+    True
+    """
+    scheme, device = scheme_from(scheme), backend_from(backend)
+    save_every = _check_steps(time_step, n_steps, save_every)
+    n = _check_particles(initial, n_particles, system.n_dim)
+    n_kept = _check_positions(save_positions, n)
+    if dtype not in DTYPES:
+        raise InvalidArgument(f"dtype: got {dtype!r}; allowed are {', '.join(DTYPES)}.")
+    path = None if store is None else Path(store)
+    if path is not None:
+        refuse_existing(path, overwrite=overwrite)
+    times: NDArray[np.float64] = np.arange(0, n_steps + 1, save_every) * np.float64(time_step)
+    plan(system, observables, histogram)
+    seed = seed_sequence(rng)
+    key = philox_key(seed)
+    position = _initial_positions(initial, n, key)
+    if check:
+        checked = np.linspace(0.0, times[-1], 9) if system.derived.depends_on_time else (0.0,)
+        preflight_check(system, time_step=time_step, positions=position, times=tuple(checked))
+    law, no_law = _laws(system, times, position.mean(axis=1))
+    grid = histogram or (default_grid(system, law, position) if law else None)
+    program = Program(system, scheme, plan(system, observables, grid), dtype, float(time_step), key)
+    run_attrs = {
+        **(attrs or {}),
+        "title": title,
+        **provenance(),
+        "system": json.dumps(system.to_dict()),
+        "run": json.dumps(
+            {
+                "n_particles": n,
+                "time_step": float(time_step),
+                "n_steps": n_steps,
+                "save_every": save_every,
+                "scheme": scheme.name,
+                "dtype": dtype,
+                "backend": device.name,
+                "initial": initial.to_dict() if not isinstance(initial, np.ndarray) else "array",
+                "seed": str(seed.entropy),
+                "spawn_key": list(seed.spawn_key),
+            }
+        ),
+        "boltzmann": f"none: {no_law}" if no_law else "exp(-E/T)/Z",
+    }
+    output = None if path is None else Store(path, overwrite=overwrite)
+    recorder = Recorder(program.plan, times, save_every, n_kept, dtype, output)
+    try:
+        _evolve(program, device, position.astype(dtype), recorder, progress)
+    finally:
+        done = recorder.rows
+        estimates = {}
+        if grid is not None and law and done:
+            estimates = relaxation(law[:done], grid, recorder.histogram[:done], recorder.values["energy"][:done])
+        ds = assemble(system, recorder, estimates, run_attrs)
+    return ds if path is None else open_store(path)
+
+
+def _evolve(
+    program: Program, backend: Backend, position: Positions, recorder: Recorder, progress: Progress | bool | None
+) -> None:
+    n_steps, every = recorder.save_every * (recorder.n_times - 1), recorder.save_every
+    with Watched(progress, n_steps, "evolving") as meter, backend.ensemble(program, position) as ensemble:
+        for row in range(recorder.n_times):
+            first, steps = (0, 0) if row == 0 else ((row - 1) * every, every)
+            measurement = ensemble.segment(first, steps, meter.advance)
+            recorder.record(row, measurement, ensemble.position)
+            if len(measurement.nonfinite):
+                particle = int(measurement.nonfinite[0])
+                raise NonFinite(
+                    f"{len(measurement.nonfinite)} of {position.shape[1]} particles are not finite after step "
+                    f"{first + steps} (the first is number {particle}); they were finite at step {first}. The explicit "
+                    f"step is unstable where E is steep: use a smaller time_step than {program.time_step:g}."
+                )
+
+
+def _laws(system: System, times: NDArray[np.float64], near: NDArray[np.float64]) -> tuple[list[Boltzmann], str]:
+    try:
+        return laws(system, times, near), ""
+    except NotNormalizable as error:
+        return [], str(error)
+
+
+def _initial_positions(
+    initial: Initial | NDArray[Any], n: int, key: tuple[np.uint32, np.uint32]
+) -> NDArray[np.float64]:
+    """Positions (d, n) in float64, so that runs of either dtype start at the same place."""
+    if isinstance(initial, np.ndarray):
+        array = np.asarray(initial, np.float64)
+        return np.ascontiguousarray(np.atleast_2d(array.T))
+    z = np.empty((initial.d, n))
+    fill = codegen.library().standard_normal if initial.noise == "normal" else codegen.library().standard_uniform
+    fill(z, 0, *key)
+    return initial.transform(z)
+
+
+def _check_steps(time_step: float, n_steps: int, save_every: int | None) -> int:
+    if isinstance(time_step, bool) or not isinstance(time_step, int | float) or not 0 < time_step < np.inf:
+        raise InvalidArgument(f"time_step: got {time_step!r}; a positive finite number is needed.")
+    for name, value in {"n_steps": n_steps, "save_every": save_every}.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
+            raise InvalidArgument(f"{name}: got {value!r}; a positive integer is needed.")
+    try:
+        check_counter(0, n_steps)
+    except OverflowError as error:
+        raise InvalidArgument(f"n_steps: {error}.") from None
+    if save_every is None:
+        save_every = n_steps // 100 if n_steps % 100 == 0 else n_steps
+    if n_steps % save_every:
+        near = [k for k in range(1, n_steps + 1) if n_steps % k == 0] if n_steps <= 10**6 else []
+        hint = f" The nearest divisor is {min(near, key=lambda k: abs(k - save_every))}." if near else ""
+        raise InvalidArgument(f"save_every: got {save_every}, which does not divide n_steps = {n_steps}.{hint}")
+    return int(save_every)
+
+
+def _check_particles(initial: Initial | NDArray[Any], n_particles: int | None, d: int) -> int:
+    if isinstance(initial, np.ndarray):
+        shape = initial.shape if initial.ndim == 2 else (*initial.shape, 1)
+        if len(shape) != 2 or shape[1] != d or shape[0] < 1 or not np.isfinite(initial).all():
+            raise InvalidArgument(f"initial: got an array of shape {initial.shape}; finite values (n, {d}) are needed.")
+        if n_particles not in (None, shape[0]):
+            raise InvalidArgument(f"n_particles: got {n_particles}, but `initial` holds {shape[0]} particles.")
+        return int(shape[0])
+    if not hasattr(initial, "transform"):
+        raise InvalidArgument(
+            f"initial: got {type(initial).__name__}; give an array (n, {d}) or one of langevin_kit.initial's laws."
+        )
+    if initial.d != d:
+        raise InvalidArgument(f"initial: got a law of {initial.d} coordinates; the system has {d}.")
+    if n_particles is None or isinstance(n_particles, bool) or not 1 <= n_particles < 2**48 or n_particles % 1:
+        raise InvalidArgument(f"n_particles: got {n_particles!r}; a positive integer is needed.")
+    return int(n_particles)
+
+
+def _check_positions(save_positions: bool | int, n: int) -> int:
+    if isinstance(save_positions, bool):
+        return n if save_positions else 0
+    if not 0 <= save_positions <= n:
+        raise InvalidArgument(f"save_positions: got {save_positions}; a bool, or 0 to n_particles = {n}.")
+    return int(save_positions)

@@ -1,0 +1,111 @@
+"""The only writer of Zarr: a plain version-3 group that `xarray.open_zarr` reads without this package."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec
+from zarr.errors import ZarrUserWarning
+
+from langevin_kit.errors import InvalidStore, StoreExists
+from langevin_kit.store.provenance import CONVENTIONS
+
+CHUNK_BYTES = 4 * 2**20
+"""Aim for a chunk of positions; chunks are near-equal, so that the last one is not mostly padding."""
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise before a run starts if its output would replace anything.
+
+    Raises
+    ------
+    StoreExists
+        If the path exists and `overwrite` is false, or it is no store of this package.
+    """
+    if not (path.exists() or path.is_symlink()):
+        return
+    if not overwrite:
+        raise StoreExists(f"{path} exists. Choose another output (-o / store=), or allow --overwrite / overwrite=True.")
+    try:
+        ours = zarr.open_group(path, mode="r").attrs.get("Conventions") == CONVENTIONS
+    except (OSError, ValueError, KeyError):
+        ours = False
+    if not ours:
+        raise StoreExists(f"{path} exists and is no store of langevin_kit: it is not overwritten. Remove it yourself.")
+
+
+class Store:
+    """A new store, open for one run."""
+
+    def __init__(self, path: Path, *, overwrite: bool) -> None:
+        refuse_existing(path, overwrite=overwrite)
+        if path.exists():
+            shutil.rmtree(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._group = zarr.create_group(path, zarr_format=3, attributes={"Conventions": CONVENTIONS})
+
+    def create_positions(self, n_times: int, d: int, n: int, dtype: str, dims: tuple[str, ...]) -> None:
+        """Preallocate `position` (time, component, particle), filled with NaN, one save to a row of chunks."""
+        chunks = max(1, round(n * np.dtype(dtype).itemsize / CHUNK_BYTES))
+        self._positions = self._group.create_array(
+            "position",
+            shape=(n_times, d, n),
+            chunks=(1, 1, -(-n // chunks)),
+            dtype=dtype,
+            fill_value=np.nan,
+            compressors=[Crc32cCodec()],  # mantissas of positions are noise: compression buys nothing
+            dimension_names=dims,
+        )
+
+    def write_positions(self, row: int, position: NDArray[np.floating]) -> None:
+        """Write one save (d, n)."""
+        self._positions[row] = position
+
+    def finish(self, ds: xr.Dataset, position_attrs: dict[str, Any] | None) -> None:
+        """Write everything but the positions, which are there already."""
+        if position_attrs is not None:
+            self._positions.attrs.update(position_attrs)
+        with warnings.catch_warnings():
+            # zarr warns that consolidated metadata is its own extension; without it plain xr.open_zarr warns.
+            warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)
+            ds.to_zarr(self.path, mode="a", zarr_format=3, consolidated=True)
+
+
+def open_store(path: str | Path) -> xr.Dataset:
+    """Open a run; `ds.langevin` then gives its estimates.
+
+    Parameters
+    ----------
+    path : str or Path
+        A store that `simulate` or `langevin run` wrote.
+
+    Returns
+    -------
+    Dataset
+        Variables are read when they are used.
+
+    Raises
+    ------
+    InvalidStore
+        If there is no store of this package.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InvalidStore(f"{path} does not exist.")
+    try:
+        ds: xr.Dataset = xr.open_zarr(path, chunks=None)
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidStore(f"{path} is no Zarr group ({error}).") from error
+    if ds.attrs.get("Conventions") != CONVENTIONS:
+        raise InvalidStore(
+            f"{path}: Conventions is {ds.attrs.get('Conventions')!r}; a store of this package says {CONVENTIONS!r}."
+        )
+    return ds
