@@ -67,7 +67,9 @@ class Watched:
     """Context manager around a meter: starts it, and stops it whatever happens."""
 
     def __init__(self, progress: Progress | bool | None, total: int, description: str) -> None:
-        self.meter: Progress = Bar() if progress is True else (progress or Silent())
+        if isinstance(progress, bool | None):
+            progress = Bar() if progress else Silent()
+        self.meter: Progress = progress
         self._arguments = (total, description)
 
     def __enter__(self) -> Progress:

@@ -36,6 +36,8 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
     if isinstance(rng, np.random.Generator):
         return np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)])
     try:
+        if isinstance(rng, bool) or (isinstance(rng, Sequence) and not all(isinstance(w, int) for w in rng or "-")):
+            raise TypeError
         return np.random.SeedSequence(rng)
     except (TypeError, ValueError) as error:
         raise InvalidArgument(

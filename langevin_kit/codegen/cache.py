@@ -83,12 +83,13 @@ def _folder(setting: str) -> Path | None:
 
 def _write(path: Path, source: str) -> Path | None:
     try:
-        if path.exists() and path.read_text() == source:
+        if path.exists() and path.read_bytes() == source.encode():
             return path
         _prune(path.parent)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False) as file:
-            file.write(source)
-        Path(file.name).replace(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix="partial-") as folder:
+            draft = Path(folder) / path.name
+            draft.write_bytes(source.encode())
+            draft.replace(path)
     except OSError as error:
         logger.warning("code cache %s cannot be written (%s): compiled code is kept in memory only", path.parent, error)
         return None

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from langevin_kit.errors import InvalidExpression
-from langevin_kit.system.expression import Greater, GreaterEqual, Select
+from langevin_kit.system.functions import Absolute, Greater, GreaterEqual, Select, Sign
 
 FUNCTIONS: dict[type, str] = {
     sp.exp: "exp",
@@ -22,8 +22,8 @@ FUNCTIONS: dict[type, str] = {
     sp.sinh: "sinh",
     sp.cosh: "cosh",
     sp.tanh: "tanh",
-    sp.Abs: "absolute",
-    sp.sign: "sign",
+    Absolute: "absolute",
+    Sign: "sign",
 }
 """SymPy function → its name in `langevin_kit.kernels.elementary`."""
 
@@ -128,7 +128,8 @@ class Printer:
     def _integer_or_root(self, base: str, exponent: sp.Expr) -> str:
         whole, fraction = divmod(exponent, 1) if exponent.is_Rational else (sp.Integer(0), exponent)
         if fraction not in (0, sp.Rational(1, 2)):
-            return self._assign(f"exp({self._literal(exponent)}*{self._assign(f'log({base})')})")
+            logarithm = self._assign(f"log({base})")
+            return self._assign(f"exp({self._assign(f'{self._print(exponent)}*{logarithm}')})")
         result = self._assign(f"sqrt({base})") if fraction else ""
         square = base
         count = int(whole)

@@ -21,8 +21,8 @@ BINS = {1: 128, 2: 32}
 PER_BIN = 20
 """Least expected number of particles in a bin under q."""
 
-PER_CELL = 100
-"""Least average number of particles in an occupied cell of the uniform density."""
+RESOLVED = 5
+"""With fewer occupied cells the cells, not the density, decide the entropy: it is NaN."""
 
 ALARM = 1e-3
 """Probability that the estimate of KL exceeds its detection floor when p = q."""
@@ -43,12 +43,16 @@ class Bins:
     Attributes
     ----------
     label : cells → int
+        The bin of each cell.
     mass : (B,)
         q's mass in each bin.
+    parent : (B,)
+        Which bin of twice the width, along each axis, a bin belongs to.
     """
 
     label: NDArray[np.int64]
     mass: Floats
+    parent: NDArray[np.int64]
 
     def count(self, histogram: Counts) -> Floats:
         """Particles in each bin, (time, B), from a histogram (time, cells…)."""
@@ -59,53 +63,75 @@ class Bins:
 def equal_mass_bins(cell_mass: Floats, n_particles: int) -> Bins:
     """Group cells into bins of nearly equal q-mass: along the first axis, then within each group along the second.
 
+    The outermost bins are halved again and again while `PER_BIN` particles are expected in them: an ensemble that is
+    broader than q differs from it there.
+
     Examples
     --------
-    >>> equal_mass_bins(np.full(512, 1 / 512), 10**6).mass.shape
-    (128,)
+    >>> equal_mass_bins(np.full(2**16, 2.0**-16), 10**6).mass.size  # 128, and 8 more at each end
+    144
     """
     d = cell_mass.ndim
-    per_axis = int(min(BINS[d], max(2, (n_particles / PER_BIN) ** (1 / d))))
-    label = _quantile(cell_mass if d == 1 else cell_mass.sum(axis=1), per_axis)
+    least = PER_BIN / n_particles
+    per_axis = int(min(BINS[d], max(2, least ** (-1 / d))))
+    label, parent = _quantile(cell_mass if d == 1 else cell_mass.sum(axis=1), per_axis, least)
     if d == 2:
-        inner = np.zeros(cell_mass.shape, np.int64)
-        for group in np.unique(label):
-            inner[label == group] = _quantile(cell_mass[label == group].sum(axis=0), per_axis)
-        label = label[:, None] * per_axis + inner
-    _, label = np.unique(label, return_inverse=True)
+        outer, outer_parent = label, parent
+        label, parent = np.zeros((2, *cell_mass.shape), np.int64)
+        for group in np.unique(outer):
+            column = cell_mass[outer == group].sum(axis=0)
+            share = least / column.sum()
+            inner, inner_parent = _quantile(column, int(np.clip(1 / share, 1, per_axis)), share)
+            label[outer == group] = group * cell_mass.size + inner
+            parent[outer == group] = outer_parent[outer == group][:, None] * cell_mass.size + inner_parent
+    _, first, label = np.unique(label, return_index=True, return_inverse=True)
+    _, parent = np.unique(parent.ravel()[first], return_inverse=True)
     label = label.reshape(cell_mass.shape)
     mass = np.bincount(label.ravel(), weights=cell_mass.ravel())
-    return Bins(label, np.asarray(mass, np.float64))
+    return Bins(label, np.asarray(mass, np.float64), parent)
 
 
-def _quantile(mass: Floats, n: int) -> NDArray[np.int64]:
+def _quantile(mass: Floats, n: int, least: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Label cells by n quantiles, the outer ones halved down to a share `least`; and by every second of these."""
+    halved = 0.5 ** np.arange(1, 64) / n
+    tail = halved[halved >= least]
+    edges = np.unique(np.concatenate([tail, np.arange(1, n) / n, 1 - tail]))
     middle = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
-    return np.asarray(np.minimum((n * middle).astype(np.int64), n - 1))
+    return np.searchsorted(edges, middle), np.searchsorted(edges[1::2], middle)
 
 
 def kl_divergence(bins: Bins, histogram: Counts) -> Estimate:
     r"""Estimate KL(p‖q), Miller–Madow bias removed.
 
     .. math:: \hat{KL} = \sum_b \hat p_b \ln(\hat p_b / q_b) - (B - 1)/2N,\quad
-              s^2 = (Var_{\hat p}[\ln \hat p/q] - (B - 1)/N)_+/N + (B - 1)/2N^2
+              s^2 = (Var_{\hat p}[\ln \hat p/q] - (B - 1)/N)_+/N + (B - 1)/2N^2 + \Delta^2
 
-    The variance is freed of what the counts' own fluctuations, χ² with B − 1 degrees, add to it.
+    The variance is freed of what the counts' own fluctuations, χ² with B − 1 degrees, add to it; Δ is a third of the
+    difference to bins of twice the width, the error that is left by the width of the bins.
 
-    NaN where the sum exceeds ½ ln B: bins cannot hold more than ln B, so they would understate it (theory: with
-    KL = 11.6, 64 bins say 4.1).
+    NaN where the sum exceeds ½ ln B: bins cannot hold more than ln B, so they would understate it (with KL = 11.6,
+    64 bins say 4.1).
     """
     count = bins.count(histogram)
     n = count.sum(axis=1)
     p = count / n[:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        surprise = np.where(p > 0, np.log(p / bins.mass), 0.0)
-    plug_in = (p * surprise).sum(axis=1)
+    merge = np.eye(bins.parent.max() + 1)[bins.parent]
+    value, variance = _miller_madow(p, bins.mass, n)
+    wide, _ = _miller_madow(p @ merge, bins.mass @ merge, n)
     b = len(bins.mass)
-    variance = np.maximum((p * surprise**2).sum(axis=1) - plug_in**2 - (b - 1) / n, 0.0)
-    value = plug_in - (b - 1) / (2 * n)
-    stderr = np.sqrt(variance / n + (b - 1) / (2 * n**2))
-    saturated = plug_in > 0.5 * np.log(b)
+    stderr = np.sqrt(variance / n + (b - 1) / (2 * n**2) + ((value - wide) / 3) ** 2)
+    saturated = value + (b - 1) / (2 * n) > kl_limit(bins)
     return Estimate(np.where(saturated, np.nan, value), np.where(saturated, np.nan, stderr))
+
+
+def _miller_madow(p: Floats, mass: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """KL of each row and the variance of ln p/q, both freed of the bias of B − 1 degrees of freedom."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        surprise = np.where(p > 0, np.log(p / mass), 0.0)
+    plug_in = (p * surprise).sum(axis=1)
+    dof = len(mass) - 1
+    variance = (p * surprise**2).sum(axis=1) - plug_in**2
+    return plug_in - dof / (2 * n), np.maximum(variance - dof / n, 0.0)
 
 
 def kl_limit(bins: Bins) -> float:
@@ -116,6 +142,8 @@ def kl_limit(bins: Bins) -> float:
 def kl_floor(bins: Bins, n_particles: int) -> float:
     """The value that the estimate exceeds with probability `ALARM` when p = q: 2N KL is then χ² with B − 1 degrees."""
     dof = len(bins.mass) - 1
+    if dof == 0:
+        return np.inf
     return float((chi2.isf(ALARM, dof) - dof) / (2 * n_particles))
 
 
@@ -128,12 +156,11 @@ class UniformDensity:
     log_density : cells
         ln p of each cell of the histogram, from merged cells; −∞ where there is no particle.
     entropy : float
-        H = −∫ p ln p dx, corrected for the counts and the width.
+        H = −∫ p ln p dx, corrected for the counts and the width; NaN if the cells do not resolve p.
     occupied : int
         Number m of occupied merged cells.
     uncertainty : float
-        Standard error of H beyond that of the mean of −ln p: the counts' fluctuations, √(m/2)/N with m occupied
-        cells, times the 4/3 of the extrapolation in width, and that extrapolation's size.
+        Error of H beyond that of the mean of −ln p: the counts' fluctuations and the extrapolation in width.
     """
 
     log_density: Floats
@@ -145,22 +172,33 @@ class UniformDensity:
 def uniform_density(count: Counts, volume: float) -> UniformDensity:
     """Estimate p and its entropy from a histogram of uniform cells.
 
-    Cells are merged until an occupied one holds `PER_CELL` particles on average; Grassberger's estimator removes the
-    bias of the counts, and two widths h, 2h remove that of the width: H = (4 H(h) − H(2h))/3.
+    Grassberger's estimator removes the bias of the counts, and two widths h, 2h remove that of the width:
+    H = (4 H(h) − H(2h))/3. Cells are merged as far as makes the sum of both uncertainties, the counts' and the
+    correction for the width, smallest.
     """
-    merged, factor = count, 1
-    while count.sum() < PER_CELL * np.count_nonzero(merged) and max(merged.shape) > 4:
-        merged, factor = _merged(merged), 2 * factor
-    volume *= factor**count.ndim
-    fine, coarse = _grassberger(merged, volume), _grassberger(_merged(merged), volume * 2**count.ndim)
+    levels = [(count, 1)]
+    while len(levels) < 2 or max(levels[-1][0].shape) > 4:
+        levels.append((_merged(levels[-1][0]), 2 * levels[-1][1]))
+    entropies = [_grassberger(merged, volume * factor**count.ndim) for merged, factor in levels]
+    corrections = np.diff(entropies) / -3
+    uncertainties = [
+        float(np.hypot(_fluctuation(merged), correction))
+        for (merged, _), correction in zip(levels, corrections, strict=False)
+    ]
+    best = int(np.argmin(uncertainties))
+    merged, factor = levels[best]
     with np.errstate(divide="ignore"):
-        log_density = np.log(merged / (merged.sum() * volume))
+        log_density = np.log(merged / (merged.sum() * volume * factor**count.ndim))
     for axis, n in enumerate(count.shape):
         log_density = np.take(log_density, np.arange(n) // factor, axis=axis)
-    occupied = int(np.count_nonzero(merged))
-    fluctuation = 4 / 3 * np.sqrt(occupied / 2) / count.sum()
-    correction = (fine - coarse) / 3
-    return UniformDensity(log_density, fine + correction, occupied, float(np.hypot(fluctuation, correction)))
+    resolved = np.count_nonzero(count) >= RESOLVED
+    entropy = float(entropies[best] + corrections[best]) if resolved else np.nan
+    return UniformDensity(log_density, entropy, int(np.count_nonzero(merged)), uncertainties[best])
+
+
+def _fluctuation(count: Counts) -> float:
+    """√(m/2)/N times the 4/3 of the extrapolation, and a bias that Grassberger's estimator may leave in singletons."""
+    return float((4 / 3 * np.sqrt(np.count_nonzero(count) / 2) + 0.5 * np.count_nonzero(count == 1)) / count.sum())
 
 
 def _merged(count: Counts) -> Counts:

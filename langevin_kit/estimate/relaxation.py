@@ -16,9 +16,14 @@ from langevin_kit.estimate.binned import (
     uniform_density,
 )
 from langevin_kit.estimate.boltzmann import Boltzmann, boltzmann
+from langevin_kit.estimate.verdict import TOLERANCE
 from langevin_kit.system import Grid, System
 
 Floats = NDArray[np.float64]
+
+SEEN, HIDDEN = 3.0, 5.0
+"""Standard errors by which the form of F without q must exceed KL for the excess to count as its error; or as a sign
+that the bins hide where p is, such as far out in a tail of q."""
 
 
 def laws(system: System, times: Sequence[float] | Floats, near: Floats | None = None) -> list[Boltzmann]:
@@ -61,25 +66,36 @@ def relaxation(
         bins = equal_mass_bins(mass, n)
         kl = kl_divergence(bins, count[None])
         density = uniform_density(count, grid.volume)
+        from_entropy = energy / temperature - density.entropy
         entropy_stderr = np.hypot(np.sqrt(sampling_variance(count, density)), density.uncertainty)
         surprise_variance = sampling_variance(count, density, cell_energy / temperature)
+        from_entropy_stderr = np.hypot(np.sqrt(surprise_variance), density.uncertainty)
+        kl_value, kl_stderr = _reconciled(kl.value[0], kl.stderr[0], from_entropy + q.log_z, from_entropy_stderr)
         rows.append(
             {
-                "kl_divergence": kl.value[0],
-                "kl_divergence_stderr": kl.stderr[0],
+                "kl_divergence": kl_value,
+                "kl_divergence_stderr": kl_stderr,
                 "kl_divergence_floor": kl_floor(bins, n),
                 "kl_divergence_limit": kl_limit(bins),
                 "log_partition_function": q.log_z,
-                "free_energy": temperature * (kl.value[0] - q.log_z),
-                "free_energy_stderr": temperature * kl.stderr[0],
+                "free_energy": temperature * (kl_value - q.log_z),
+                "free_energy_stderr": temperature * kl_stderr,
                 "entropy": density.entropy,
                 "entropy_stderr": entropy_stderr,
-                "free_energy_from_entropy": energy - temperature * density.entropy,
-                "free_energy_from_entropy_stderr": temperature
-                * np.hypot(np.sqrt(surprise_variance), density.uncertainty),
+                "free_energy_from_entropy": temperature * from_entropy,
+                "free_energy_from_entropy_stderr": temperature * from_entropy_stderr,
             }
         )
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _reconciled(kl: float, stderr: float, independent: float, independent_stderr: float) -> tuple[float, float]:
+    """KL from bins can only be too small; what an independent value says is missing is its error, or makes it NaN."""
+    missing = independent - kl
+    scale = np.hypot(stderr, independent_stderr)
+    if missing > max(HIDDEN * scale, TOLERANCE):
+        return np.nan, np.nan
+    return kl, float(np.hypot(stderr, missing)) if missing > SEEN * scale else stderr
 
 
 def free_energy_of_density(law: Boltzmann, grid: Grid, density: Floats) -> tuple[float, float]:

@@ -77,6 +77,11 @@ def plan(system: System, observables: Mapping[str, str | float] | None, histogra
     >>> plan(System(energy="x**2", temperature=1.0), {"right": "x > 0"}, None).names
     ('right',)
     """
+    if not isinstance(observables, Mapping | None):
+        raise InvalidArgument(f"observables: got {type(observables).__name__}; a mapping of name to text is needed.")
+    if not isinstance(histogram, Grid | None):
+        got = type(histogram).__name__
+        raise InvalidArgument(f"histogram: got {got}; give a Grid, as in Grid(x=cells(-3, 3, 256)).")
     observables = dict(observables or {})
     for name in (*system.coordinates, *observables):
         if name in RESERVED or f"{name}_stderr" in RESERVED:
@@ -84,6 +89,8 @@ def plan(system: System, observables: Mapping[str, str | float] | None, histogra
     for name in observables:
         if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
             raise InvalidArgument(f"observables: name {name!r}; letters, digits and _ are allowed.")
+        if name.endswith("_stderr") and name.removesuffix("_stderr") in observables:
+            raise InvalidArgument(f"observables: {name!r} is the standard error of {name.removesuffix('_stderr')!r}.")
         if name in system.coordinates:
             raise InvalidArgument(f"observables: {name!r} is a coordinate; its mean is in `mean`. Choose another name.")
     if histogram is not None:

@@ -23,17 +23,20 @@ def merge_tiles(counts: Floats, means: Floats, comoments: Floats, pairs: NDArray
     mean : (q,)
     comoment : (p,)
     """
-    first, second = pairs.T
-    while len(counts) > 1:
-        if len(counts) % 2:
-            counts, means, comoments = (np.concatenate([a, np.zeros_like(a[:1])]) for a in (counts, means, comoments))
-        total = counts[0::2] + counts[1::2]
-        share = counts[1::2] / total
-        delta = means[1::2] - means[0::2]
-        cross = (counts[0::2] * share)[:, None] * (delta[:, first] * delta[:, second])
-        counts, means, comoments = (
-            total,
-            means[0::2] + share[:, None] * delta,
-            (comoments[0::2] + comoments[1::2]) + cross,
-        )
+    with np.errstate(over="ignore", invalid="ignore"):  # an exploding run is reported by its particles
+        while len(counts) > 1:
+            counts, means, comoments = _merged_pairs(counts, means, comoments, pairs)
     return means[0], comoments[0]
+
+
+def _merged_pairs(
+    counts: Floats, means: Floats, comoments: Floats, pairs: NDArray[np.int64]
+) -> tuple[Floats, Floats, Floats]:
+    first, second = pairs.T
+    if len(counts) % 2:
+        counts, means, comoments = (np.concatenate([a, np.zeros_like(a[:1])]) for a in (counts, means, comoments))
+    total = counts[0::2] + counts[1::2]
+    share = counts[1::2] / total
+    delta = means[1::2] - means[0::2]
+    cross = (counts[0::2] * share)[:, None] * (delta[:, first] * delta[:, second])
+    return total, means[0::2] + share[:, None] * delta, (comoments[0::2] + comoments[1::2]) + cross

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, MobilityNotPositive, NotNormalizable, StepTooLarge
 from langevin_kit.estimate import Boltzmann, boltzmann
+from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
@@ -74,18 +75,25 @@ def check(
     Raises
     ------
     InvalidArgument, MobilityNotPositive, StepTooLarge
+        With the place and time of what is wrong.
 
     Examples
     --------
     >>> check(System(energy="x**2/2", temperature=1.0)).time_step
     0.05
     """
+    if time_step is not None:
+        require_time_step(time_step)
+    if not len(times):
+        raise InvalidArgument("times: got none; at least one is needed.")
+    near = None if positions is None else positions.mean(axis=1)
     try:
-        law, no_law = boltzmann(system, times[0], None if positions is None else positions.mean(axis=1)), ""
+        laws, no_law = [boltzmann(system, t, near) for t in (times if system.depends_on_time else times[:1])], ""
     except NotNormalizable as error:
-        law, no_law = None, str(error)
+        laws, no_law = [], str(error)
     low, high, rate = np.inf, -np.inf, 0.0
-    for t in times:
+    for k, t in enumerate(times):
+        law = laws[min(k, len(laws) - 1)] if laws else None
         x = _region(system, law, positions, t)
         if not x.size:
             raise InvalidArgument(
@@ -107,7 +115,7 @@ def check(
             f"time_step: got {time_step:g}, beyond the stability limit {STABILITY / rate:.3g} of the explicit step "
             f"(fastest relaxation rate {rate:.3g} where (E − min E)/T < {TYPICAL:g}); use about {_suggest(rate):g}."
         )
-    return Report(law, no_law, (low, high), rate, _suggest(rate))
+    return Report(laws[0] if laws else None, no_law, (low, high), rate, _suggest(rate))
 
 
 def _region(system: System, law: Boltzmann | None, positions: Floats | None, t: float) -> Floats:

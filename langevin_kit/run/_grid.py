@@ -11,11 +11,15 @@ from langevin_kit.estimate import Boltzmann
 from langevin_kit.system import Grid, System
 from langevin_kit.system.grid import hull
 
-CELLS = {1: 1024, 2: 256}
+DEFAULT_CELLS = {1: 1024, 2: 256}
 """Cells an axis, by number of coordinates."""
 
 REACH = 20.0
 """(E − min E)/T up to which the cells reach: beyond it is one particle in 10⁸."""
+
+
+MARGIN = 0.005
+"""Kept free on each side, so that no particle starts on the outermost edge."""
 
 
 def default_grid(system: System, law: Sequence[Boltzmann], position: NDArray[np.float64]) -> Grid:
@@ -23,4 +27,5 @@ def default_grid(system: System, law: Sequence[Boltzmann], position: NDArray[np.
     boxes = [q.box(REACH) for q in {id(q): q for q in law}.values()]
     lower = np.min([a for a, _ in boxes] + [position.min(axis=1)], axis=0)
     upper = np.max([b for _, b in boxes] + [position.max(axis=1)], axis=0)
-    return hull(tuple(system.coordinates), lower, upper, CELLS[system.n_dim])
+    margin = MARGIN * (upper - lower)
+    return hull(tuple(system.coordinates), lower - margin, upper + margin, DEFAULT_CELLS[system.n_dim])

@@ -15,8 +15,8 @@ from langevin_kit import codegen
 from langevin_kit.backends import Backend, Program, backend_from
 from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
 from langevin_kit.estimate import Boltzmann, laws, relaxation
-from langevin_kit.kernels.counter_rng import check_counter
 from langevin_kit.observables import plan
+from langevin_kit.preflight import arguments
 from langevin_kit.preflight import check as preflight_check
 from langevin_kit.progress import Progress, Watched
 from langevin_kit.random import RNG, philox_key, seed_sequence
@@ -28,8 +28,6 @@ from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Initial
 
 Positions = NDArray[np.floating]
-
-DTYPES = ("float64", "float32")
 
 
 def simulate(
@@ -124,11 +122,12 @@ def simulate(
     True
     """
     scheme, device = scheme_from(scheme), backend_from(backend)
-    save_every = _check_steps(time_step, n_steps, save_every)
+    arguments.require_time_step(time_step)
+    arguments.require_steps(n_steps)
+    arguments.require_dtype(dtype)
+    save_every = arguments.saving_interval(save_every, n_steps)
     n = _check_particles(initial, n_particles, system.n_dim)
-    n_kept = _check_positions(save_positions, n)
-    if dtype not in DTYPES:
-        raise InvalidArgument(f"dtype: got {dtype!r}; allowed are {', '.join(DTYPES)}.")
+    n_kept = arguments.kept_positions(save_positions, n)
     path = None if store is None else Path(store)
     if path is not None:
         refuse_existing(path, overwrite=overwrite)
@@ -215,25 +214,6 @@ def _initial_positions(
     return initial.transform(z)
 
 
-def _check_steps(time_step: float, n_steps: int, save_every: int | None) -> int:
-    if isinstance(time_step, bool) or not isinstance(time_step, int | float) or not 0 < time_step < np.inf:
-        raise InvalidArgument(f"time_step: got {time_step!r}; a positive finite number is needed.")
-    for name, value in {"n_steps": n_steps, "save_every": save_every}.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1):
-            raise InvalidArgument(f"{name}: got {value!r}; a positive integer is needed.")
-    try:
-        check_counter(0, n_steps)
-    except OverflowError as error:
-        raise InvalidArgument(f"n_steps: {error}.") from None
-    if save_every is None:
-        save_every = n_steps // 100 if n_steps % 100 == 0 else n_steps
-    if n_steps % save_every:
-        near = [k for k in range(1, n_steps + 1) if n_steps % k == 0] if n_steps <= 10**6 else []
-        hint = f" The nearest divisor is {min(near, key=lambda k: abs(k - save_every))}." if near else ""
-        raise InvalidArgument(f"save_every: got {save_every}, which does not divide n_steps = {n_steps}.{hint}")
-    return int(save_every)
-
-
 def _check_particles(initial: Initial | NDArray[Any], n_particles: int | None, d: int) -> int:
     if isinstance(initial, np.ndarray):
         shape = initial.shape if initial.ndim == 2 else (*initial.shape, 1)
@@ -248,14 +228,6 @@ def _check_particles(initial: Initial | NDArray[Any], n_particles: int | None, d
         )
     if initial.d != d:
         raise InvalidArgument(f"initial: got a law of {initial.d} coordinates; the system has {d}.")
-    if n_particles is None or isinstance(n_particles, bool) or not 1 <= n_particles < 2**48 or n_particles % 1:
-        raise InvalidArgument(f"n_particles: got {n_particles!r}; a positive integer is needed.")
+    arguments.require_count("n_particles", n_particles)
+    assert n_particles is not None
     return int(n_particles)
-
-
-def _check_positions(save_positions: bool | int, n: int) -> int:
-    if isinstance(save_positions, bool):
-        return n if save_positions else 0
-    if not 0 <= save_positions <= n:
-        raise InvalidArgument(f"save_positions: got {save_positions}; a bool, or 0 to n_particles = {n}.")
-    return int(save_positions)

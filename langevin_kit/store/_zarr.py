@@ -73,6 +73,8 @@ class Store:
         """Write everything but the positions, which are there already."""
         if position_attrs is not None:
             self._positions.attrs.update(position_attrs)
+            if self._positions.shape[0] > ds.sizes["time"]:  # the run was cut short
+                self._positions.resize((ds.sizes["time"], *self._positions.shape[1:]))
         with warnings.catch_warnings():
             # zarr warns that consolidated metadata is its own extension; without it plain xr.open_zarr warns.
             warnings.filterwarnings("ignore", "Consolidated metadata", ZarrUserWarning)

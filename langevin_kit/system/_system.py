@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.derive import Derived, coordinate_symbols
-from langevin_kit.system.expression import RESERVED, parse
+from langevin_kit.system.expression import parse
+from langevin_kit.system.functions import RESERVED
 
 Text = str | float
 Matrix = Sequence[Sequence[Text]]
@@ -66,6 +67,10 @@ class System:
     units: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for field_name, kind in {"coordinates": Sequence, "parameters": Mapping, "units": Mapping}.items():
+            if not isinstance(getattr(self, field_name), kind):
+                got = type(getattr(self, field_name)).__name__
+                raise InvalidArgument(f"{field_name}: got {got}; a {kind.__name__.lower()} of names is needed.")
         names = (self.coordinates,) if isinstance(self.coordinates, str) else tuple(self.coordinates)
         if not 1 <= len(names) <= 2:
             raise InvalidArgument(f"coordinates: got {len(names)} names {names}; one or two are allowed.")
@@ -73,18 +78,18 @@ class System:
             _check_name(name)
         if len({*names, *self.parameters}) < len(names) + len(self.parameters):
             raise InvalidArgument(f"coordinates {names} and parameters {tuple(self.parameters)} must differ in name.")
-        for name, value in {**self.parameters, "temperature": self.temperature}.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-                raise InvalidArgument(f"{name}: got {value!r}; a finite number is needed.")
-        if self.temperature < 0:
+        temperature = _number("temperature", self.temperature)
+        if temperature < 0:
             raise InvalidArgument(f"temperature: got {self.temperature}; it must be at least 0.")
         for key in self.units:
             if key not in (*names, "energy", "time"):
                 raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, (*names, 'energy', 'time'))}.")
         frozen: dict[str, object] = {
             "coordinates": names,
-            "temperature": float(self.temperature),
-            "parameters": MappingProxyType({k: float(v) for k, v in self.parameters.items()}),
+            "temperature": temperature,
+            "parameters": MappingProxyType({k: _number(f"parameters.{k}", v) for k, v in self.parameters.items()}),
+            "energy": self.energy.item() if isinstance(self.energy, np.generic) else self.energy,
+            "mobility": _canonical(self.mobility),
             "units": MappingProxyType(dict(self.units)),
         }
         for key, canonical in frozen.items():
@@ -147,27 +152,25 @@ class System:
         x = np.asarray(x, np.float64)
         if x.ndim < 1 or x.shape[0] != self.n_dim:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")
+        if what not in self._functions:
+            rows = getattr(self.derived, what)
+            flat = [e for row in rows for e in row] if what == "hessian" else [rows] if what == "energy" else rows
+            self._functions[what] = self.derived.numpy(flat)
         return self._functions[what](x, t, tuple(self.parameters.values()))
 
     @cached_property
     def _functions(self) -> dict[str, Callable[..., NDArray[np.float64]]]:
-        derived = self.derived
-        rows = {
-            "energy": (derived.energy,),
-            "gradient": derived.gradient,
-            "hessian": tuple(h for row in derived.hessian for h in row),
-            "mobility": derived.mobility,
-            "mobility_divergence": derived.mobility_divergence,
-        }
-        return {name: derived.numpy(expressions) for name, expressions in rows.items()}
+        return {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(System, **self.to_dict()), ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data from which `System(**data)` builds the same system."""
         mobility = self.mobility
-        plain = mobility if isinstance(mobility, str | int | float) else [list(row) for row in mobility]
         return {
             "energy": self.energy,
-            "mobility": plain,
+            "mobility": mobility if isinstance(mobility, str | int | float) else [list(row) for row in mobility],
             "temperature": self.temperature,
             "coordinates": list(self.coordinates),
             "parameters": dict(self.parameters),
@@ -182,10 +185,36 @@ def _check_name(name: str) -> None:
         raise InvalidArgument(f"name {name!r} is reserved; reserved are {', '.join(sorted(RESERVED))}.")
 
 
+def _number(name: str, value: Any) -> float:
+    try:
+        number = np.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = np.nan
+    if not np.isfinite(number):
+        raise InvalidArgument(f"{name}: got {_short(value)}; a finite number is needed.")
+    return number
+
+
+def _short(value: Any) -> str:
+    return "a number beyond float64" if isinstance(value, int) and not isinstance(value, bool) else f"{value!r:.80}"
+
+
+def _canonical(mobility: Any) -> Any:
+    """A scalar as it is, or a tuple of rows; numbers as Python's own."""
+    mobility = mobility.tolist() if isinstance(mobility, np.ndarray | np.generic) else mobility
+    if isinstance(mobility, str | int | float):
+        return mobility
+    if not isinstance(mobility, Sequence) or not all(isinstance(row, Sequence) and row for row in mobility):
+        raise InvalidArgument(f"mobility: got {mobility!r}; text, a number, or a nested list of these is needed.")
+    if any(isinstance(row, str) for row in mobility):
+        raise InvalidArgument(f"mobility: got {list(mobility)}; a matrix is a list of rows, as in [['1 + x**2']].")
+    return tuple(tuple(row) for row in mobility)
+
+
 def _diagonal(mobility: Text | Matrix, symbols: Mapping[str, sp.Symbol], d: int) -> tuple[sp.Expr, ...]:
     if isinstance(mobility, str | int | float):
         return (parse(mobility, symbols, field="mobility"),) * d
-    rows = [list(row) if not isinstance(row, str | int | float) else [row] for row in mobility]
+    rows = mobility
     if len(rows) != d or any(len(row) != d for row in rows):
         raise InvalidArgument(
             f"mobility: got rows of lengths {[len(row) for row in rows]}; allowed are a scalar or a {d} × {d} matrix."

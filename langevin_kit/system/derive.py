@@ -18,7 +18,13 @@ NUMPY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Greater": lambda a, b: np.greater(a, b).astype(float),
     "GreaterEqual": lambda a, b: np.greater_equal(a, b).astype(float),
     "Select": lambda c, a, b: np.where(np.greater(c, 0), a, b),
+    "Absolute": np.abs,
+    "Sign": np.sign,
 }
+"""NumPy's form of the functions of `langevin_kit.system.functions`."""
+
+_INT_BITS = 31
+"""NumPy holds no longer integers in an array of its own: longer ones are given to it as floats."""
 
 
 def coordinate_symbols(names: Sequence[str]) -> tuple[sp.Symbol, ...]:
@@ -82,7 +88,8 @@ class Derived:
         `x` has shape (d, ...); the result is float64 and broadcast to the shape behind d.
         """
         arguments = (self.coordinates, self.time, self.parameters)
-        raw = sp.lambdify(arguments, list(expressions), modules=[NUMPY_FUNCTIONS, "numpy"], cse=True)
+        short = [_with_short_integers(e) for e in expressions]
+        raw = sp.lambdify(arguments, short, modules=[NUMPY_FUNCTIONS, "numpy"], cse=True)
 
         def evaluate(x: NDArray[Any], t: float, parameters: Sequence[float]) -> NDArray[np.float64]:
             x = np.asarray(x, np.float64)
@@ -91,3 +98,8 @@ class Derived:
             return np.stack([np.broadcast_to(np.asarray(row, np.float64), x.shape[1:]) for row in rows])
 
         return evaluate
+
+
+def _with_short_integers(e: sp.Expr) -> sp.Expr:
+    long = [n for n in e.atoms(sp.Rational) if max(n.p.bit_length(), n.q.bit_length()) > _INT_BITS]
+    return e.xreplace({n: sp.Float(float(n)) for n in long})

@@ -1,66 +1,30 @@
-"""Text to SymPy through a whitelist of syntax: no eval, no sympify, no attribute, no name that was not declared."""
+"""Text to SymPy through a whitelist of syntax: no eval, no sympify, no attribute, no name that was not declared.
+
+Numbers are folded here, exactly while they are short fractions and in float64 otherwise, so that SymPy never expands a
+tower of powers or meets a complex constant.
+"""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sympy as sp
 
 from langevin_kit.errors import InvalidExpression, did_you_mean
+from langevin_kit.system.functions import COMPARISONS, CONSTANTS, LOGICAL, SMOOTH, Absolute, Sign, selected
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 100
 MAX_EXPONENT = 64
+MAX_NUMBER = 1e300
+MAX_BITS = 256
+"""Longest numerator or denominator that is kept exact."""
 
 
-class Greater(sp.Function):  # type: ignore[misc]
-    """1 where a > b, else 0; a plain function, so that SymPy does not try to solve it."""
-
-    nargs = 2
-
-
-class GreaterEqual(sp.Function):  # type: ignore[misc]
-    """1 where a >= b, else 0."""
-
-    nargs = 2
-
-
-class Select(sp.Function):  # type: ignore[misc]
-    """Select(c, a, b): a where c > 0, else b; the other branch may be non-finite."""
-
-    nargs = 3
-
-
-SMOOTH: dict[str, Callable[..., sp.Expr]] = {
-    "exp": sp.exp,
-    "log": sp.log,
-    "sqrt": sp.sqrt,
-    "sin": sp.sin,
-    "cos": sp.cos,
-    "tan": sp.tan,
-    "sinh": sp.sinh,
-    "cosh": sp.cosh,
-    "tanh": sp.tanh,
-    "abs": sp.Abs,
-}
-"""Functions of one argument that every expression may use (`abs` has a kink, its slope is `sign`)."""
-
-LOGICAL: dict[str, Callable[..., sp.Expr]] = {
-    "sign": sp.sign,
-    "min": lambda a, b: Select(Greater(b, a), a, b),
-    "max": lambda a, b: Select(Greater(a, b), a, b),
-}
-"""Functions with jumps or branches: for observables, which are never differentiated."""
-
-CONSTANTS: dict[str, sp.Expr] = {"pi": sp.pi}
-
-RESERVED = frozenset({"t", "T", *CONSTANTS, *SMOOTH, *LOGICAL})
-"""Names that no coordinate or parameter may have."""
-
-
-def parse(text: str | float, symbols: Mapping[str, sp.Symbol], *, field: str, logical: bool = False) -> sp.Expr:
+def parse(text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: bool = False) -> sp.Expr:
     """Read an expression.
 
     Parameters
@@ -68,7 +32,7 @@ def parse(text: str | float, symbols: Mapping[str, sp.Symbol], *, field: str, lo
     text : str or number
         Python syntax: numbers, the declared names, ``pi``, ``+ - * / **`` and the functions of `SMOOTH`;
         with `logical` also comparisons, ``and or not``, ``a if c else b`` and the functions of `LOGICAL`.
-        A comparison counts 1 where it holds and 0 elsewhere.
+        A comparison counts 1 where it holds and 0 elsewhere. Line breaks count as blanks.
     symbols : mapping of str to sympy.Symbol
         The names that may occur.
     field : str
@@ -85,11 +49,12 @@ def parse(text: str | float, symbols: Mapping[str, sp.Symbol], *, field: str, lo
     >>> parse("(x**2 - 1)**2", {"x": x}, field="energy").diff(x)
     4*x*(x**2 - 1)
     """
-    source = text.strip() if isinstance(text, str) else repr(text)
+    source = _source(text, field)
     if len(source) > MAX_LENGTH:
         raise InvalidExpression(f"{field}: {len(source)} characters of text; at most {MAX_LENGTH} are allowed.")
-    if isinstance(text, bool) or not isinstance(text, str | int | float):
-        raise InvalidExpression(f"{field}: got {text!r} of type {type(text).__name__}; give text or a number.")
+    if not source.isascii():
+        column = next(i for i, c in enumerate(source) if not c.isascii())
+        raise InvalidExpression(_marked(field, source, f"the character {source[column]!a} is not allowed", column))
     try:
         tree = ast.parse(source, mode="eval")
     except SyntaxError as error:
@@ -97,22 +62,31 @@ def parse(text: str | float, symbols: Mapping[str, sp.Symbol], *, field: str, lo
     except (ValueError, RecursionError, MemoryError) as error:
         raise InvalidExpression(f"{field}: cannot be read as an expression ({error}).") from None
     expression = _Reader(source, symbols, field, logical).read(tree.body, 0)
-    if expression.has(sp.nan, sp.zoo, sp.oo, sp.I):
-        raise InvalidExpression(f"{field}: {source!r} has no real, finite value: it simplifies to {expression}.")
-    return expression
+    # SymPy itself writes √(x²) as |x|.
+    return expression.replace(sp.Abs, Absolute).replace(sp.sign, Sign)
+
+
+def _source(text: Any, field: str) -> str:
+    text = text.item() if hasattr(text, "item") and getattr(text, "ndim", None) == 0 else text
+    if isinstance(text, str):
+        return " ".join(text.split())
+    if isinstance(text, bool) or not isinstance(text, int | float):
+        raise InvalidExpression(f"{field}: got {text!r} of type {type(text).__name__}; give text or a number.")
+    if not abs(text) < MAX_NUMBER:
+        raise InvalidExpression(f"{field}: got a number that is too large or not finite; at most 1e300 is allowed.")
+    return repr(text)
 
 
 def _marked(field: str, source: str, message: str, column: int) -> str:
     start = max(0, column - 60)
-    line = source[start : start + 120].replace("\n", " ").replace("\t", " ")
-    return f"{field}: {message}\n    {line}\n    {' ' * (column - start)}^"
+    return f"{field}: {message}\n    {source[start : start + 120]}\n    {' ' * (column - start)}^"
 
 
 class _Reader:
     def __init__(self, source: str, symbols: Mapping[str, sp.Symbol], field: str, logical: bool) -> None:
         self.source, self.field, self.logical = source, field, logical
         self.names: dict[str, sp.Expr] = {**CONSTANTS, **symbols}
-        self.functions = {**SMOOTH, **(LOGICAL if logical else {})}
+        self.functions = {*SMOOTH, *(LOGICAL if logical else ())}
 
     def fail(self, node: ast.AST, message: str) -> InvalidExpression:
         return InvalidExpression(_marked(self.field, self.source, message, getattr(node, "col_offset", 0)))
@@ -125,17 +99,32 @@ class _Reader:
             why = "only allowed in observables" if type(node) in _LOGICAL_NODES else "not allowed in an expression"
             raise self.fail(node, f"{type(node).__name__} is {why}")
         try:
-            value = reader(self, node, depth + 1)
-        except (RecursionError, OverflowError, ZeroDivisionError) as error:
-            raise self.fail(node, f"cannot be evaluated ({error})") from None
-        if value.is_number and not value.has(sp.I) and not _representable(value):
+            return self.checked(node, reader(self, node, depth + 1))
+        except (RecursionError, OverflowError, ZeroDivisionError, ValueError) as error:
+            if isinstance(error, InvalidExpression):
+                raise
+            raise self.fail(node, f"this has no real, finite value ({error})") from None
+
+    def checked(self, node: ast.AST, value: sp.Expr) -> sp.Expr:
+        """Fold a number; refuse what is complex, infinite, or has a factor or summand beyond float64."""
+        if value.is_number:
+            if not (value.is_Rational and max(value.p.bit_length(), value.q.bit_length()) <= MAX_BITS):
+                value = sp.Float(float(value))
+            parts = [value]
+        else:
+            if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+                raise self.fail(node, f"this has no real, finite value: it simplifies to {value}")
+            parts = [value.as_coeff_Mul()[0], value.as_coeff_Add()[0]]
+        if not all(abs(float(part)) < MAX_NUMBER for part in parts):
             raise self.fail(node, "this number is too large or not finite; at most 1e300 is allowed")
+        if any(part != 0 and float(part) == 0.0 for part in parts):
+            raise self.fail(node, "this number is too small for float64")
         return value
 
     def constant(self, node: ast.Constant, depth: int) -> sp.Expr:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
             raise self.fail(node, f"{node.value!r} is no real number")
-        if not abs(node.value) < 1e300:
+        if not abs(node.value) < MAX_NUMBER:
             raise self.fail(node, "this number is too large; at most 1e300 is allowed")
         return sp.Rational(repr(node.value))
 
@@ -147,21 +136,25 @@ class _Reader:
         return self.names[node.id]
 
     def call(self, node: ast.Call, depth: int) -> sp.Expr:
-        if not isinstance(node.func, ast.Name) or node.func.id not in self.functions:
-            name = getattr(node.func, "id", "this")
-            hint = "it is for observables only" if name in LOGICAL else did_you_mean(name, self.functions).lstrip("; ")
-            raise self.fail(node, f"{name!r} is no function that is known here{'; ' if hint else ''}{hint}")
-        count = 2 if node.func.id in ("min", "max") else 1
+        if not isinstance(node.func, ast.Name):
+            raise self.fail(node, "only a function's name can be called, as in sin(x)")
+        name = node.func.id
+        if name not in self.functions:
+            hint = "; it is for observables only" if name in LOGICAL else did_you_mean(name, self.functions)
+            raise self.fail(node, f"{name!r} is no function that is known here{hint}")
+        count = LOGICAL[name][0] if name in LOGICAL else 1
         if len(node.args) != count or node.keywords:
-            raise self.fail(node, f"{node.func.id} takes {count} argument{'s' * (count > 1)}, got {len(node.args)}")
-        return self.functions[node.func.id](*(self.read(argument, depth) for argument in node.args))
+            raise self.fail(node, f"{name} takes {count} argument{'s' * (count > 1)}, got {len(node.args)}")
+        arguments = [self.read(argument, depth) for argument in node.args]
+        if name in LOGICAL:
+            return LOGICAL[name][1](*arguments)
+        symbolic, numeric = SMOOTH[name]
+        return sp.Float(numeric(float(arguments[0]))) if arguments[0].is_Number else symbolic(*arguments)
 
     def unary(self, node: ast.UnaryOp, depth: int) -> sp.Expr:
-        value = self.read(node.operand, depth)
         if isinstance(node.op, ast.Not):
-            if not self.logical:
-                raise self.fail(node, "'not' is only allowed in observables")
-            return 1 - value
+            return 1 - self.truth(node.operand, depth)
+        value = self.read(node.operand, depth)
         if isinstance(node.op, ast.USub):
             return -value
         if isinstance(node.op, ast.UAdd):
@@ -169,7 +162,16 @@ class _Reader:
         raise self.fail(node, "this operator is not allowed in an expression")
 
     def binary(self, node: ast.BinOp, depth: int) -> sp.Expr:
-        left, right = self.read(node.left, depth), self.read(node.right, depth)
+        # A long sum nests to the left: its spine is walked, not descended.
+        spine = [node]
+        while isinstance(spine[-1].left, ast.BinOp):
+            spine.append(spine[-1].left)
+        value = self.read(spine[-1].left, depth)
+        for part in reversed(spine):
+            value = self.checked(part, self.combined(part, value, self.read(part.right, depth)))
+        return value
+
+    def combined(self, node: ast.BinOp, left: sp.Expr, right: sp.Expr) -> sp.Expr:
         match node.op:
             case ast.Add():
                 return left + right
@@ -186,33 +188,42 @@ class _Reader:
         raise self.fail(node, f"{type(node.op).__name__} is not allowed; use + - * / ** (powers are written **)")
 
     def power(self, node: ast.BinOp, base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
-        if exponent.is_number:
+        if exponent.is_Number:
             if not abs(float(exponent)) <= MAX_EXPONENT:
                 raise self.fail(node, f"exponent {exponent}: at most {MAX_EXPONENT} in size is allowed")
-            if base.is_number and base != 0 and abs(float(exponent) * float(sp.log(sp.Abs(base)))) > 690:
-                raise self.fail(node, "this power is out of range")
-            return base**exponent
-        if base.is_number and base.is_positive:
-            return sp.exp(exponent * sp.log(base))
+            if not base.is_Number:
+                return base**exponent
+            value = math.pow(float(base), float(exponent))
+            exact = exponent.is_Integer and base.is_Rational and base.p.bit_length() + base.q.bit_length() < MAX_BITS
+            return base**exponent if exact else sp.Float(value)
+        if base.is_Number and base > 0:
+            return sp.exp(exponent * sp.Float(math.log(float(base))))
         raise self.fail(node, "the exponent must be a number; write exp(b*log(a)) for a**b with a > 0")
+
+    def truth(self, node: ast.AST, depth: int) -> sp.Expr:
+        """A condition: 1 or 0."""
+        is_not = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
+        if not (isinstance(node, ast.Compare | ast.BoolOp) or is_not):
+            raise self.fail(node, "a comparison is needed here, such as x > 0")
+        return self.read(node, depth)
 
     def compare(self, node: ast.Compare, depth: int) -> sp.Expr:
         values = [self.read(part, depth) for part in (node.left, *node.comparators)]
         result: sp.Expr = sp.Integer(1)
-        for operator, left, right in zip(node.ops, values, values[1:], strict=False):
-            if type(operator) not in _COMPARISONS:
+        for kind, left, right in zip(node.ops, values, values[1:], strict=False):
+            if type(kind) not in COMPARISONS:
                 raise self.fail(node, "use < <= > >=; equality of real numbers has probability zero")
-            result = result * _COMPARISONS[type(operator)](left, right)
+            result = result * COMPARISONS[type(kind)](left, right)
         return result
 
     def boolean(self, node: ast.BoolOp, depth: int) -> sp.Expr:
-        values = [self.read(part, depth) for part in node.values]
+        values = [self.truth(part, depth) for part in node.values]
         if isinstance(node.op, ast.And):
             return sp.Mul(*values)
         return 1 - sp.Mul(*(1 - value for value in values))
 
     def conditional(self, node: ast.IfExp, depth: int) -> sp.Expr:
-        return Select(*(self.read(part, depth) for part in (node.test, node.body, node.orelse)))
+        return selected(self.truth(node.test, depth), self.read(node.body, depth), self.read(node.orelse, depth))
 
 
 _READERS: dict[type, Callable[[_Reader, Any, int], sp.Expr]] = {
@@ -225,17 +236,4 @@ _READERS: dict[type, Callable[[_Reader, Any, int], sp.Expr]] = {
     ast.BoolOp: _Reader.boolean,
     ast.IfExp: _Reader.conditional,
 }
-_LOGICAL_NODES: Iterable[type] = (ast.Compare, ast.BoolOp, ast.IfExp)
-_COMPARISONS: dict[type, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
-    ast.Gt: Greater,
-    ast.GtE: GreaterEqual,
-    ast.Lt: lambda a, b: Greater(b, a),
-    ast.LtE: lambda a, b: GreaterEqual(b, a),
-}
-
-
-def _representable(value: sp.Expr) -> bool:
-    try:
-        return abs(float(value)) < 1e300
-    except (TypeError, OverflowError, ValueError):
-        return True
+_LOGICAL_NODES = frozenset({ast.Compare, ast.BoolOp, ast.IfExp})

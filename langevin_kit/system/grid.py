@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import operator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
+
+MAX_CELLS = 2**24
+"""Most cells of a grid: 128 MiB of counts."""
 
 
 @dataclass(frozen=True)
@@ -21,10 +26,14 @@ class Cells:
     n: int
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.lower) and np.isfinite(self.upper) and self.lower < self.upper):
+        if not (np.isfinite(self.upper - self.lower) and self.lower < self.upper):
             raise InvalidArgument(f"cells: got bounds {self.lower}, {self.upper}; finite lower < upper are needed.")
         if not 1 <= self.n <= 2**20:
             raise InvalidArgument(f"cells: got {self.n} cells; 1 to {2**20} are allowed.")
+        if not (np.diff(self.edges) > 0).all():
+            raise InvalidArgument(
+                f"cells: {self.n} cells between {self.lower} and {self.upper} have no width in float64; take fewer."
+            )
 
     @property
     def width(self) -> float:
@@ -50,7 +59,13 @@ def cells(lower: float, upper: float, n: int) -> Cells:
     >>> cells(-1.0, 1.0, 4).centers
     array([-0.75, -0.25,  0.25,  0.75])
     """
-    return Cells(float(lower), float(upper), int(n))
+    try:
+        low, high, count = float(lower), float(upper), operator.index(n)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(
+            f"cells: got {lower!r}, {upper!r}, {n!r}; two numbers and an integer are needed."
+        ) from None
+    return Cells(low, high, count)
 
 
 class Grid:
@@ -66,6 +81,9 @@ class Grid:
     def __init__(self, **axes: Cells) -> None:
         if not axes or not all(isinstance(axis, Cells) for axis in axes.values()):
             raise InvalidArgument(f"Grid: got {axes}; give each coordinate its cells, as in Grid(x=cells(-3, 3, 256)).")
+        total = math.prod(axis.n for axis in axes.values())
+        if total > MAX_CELLS:
+            raise InvalidArgument(f"Grid: got {total} cells in all; at most {MAX_CELLS} are allowed.")
         self.axes = axes
 
     def __repr__(self) -> str:

@@ -62,8 +62,10 @@ class Gaussian:
     def density(self, x: Floats) -> Floats:
         """p(x) for x of shape (d, ...)."""
         covariance = np.array(self.covariance)
-        if np.linalg.matrix_rank(covariance) < self.d:
-            raise InvalidArgument(f"covariance {self.covariance} is singular: this law has no density.")
+        try:
+            np.linalg.cholesky(covariance)
+        except np.linalg.LinAlgError:
+            raise InvalidArgument(f"covariance {self.covariance} is singular: this law has no density.") from None
         delta = np.asarray(x, np.float64) - np.array(self.mean).reshape(-1, *[1] * (np.ndim(x) - 1))
         exponent = -0.5 * np.einsum("a...,ab,b...->...", delta, np.linalg.inv(covariance), delta)
         return np.asarray(np.exp(exponent) / np.sqrt(np.linalg.det(2 * np.pi * covariance)))
@@ -128,7 +130,7 @@ def gaussian(mean: Any, covariance: Any) -> Gaussian:
         c = np.diag(np.broadcast_to(c, (d,)))
     if c.shape != (d, d) or not np.isfinite(c).all() or not np.allclose(c, c.T):
         raise InvalidArgument(
-            f"covariance: got shape {np.shape(covariance)}; a finite number, ({d},) or a symmetric ({d}, {d}) is needed."
+            f"covariance: got shape {np.shape(covariance)}; finite values, one, ({d},) or symmetric ({d}, {d})."
         )
     if np.linalg.eigvalsh(c).min() < -1e-12 * max(1.0, float(np.abs(c).max())):
         raise InvalidArgument(f"covariance: got {covariance!r}, which has a negative eigenvalue; none may be negative.")
@@ -165,6 +167,6 @@ def _vector(value: Any, field: str) -> tuple[float, ...]:
         array = np.atleast_1d(np.asarray(value, np.float64))
     except (TypeError, ValueError):
         raise InvalidArgument(f"{field}: got {value!r}; numbers are needed.") from None
-    if array.ndim != 1 or not np.isfinite(array).all():
+    if array.ndim != 1 or not array.size or not np.isfinite(array).all():
         raise InvalidArgument(f"{field}: got {value!r}; a list of finite numbers, one a coordinate, is needed.")
     return tuple(float(v) for v in array)

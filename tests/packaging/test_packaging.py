@@ -34,8 +34,13 @@ def test_the_installed_package_is_the_tree() -> None:
     assert (installed / "py.typed").is_file()
 
 
-def test_every_folder_of_the_package_is_found_by_setuptools() -> None:
+def test_every_folder_of_the_package_is_listed() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        listed = tomllib.load(file)["tool"]["setuptools"]["packages"]
     folders = {path.parent for top in IMPORTABLE for path in top.rglob("*.py")}
+    names = {".".join(folder.relative_to(ROOT).parts) for folder in folders}
+    kernels = {name for name in names if name.split(".")[0] == "kernels"}
+    assert listed == sorted((names - kernels) | {f"langevin_kit.{name}" for name in kernels})
     assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 

@@ -1,0 +1,110 @@
+"""`langevin run`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter, validators
+
+from langevin_kit.cli.outputs import kept, refuse_figure, refuse_folder
+from langevin_kit.errors import InvalidArgument, NonFinite
+from langevin_kit.progress import Bar, Progress, Silent
+
+FAILED = 1
+"""Exit code of a run that failed after it had started."""
+
+
+def run(
+    scenario: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    overwrite: bool = False,
+    particles: int | None = None,
+    seed: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    threads: int | None = None,
+    quiet: bool = False,
+) -> int:
+    """Run a scenario, store it, draw it and say whether it has relaxed.
+
+    Parameters
+    ----------
+    scenario
+        A scenario file (TOML).
+    output
+        The Zarr store to write; the scenario's name with .zarr in this folder if left out. The figure lies beside it.
+    overwrite
+        Replace a store and a figure that exist.
+    particles
+        Number of particles, instead of the scenario's.
+    seed
+        Seed, instead of the scenario's.
+    threads
+        Worker threads; all cores if left out. Results do not depend on it.
+    quiet
+        Show no progress bar.
+    """
+    from langevin_kit.backends import CPU
+    from langevin_kit.cli.summary import summary
+    from langevin_kit.plot import relaxation
+    from langevin_kit.run import simulate
+    from langevin_kit.scenario import load
+    from langevin_kit.store import refuse_existing
+
+    read = load(scenario)
+    store = output or Path(f"{scenario.stem}.zarr")
+    figure = store.with_name(f"{store.stem}.png")
+    if figure == store:
+        raise InvalidArgument(f"output: got {store}, which is the figure's name; give the store's, as in run.zarr.")
+    refuse_folder(store.parent)
+    refuse_existing(store, overwrite=overwrite)
+    refuse_figure(figure, overwrite=overwrite)
+    own = {"n_particles": particles, "rng": seed, "backend": None if threads is None else CPU(threads=threads)}
+    arguments: dict[str, Any] = {**read.arguments, **{k: v for k, v in own.items() if v is not None}}
+    meter = Stopwatch(Bar() if sys.stderr.isatty() and not quiet else Silent())
+    before = time.perf_counter()
+    try:
+        ds = simulate(read.system, **arguments, store=store, overwrite=overwrite, progress=meter)
+        seconds = time.perf_counter() - before
+        relaxation(ds, figure)
+    except NonFinite as error:
+        print(f"langevin: {error}\n{kept(store)}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(kept(store)) from interrupt
+    print(summary(ds, (store, figure), seconds, meter.rate))
+    return 0
+
+
+class Stopwatch:
+    """A meter that also counts steps against time, from the end of the first on: compiling is then over."""
+
+    def __init__(self, inner: Progress) -> None:
+        self._inner = inner
+        self._first: float | None = None
+        self._steps = self._seconds = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Time steps of the whole ensemble per second; 0 if unknown."""
+        return self._steps / self._seconds if self._seconds else 0.0
+
+    def start(self, total: int, description: str) -> None:
+        """Show the start."""
+        self._inner.start(total, description)
+
+    def advance(self, steps: float) -> None:
+        """Show the steps, and count them."""
+        now = time.perf_counter()
+        if self._first is not None:
+            self._steps, self._seconds = self._steps + steps, now - self._first
+        elif steps > 0:
+            self._first = now
+        self._inner.advance(steps)
+
+    def stop(self) -> None:
+        """Show the end."""
+        self._inner.stop()

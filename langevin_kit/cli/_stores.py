@@ -1,0 +1,78 @@
+"""`langevin plot` and `langevin info`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from langevin_kit.cli.outputs import refuse_figure
+from langevin_kit.errors import InvalidStore
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def plot(
+    store: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
+    overwrite: bool = False,
+) -> None:
+    """Draw how a stored run relaxes.
+
+    Parameters
+    ----------
+    store
+        A store that `langevin run` wrote.
+    output
+        The figure to write (.png, .pdf or .svg); the store's name with .png beside it if left out.
+    overwrite
+        Replace a figure that exists.
+    """
+    import langevin_kit.run  # noqa: F401  (registers `ds.langevin`)
+    from langevin_kit.plot import relaxation
+
+    ds = _finished(store)
+    figure = output or store.with_name(f"{store.stem}.png")
+    refuse_figure(figure, overwrite=overwrite)
+    figure.parent.mkdir(parents=True, exist_ok=True)
+    relaxation(ds, figure)
+    print(figure)
+
+
+def info(store: Path, /) -> None:
+    """Say what a store holds.
+
+    Parameters
+    ----------
+    store
+        A store that `langevin run` wrote.
+    """
+    from langevin_kit.cli.summary import closing, heading, results, row
+
+    ds = _finished(store)
+    lines = [*heading(ds), row("Boltzmann", ds.attrs["boltzmann"]), *results(ds)]
+    lines += [row("created", ds.attrs["created"])]
+    lines += [
+        row("with", f"{ds.attrs['provenance_versions']}; Python {ds.attrs['provenance_python']}"),
+        row("on", ds.attrs["provenance_platform"]),
+        row("variables", ""),
+    ]
+    width = max(len(str(name)) for name in ds.data_vars)
+    for name, array in ds.data_vars.items():
+        sizes = ", ".join(f"{dim} {size}" for dim, size in array.sizes.items())
+        about = f"{array.attrs.get('long_name', '')} [{array.attrs.get('units', '1')}]"
+        lines.append(f"    {name!s:<{width}}  ({sizes}) {array.dtype}: {about}")
+    print("\n".join([*lines, closing(ds)]))
+
+
+def _finished(store: Path) -> xr.Dataset:
+    from langevin_kit.store import open_store
+
+    ds = open_store(store)
+    if not ds.sizes.get("time") or "run" not in ds.attrs:
+        raise InvalidStore(f"{store} holds no saved time: its run ended before the first, or was killed. Run it again.")
+    return ds

@@ -1,0 +1,125 @@
+"""Runs in words: what `langevin run` prints at the end and `langevin info` of a store."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from langevin_kit.estimate import Verdict, verdict
+
+
+def summary(ds: xr.Dataset, files: Sequence[Path], seconds: float, rate: float) -> str:
+    """What a run has found; the last line is the verdict.
+
+    Parameters
+    ----------
+    ds : Dataset
+    files : sequence of Path
+        What was written.
+    seconds : float
+        Time of the whole run.
+    rate : float
+        Time steps of the whole ensemble per second, compiling not counted; 0 if unknown.
+    """
+    particle_steps = rate * json.loads(ds.attrs["run"])["n_particles"]
+    speed = f"; {particle_steps:.3g} particle-steps per second once compiled" if rate else ""
+    written = ", ".join(map(str, files))
+    lines = [*heading(ds), row("time", f"{seconds:.3g} s{speed}"), *results(ds), row("files", written), closing(ds)]
+    return "\n".join(lines)
+
+
+def row(label: str, text: str) -> str:
+    """One aligned line."""
+    return f"  {label:<10}{text}"
+
+
+def heading(ds: xr.Dataset) -> list[str]:
+    """Title, system and run."""
+    system, run = json.loads(ds.attrs["system"]), json.loads(ds.attrs["run"])
+    step, span = run["time_step"], run["time_step"] * run["n_steps"]
+    unit, rows = label(ds.time), run["n_steps"] // run["save_every"] + 1
+    end = f"{ds.sizes['time']} of {rows} saved times, up to t = {float(ds.time[-1]):g}{unit}"
+    return [
+        ds.attrs.get("title") or "(no title)",
+        row("system", equation(system)),
+        row(
+            "run",
+            f"{run['n_particles']:,} particles, {run['n_steps']:,} steps of {step:g}{unit} (t = {span:g}{unit}), "
+            f"{run['scheme']}, {run['dtype']}, {run['backend']}, seed {run['seed']}",
+        ),
+        *([row("cut short", end)] if ds.sizes["time"] < rows else []),
+    ]
+
+
+def equation(system: dict[str, Any]) -> str:
+    """Energy, mobility, temperature and parameters of a system's plain data."""
+    parameters = [f"{name} = {value:g}" for name, value in system["parameters"].items()]
+    mobility = json.dumps(system["mobility"]).replace('"', "")
+    unit = system["units"].get("energy", "1")
+    return ", ".join(
+        [
+            f"E = {' '.join(str(system['energy']).split())}",
+            f"K = {mobility}",
+            f"T = {system['temperature']:g}{'' if unit == '1' else f' {unit}'}",
+            *parameters,
+        ]
+    )
+
+
+def results(ds: xr.Dataset) -> list[str]:
+    """F and KL at the last saved time."""
+    if "kl_divergence" not in ds:
+        return [row("F, KL", "none without a Boltzmann law")]
+    last = ds.isel(time=-1)
+    temperature = json.loads(ds.attrs["system"])["temperature"]
+    unit = label(ds.free_energy)
+    name = "free_energy_from_entropy" if math.isnan(last.free_energy) else "free_energy"
+    which = " from ⟨E⟩ − T H" if name != "free_energy" else ""
+    value = with_error(float(last[name]), float(last[f"{name}_stderr"]))
+    equilibrium = -temperature * float(last.log_partition_function)
+    kl = float(last.kl_divergence)
+    known = f"{kl:.3g} ± {float(last.kl_divergence_stderr):.2g}"
+    far = f"beyond {float(last.kl_divergence_limit):.3g}"
+    return [
+        row("F", f"{value}{unit}{which} (in equilibrium F_eq = −T ln Z = {equilibrium:.6g}{unit})"),
+        row("KL", f"{far if math.isnan(kl) else known} (detection floor {float(last.kl_divergence_floor):.2g})"),
+    ]
+
+
+def closing(ds: xr.Dataset) -> str:
+    """The verdict's line."""
+    judged = judge(ds)
+    return f"verdict: {judged.state} — {judged.reason}"
+
+
+def judge(ds: xr.Dataset) -> Verdict:
+    """The verdict on the last saved time, from the estimates that the run stored."""
+    if "kl_divergence" not in ds:
+        return Verdict("cannot tell", ds.attrs.get("boltzmann", "").removeprefix("none: "))
+    last = ds.isel(time=-1)
+    return verdict(*(float(last[f"kl_divergence{part}"]) for part in ("", "_floor", "_limit")))
+
+
+def label(array: xr.DataArray) -> str:
+    """A unit to follow a number; nothing for reduced units."""
+    unit = array.attrs.get("units", "1")
+    return "" if unit == "1" else f" {unit}"
+
+
+def with_error(value: float, stderr: float) -> str:
+    """A value with as many digits as its standard error warrants.
+
+    Examples
+    --------
+    >>> with_error(-0.123456, 0.00213)
+    '-0.1235 ± 0.0021'
+    """
+    if not (math.isfinite(stderr) and stderr > 0):
+        return f"{value:.6g} ± {stderr:.2g}"
+    digits = min(max(0, 1 - math.floor(math.log10(stderr))), 12)
+    return f"{value:.{digits}f} ± {stderr:.{digits}f}"

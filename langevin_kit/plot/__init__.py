@@ -1,0 +1,5 @@
+"""Figures of runs; the only part that imports matplotlib."""
+
+from langevin_kit.plot._relaxation import relaxation
+
+__all__ = ["relaxation"]

@@ -1,0 +1,66 @@
+"""What `simulate` and scenario files ask of a run's numbers: refused here, before anything is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.kernels.counter_rng import check_counter
+
+DTYPES = ("float64", "float32")
+"""Types of the positions."""
+
+
+def require_count(name: str, value: Any) -> None:
+    """Refuse what is no positive integer."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise InvalidArgument(f"{name}: got {value!r}; a positive integer is needed.")
+
+
+def require_time_step(value: Any) -> None:
+    """Refuse what is no positive finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
+        raise InvalidArgument(f"time_step: got {value!r}; a positive finite number is needed.")
+
+
+def require_steps(value: Any) -> None:
+    """Refuse what is no number of steps, or more than the counter of the noise can tell apart."""
+    require_count("n_steps", value)
+    try:
+        check_counter(0, value)
+    except OverflowError as error:
+        raise InvalidArgument(f"n_steps: {error}.") from None
+
+
+def saving_interval(save_every: int | None, n_steps: int) -> int:
+    """Steps between saved times: as given if it divides `n_steps`, else a hundredth of them, else all."""
+    if save_every is None:
+        return n_steps // 100 if n_steps % 100 == 0 else n_steps
+    require_count("save_every", save_every)
+    if n_steps % save_every:
+        divisors = [k for k in range(1, min(n_steps, 10**6) + 1) if n_steps % k == 0]
+        nearest = min(divisors, key=lambda k: abs(k - save_every))
+        raise InvalidArgument(
+            f"save_every: got {save_every}, which does not divide n_steps = {n_steps}; "
+            f"the nearest that does is {nearest}."
+        )
+    return int(save_every)
+
+
+def kept_positions(save_positions: bool | int, n_particles: int) -> int:
+    """Of how many particles positions are stored: all, none, or the first so many."""
+    if isinstance(save_positions, bool):
+        return n_particles if save_positions else 0
+    if not 0 <= save_positions <= n_particles:
+        raise InvalidArgument(
+            f"save_positions: got {save_positions}; true, false, or 0 to n_particles = {n_particles} are allowed."
+        )
+    return int(save_positions)
+
+
+def require_dtype(value: Any) -> None:
+    """Refuse an unknown type of positions."""
+    if value not in DTYPES:
+        raise InvalidArgument(f"dtype: got {value!r}; allowed are {', '.join(DTYPES)}.")

@@ -1,0 +1,95 @@
+"""From pydantic's errors to one line a fault, in the words of the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from langevin_kit.errors import InvalidScenario, did_you_mean
+from langevin_kit.scenario._format import TABLES
+
+MOST = 50
+"""Faults that a message lists; a file with more is no scenario."""
+
+_KINDS = [place[1] for place in TABLES if place[:1] == ("initial",)]
+
+
+def invalid(name: str, faults: Sequence[str]) -> InvalidScenario:
+    """The error that lists all faults of a file."""
+    count = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
+    more = [f"and {len(faults) - MOST} more"] * (len(faults) > MOST)
+    text = "\n".join([f"{name}: {count}", *(f"  {line}" for line in "\n".join([*faults[:MOST], *more]).split("\n"))])
+    # A file is data: no character of it may steer the terminal.
+    return InvalidScenario("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
+def describe(error: ValidationError) -> list[str]:
+    """One line for each fault, or a short block where an expression is marked."""
+    details = error.errors(include_url=False)
+    meant = {_meant(detail["loc"]) for detail in details if detail["type"] == "extra_forbidden"}
+    return [_describe(detail) for detail in details if detail["type"] != "missing" or detail["loc"] not in meant]
+
+
+def _meant(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """The place of the field that a misspelt one stands for: it is not missing as well."""
+    return (*place[:-1], *get_close_matches(str(place[-1]), _fields(place), n=1))
+
+
+def _fields(place: tuple[int | str, ...]) -> list[str]:
+    return list(TABLES[tuple(str(part) for part in place[:-1])].model_fields)
+
+
+def _describe(detail: ErrorDetails) -> str:
+    place, context = detail["loc"], detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return f"{_path(place)}: missing; this field is required"
+        case "extra_forbidden":
+            return f"{_path(place)}: unknown field{did_you_mean(str(place[-1]), _fields(place))}"
+        case "union_tag_invalid":
+            return f"initial.kind: got {context['tag']!r}{did_you_mean(str(context['tag']), _KINDS)}"
+        case "union_tag_not_found":
+            return f"initial.kind: missing; must be one of {', '.join(_KINDS)}"
+        case "value_error":
+            return _refused(place, detail["input"], str(context["error"]))
+        case "model_type" | "model_attributes_type" | "dict_type":
+            must = "must be a table"
+        case _:
+            must = re.sub(r"^(Input|List|Tuple|String) should", "must", detail["msg"])
+    return f"{_path(place)}: got {_short(detail['input'])}; {must}"
+
+
+def _refused(place: tuple[int | str, ...], value: Any, message: str) -> str:
+    """The library names the field itself, as in ``mobility[0][1]: ...``: the path takes over what it adds."""
+    label, separator, rest = message.removesuffix(".").partition(": ")
+    field, bracket, index = label.partition("[")
+    if separator and field in place:
+        return f"{_path(place)}{bracket}{index}: {rest}"
+    if separator and isinstance(value, dict) and field in value:
+        return f"{_path(place)}.{label}: {rest}"
+    return f"{_path(place)}: {message.removesuffix('.')}"
+
+
+def _path(place: tuple[int | str, ...]) -> str:
+    if place[0] == "initial":
+        place = (place[0], *place[2:])
+    text = ""
+    for part in place:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        elif part != "[key]" and not re.fullmatch("<[a-z]+>", part):
+            text += f".{part if re.fullmatch(r'[A-Za-z0-9_-]+', part) else repr(part)}"
+    return text.removeprefix(".")
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:
+        return f"a {type(value).__name__} too long to show"
+    return text if len(text) <= 60 else f"{text[:57]}..."

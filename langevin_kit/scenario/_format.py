@@ -1,0 +1,299 @@
+"""The tables of a scenario file. What the rest of the library checks is asked of it here, not said again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from langevin_kit.backends import backend_from
+from langevin_kit.errors import BackendUnavailable
+from langevin_kit.observables import plan
+from langevin_kit.preflight import arguments
+from langevin_kit.schemes import scheme_from
+from langevin_kit.system import Grid, System, cells, initial
+from langevin_kit.system.expression import parse
+from langevin_kit.system.initial import Initial
+
+
+class Table(BaseModel):
+    """A table of a scenario file.
+
+    The context of a validation is a `System` that knows only coordinates and parameters (None if these are at fault):
+    with it a fault in one field does not hide those of the others.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _parse(text: Any, info: ValidationInfo, *, logical: bool = False) -> Any:
+    if info.context is not None:
+        parse(text, info.context.symbols, field=str(info.field_name), logical=logical)
+    return text
+
+
+def _parse_logical(text: Any, info: ValidationInfo) -> Any:
+    return _parse(text, info, logical=True)
+
+
+def _name_observable(name: str, info: ValidationInfo) -> str:
+    if info.context is not None:
+        plan(info.context, {name: 0.0}, None)
+    return name
+
+
+def _one_each(values: list[float], info: ValidationInfo) -> list[float]:
+    if info.context is not None and len(values) != info.context.n_dim:
+        names = ", ".join(info.context.coordinates)
+        raise ValueError(f"got {len(values)} numbers; one for each coordinate ({names}) is needed")
+    return values
+
+
+def _cells(axis: tuple[float, float, int]) -> tuple[float, float, int]:
+    cells(*axis)
+    return axis
+
+
+def _depth(value: Any) -> str:
+    if not isinstance(value, list):
+        return "<scalar>"
+    return "<matrix>" if any(isinstance(row, list) for row in value) else "<vector>"
+
+
+def _flag_or_count(value: Any) -> str:
+    return "<flag>" if isinstance(value, bool) else "<count>"
+
+
+Expression = Annotated[Any, AfterValidator(_parse)]
+Mobility = Annotated[
+    Annotated[Expression, Tag("<scalar>")]
+    | Annotated[list[Expression], Tag("<vector>")]
+    | Annotated[list[list[Expression]], Tag("<matrix>")],
+    Discriminator(_depth),
+]
+Place = Annotated[list[float], AfterValidator(_one_each)]
+Covariance = Annotated[
+    Annotated[float, Tag("<scalar>")]
+    | Annotated[list[float], Tag("<vector>")]
+    | Annotated[list[list[float]], Tag("<matrix>")],
+    Discriminator(_depth),
+]
+# TOML has arrays, which are lists; a strict tuple would refuse them.
+Axis = Annotated[tuple[float, float, int], Field(strict=False), AfterValidator(_cells)]
+Observables = dict[
+    Annotated[str, AfterValidator(_name_observable)],
+    Annotated[Any, AfterValidator(_parse_logical)],
+]
+Kept = Annotated[
+    Annotated[bool, Tag("<flag>")] | Annotated[int, Field(ge=0), Tag("<count>")],
+    Discriminator(_flag_or_count),
+]
+
+
+class NamesTable(Table):
+    """The part of ``[system]`` that says which names expressions may use."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    coordinates: list[str] = ["x"]
+    parameters: dict[str, float] = {}
+
+    @field_validator("coordinates")
+    @classmethod
+    def _are_names(cls, value: list[str]) -> list[str]:
+        plan(System(energy=0.0, temperature=0.0, coordinates=value), None, None)
+        return value
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_distinct(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        if "coordinates" in info.data:
+            System(energy=0.0, temperature=0.0, coordinates=info.data["coordinates"], parameters=value)
+        return value
+
+    def bare(self) -> System:
+        """A system without forces, in which expressions can be read."""
+        return System(energy=0.0, temperature=0.0, coordinates=self.coordinates, parameters=self.parameters)
+
+
+class SystemTable(NamesTable):
+    """``[system]``: what moves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    energy: Expression
+    mobility: Mobility = 1.0
+    temperature: float
+    units: dict[str, str] = {}
+
+    @field_validator("mobility", "temperature", "units")
+    @classmethod
+    def _fits(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.context is not None:
+            replace(info.context, **{str(info.field_name): value})
+        return value
+
+
+class InitialTable(Table, ABC):
+    """``[initial]``: where the particles start."""
+
+    @abstractmethod
+    def law(self) -> Initial:
+        """The law that the table describes."""
+
+    @model_validator(mode="after")
+    def _is_a_law(self) -> InitialTable:
+        self.law()
+        return self
+
+
+class GaussianTable(InitialTable):
+    """A normal law."""
+
+    kind: Literal["gaussian"]
+    mean: Place
+    covariance: Covariance
+
+    def law(self) -> Initial:
+        """The normal law."""
+        return initial.gaussian(self.mean, self.covariance)
+
+
+class PointTable(InitialTable):
+    """All particles at one place."""
+
+    kind: Literal["point"]
+    position: Place
+
+    def law(self) -> Initial:
+        """The normal law of zero width."""
+        return initial.point(self.position)
+
+
+class UniformTable(InitialTable):
+    """The uniform law on a box."""
+
+    kind: Literal["uniform"]
+    lower: Place
+    upper: Place
+
+    def law(self) -> Initial:
+        """The uniform law."""
+        return initial.uniform(self.lower, self.upper)
+
+
+_RUN_CHECKS: dict[str, Callable[[Any], None]] = {
+    "n_particles": partial(arguments.require_count, "n_particles"),
+    "time_step": arguments.require_time_step,
+    "n_steps": arguments.require_steps,
+    "dtype": arguments.require_dtype,
+}
+
+
+class RunTable(Table):
+    """``[run]``: how many, how long, with what."""
+
+    n_particles: int
+    time_step: float
+    n_steps: int
+    save_every: int | None = None
+    seed: Annotated[int, Field(ge=0)]
+    scheme: str = "euler_maruyama"
+    dtype: str = "float64"
+    backend: str = "cpu"
+    save_positions: Kept = False
+
+    @field_validator("n_particles", "time_step", "n_steps", "dtype")
+    @classmethod
+    def _is_allowed(cls, value: Any, info: ValidationInfo) -> Any:
+        _RUN_CHECKS[str(info.field_name)](value)
+        return value
+
+    @field_validator("save_every")
+    @classmethod
+    def _divides(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and "n_steps" in info.data:
+            arguments.saving_interval(value, info.data["n_steps"])
+        return value
+
+    @field_validator("save_positions")
+    @classmethod
+    def _are_there(cls, value: bool | int, info: ValidationInfo) -> bool | int:
+        if "n_particles" in info.data:
+            arguments.kept_positions(value, info.data["n_particles"])
+        return value
+
+    @field_validator("scheme")
+    @classmethod
+    def _is_a_scheme(cls, value: str) -> str:
+        scheme_from(value)
+        return value
+
+    @field_validator("backend")
+    @classmethod
+    def _is_a_backend(cls, value: str) -> str:
+        try:
+            backend_from(value)
+        except BackendUnavailable as error:
+            raise ValueError(str(error)) from None
+        return value
+
+
+class ScenarioTable(Table):
+    """The whole file."""
+
+    title: str
+    system: SystemTable
+    initial: Annotated[GaussianTable | PointTable | UniformTable, Field(discriminator="kind")]
+    run: RunTable
+    observables: Observables = {}
+    histogram: dict[str, Axis] | None = None
+
+    @field_validator("title")
+    @classmethod
+    def _is_a_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError(f"got {value!r}; one line of printable text is needed")
+        return value
+
+    @field_validator("histogram")
+    @classmethod
+    def _covers(cls, value: dict[str, Axis] | None, info: ValidationInfo) -> dict[str, Axis] | None:
+        """Put the axes in the coordinates' order: a TOML table has none."""
+        if value is None or info.context is None:
+            return value
+        names = info.context.coordinates
+        if set(names) == set(value):
+            value = {name: value[name] for name in names}
+        grid(value).check(names, "histogram")
+        return value
+
+
+def grid(axes: dict[str, Axis]) -> Grid:
+    """The histogram's cells from their table."""
+    return Grid(**{name: cells(*axis) for name, axis in axes.items()})
+
+
+TABLES: dict[tuple[str, ...], type[Table]] = {
+    (): ScenarioTable,
+    ("system",): SystemTable,
+    ("initial", "gaussian"): GaussianTable,
+    ("initial", "point"): PointTable,
+    ("initial", "uniform"): UniformTable,
+    ("run",): RunTable,
+}
+"""The place of each table of fixed fields in an error's location."""

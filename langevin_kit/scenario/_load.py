@@ -1,0 +1,124 @@
+"""`load`: a scenario file, or all that is wrong with it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from langevin_kit.scenario._faults import describe, invalid
+from langevin_kit.scenario._format import NamesTable, ScenarioTable, grid
+from langevin_kit.system import System
+
+MAX_BYTES = 10**6
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A system and all that `simulate` needs to run it: ``simulate(scenario.system, **scenario.arguments)``.
+
+    Attributes
+    ----------
+    title : str
+    system : System
+    arguments : mapping
+        Keyword arguments of `simulate`, with the file's text as attribute ``scenario`` of the Dataset.
+    text : str
+        The file as it was.
+    """
+
+    title: str
+    system: System
+    arguments: Mapping[str, Any]
+    text: str
+
+
+def load(path: str | Path) -> Scenario:
+    """Read a scenario file.
+
+    Parameters
+    ----------
+    path : str or Path
+        A TOML file in UTF-8 of at most 1 MB. It is data: nothing in it is executed.
+
+    Raises
+    ------
+    InvalidScenario
+        With all faults of the file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise invalid(str(path), ["there is no such file"])
+    if not path.is_file():
+        raise invalid(str(path), ["this is no file; give a scenario file in TOML"])
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise invalid(str(path), [f"cannot be read ({error.strerror})"]) from None
+    if len(data) > MAX_BYTES:
+        raise invalid(str(path), [f"more than {MAX_BYTES} bytes; a scenario holds formulas and numbers, no data"])
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise invalid(str(path), [f"byte {error.start} is no UTF-8; save the file as UTF-8"]) from None
+    return loads(text, str(path))
+
+
+def loads(text: str, name: str = "scenario") -> Scenario:
+    """Read a scenario from text.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        What error messages call it.
+
+    Raises
+    ------
+    InvalidScenario
+        With all faults of the text.
+
+    Examples
+    --------
+    >>> scenario = loads('''
+    ... title = "one well"
+    ... system = { energy = "x**2/2", temperature = 1.0 }
+    ... initial = { kind = "point", position = [0.5] }
+    ... run = { n_particles = 1000, time_step = 0.01, n_steps = 100, seed = 0 }
+    ... ''')
+    >>> scenario.arguments["n_steps"]
+    100
+    """
+    try:
+        table = tomllib.loads(text)
+    except ValueError as error:
+        raise invalid(name, [f"this is no TOML: {error}"]) from None
+    except RecursionError:
+        raise invalid(name, ["this is no scenario: nested too deeply"]) from None
+    try:
+        read = ScenarioTable.model_validate(table, context=_names(table))
+    except ValidationError as error:
+        raise invalid(name, describe(error)) from None
+    run = read.run.model_dump()
+    arguments = {
+        "title": read.title,
+        "initial": read.initial.law(),
+        "rng": run.pop("seed"),
+        **run,
+        "observables": read.observables,
+        "histogram": grid(read.histogram) if read.histogram is not None else None,
+        "attrs": {"scenario": text},
+    }
+    return Scenario(read.title, System(**read.system.model_dump()), arguments, text)
+
+
+def _names(table: dict[str, Any]) -> System | None:
+    try:
+        return NamesTable.model_validate(table.get("system", {})).bare()
+    except ValidationError:
+        return None

@@ -1,0 +1,95 @@
+"""The functions that expressions may use, as SymPy sees them."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import sympy as sp
+
+
+class Greater(sp.Function):  # type: ignore[misc]
+    """1 where a > b, else 0; a plain function, so that SymPy does not try to solve it."""
+
+    nargs = 2
+
+
+class GreaterEqual(sp.Function):  # type: ignore[misc]
+    """1 where a >= b, else 0."""
+
+    nargs = 2
+
+
+class Select(sp.Function):  # type: ignore[misc]
+    """Select(c, a, b): a where c > 0, else b; the other branch may be non-finite."""
+
+    nargs = 3
+
+
+class Sign(sp.Function):  # type: ignore[misc]
+    """−1, 0 or 1. Its slope is 0: SymPy's own would be a Dirac delta."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """0."""
+        return sp.Integer(0)
+
+
+class Absolute(sp.Function):  # type: ignore[misc]
+    """|x| of a real number; SymPy's own takes arguments apart into real and imaginary parts."""
+
+    nargs = 1
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """The sign."""
+        return Sign(self.args[0])
+
+
+def compared(holds: Callable[[Any, Any], bool], function: Callable[..., sp.Expr], a: Any, b: Any) -> sp.Expr:
+    """A comparison: a number where both sides are."""
+    a, b = sp.sympify(a), sp.sympify(b)
+    return sp.Integer(int(bool(holds(a, b)))) if a.is_Number and b.is_Number else function(a, b)
+
+
+def selected(condition: sp.Expr, a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """One of two expressions: the right one where the condition is a number."""
+    return (a if condition > 0 else b) if condition.is_Number else Select(condition, a, b)
+
+
+SMOOTH: dict[str, tuple[Callable[..., sp.Expr], Callable[[float], float]]] = {
+    "exp": (sp.exp, math.exp),
+    "log": (sp.log, math.log),
+    "sqrt": (sp.sqrt, math.sqrt),
+    "sin": (sp.sin, math.sin),
+    "cos": (sp.cos, math.cos),
+    "tan": (sp.tan, math.tan),
+    "sinh": (sp.sinh, math.sinh),
+    "cosh": (sp.cosh, math.cosh),
+    "tanh": (sp.tanh, math.tanh),
+    "abs": (Absolute, abs),
+}
+"""Functions of one argument that every expression may use, and their values at numbers; `abs` has a kink."""
+
+LOGICAL: dict[str, tuple[int, Callable[..., sp.Expr]]] = {
+    "sign": (1, lambda a: compared(operator.gt, Greater, a, 0) - compared(operator.gt, Greater, 0, a)),
+    "min": (2, lambda a, b: selected(compared(operator.gt, Greater, b, a), a, b)),
+    "max": (2, lambda a, b: selected(compared(operator.gt, Greater, a, b), a, b)),
+}
+"""Functions with jumps or branches and their number of arguments: for observables, which are never differentiated."""
+
+CONSTANTS: dict[str, sp.Expr] = {"pi": sp.Float(math.pi)}
+
+RESERVED = frozenset({"t", "T", *CONSTANTS, *SMOOTH, *LOGICAL})
+"""Names that no coordinate or parameter may have."""
+
+COMPARISONS: dict[type, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
+    ast.Gt: lambda a, b: compared(operator.gt, Greater, a, b),
+    ast.GtE: lambda a, b: compared(operator.ge, GreaterEqual, a, b),
+    ast.Lt: lambda a, b: compared(operator.gt, Greater, b, a),
+    ast.LtE: lambda a, b: compared(operator.ge, GreaterEqual, b, a),
+}
+"""Operators between two values, as functions that are 1 or 0."""

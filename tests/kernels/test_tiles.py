@@ -1,0 +1,139 @@
+"""The CPU's array loops: sums over tiles, histograms, initial ensembles."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from langevin_kit.kernels.cpu.histogram import histogram_1d, histogram_2d
+from langevin_kit.kernels.cpu.initial import standard_normal, standard_uniform
+from langevin_kit.kernels.cpu.tiles import TILE, tile_moments, tree_sum
+
+PAIRS = np.array([(0, 0), (0, 1), (1, 1), (2, 2)], np.int64)
+KEY = (np.uint32(11), np.uint32(12))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e300, 1e-300])
+def test_tree_sum(scale: float) -> None:
+    values = np.random.default_rng(1).normal(size=TILE) * scale
+    exact = math.fsum(values)
+    bound = 8 * 2.0**-53 * math.fsum(abs(values))  # eight levels of the tree
+    assert abs(tree_sum(values) - exact) <= bound
+
+
+def test_tree_sum_adds_halves() -> None:
+    values = np.random.default_rng(2).normal(size=TILE)
+    expected = values.copy()
+    while len(expected) > 1:
+        expected = expected[: len(expected) // 2] + expected[len(expected) // 2 :]
+    assert tree_sum(values) == expected[0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 100, 255, 256])
+@pytest.mark.parametrize("offset", [0.0, 1e8])
+def test_tile_moments(count: int, offset: float) -> None:
+    rows = np.random.default_rng(count).normal(size=(3, TILE)) + np.array([[offset], [-offset], [0.0]])
+    x = rows[:, :count].copy()
+    rows[:, count:] = np.nan  # what an earlier tile left
+    means, comoments = np.empty(3), np.empty(4)
+    tile_moments(rows, count, PAIRS, np.empty(TILE), means, comoments)
+    exact = np.array([math.fsum(row) / count for row in x])
+    np.testing.assert_allclose(means, exact, rtol=1e-15, atol=1e-15)
+    shifted = x - np.round(exact)[:, None]
+    for (i, j), value in zip(PAIRS, comoments, strict=True):
+        a, b = shifted[i], shifted[j]
+        expected = math.fsum(a * b) - math.fsum(a) * math.fsum(b) / count
+        assert math.isclose(value, expected, rel_tol=1e-12, abs_tol=1e-7 if offset else 1e-13)
+    if count == 1:
+        assert comoments.tolist() == [0.0] * 4
+
+
+def test_a_nan_stays_in_its_row() -> None:
+    rows = np.random.default_rng(3).normal(size=(3, TILE))
+    rows[2, 5] = np.nan
+    means, comoments = np.empty(3), np.empty(4)
+    tile_moments(rows, TILE, PAIRS, np.empty(TILE), means, comoments)
+    assert np.isfinite(means).tolist() == [True, True, False]
+    assert np.isfinite(comoments).tolist() == [True, True, True, False]
+
+
+EDGE = [-math.inf, -1e308, -2.0, math.nextafter(-2.0, -3.0), -1.75, 0.0, -0.0, -1e-15, 0.25, 1.5]
+EDGE += [2.0 - 1e-15, 2.0, 1e19, 1e308, math.inf, math.nan, -math.nan]
+"""Cells of width 1/4 on [−2, 2), whose edges and scale are exact."""
+
+
+def clipped(x: np.ndarray) -> np.ndarray:
+    """The outermost cells reach to infinity."""
+    return np.clip(x, -2.0, math.nextafter(2.0, 0.0))
+
+
+def test_histogram_1d() -> None:
+    x = np.concatenate([EDGE, np.random.default_rng(4).normal(size=2000)])
+    counts = np.zeros(16, np.int64)
+    outside = histogram_1d(x, np.array([-2.0]), np.array([4.0]), counts)
+    expected, _ = np.histogram(clipped(x[~np.isnan(x)]), bins=16, range=(-2.0, 2.0))
+    np.testing.assert_array_equal(counts, expected)
+    assert outside == np.sum(~((x >= -2.0) & (x < 2.0)))
+
+
+def test_histogram_2d() -> None:
+    rng = np.random.default_rng(5)
+    x, y = np.meshgrid(EDGE, EDGE)
+    x, y = np.concatenate([x.ravel(), rng.normal(size=2000)]), np.concatenate([y.ravel(), rng.normal(size=2000)])
+    counts = np.ones((16, 8), np.int64)  # it adds
+    outside = histogram_2d(x, y, np.array([-2.0, -2.0]), np.array([4.0, 2.0]), counts)
+    known = ~(np.isnan(x) | np.isnan(y))
+    expected, *_ = np.histogram2d(clipped(x[known]), clipped(y[known]), bins=(16, 8), range=((-2.0, 2.0), (-2.0, 2.0)))
+    np.testing.assert_array_equal(counts, 1 + expected)
+    assert outside == np.sum(~((x >= -2.0) & (x < 2.0) & (y >= -2.0) & (y < 2.0)))
+
+
+def test_histogram_of_one_cell() -> None:
+    counts = np.zeros(1, np.int64)
+    outside = histogram_1d(np.array([-5.0, 0.5, 7.0]), np.array([0.0]), np.array([1.0]), counts)
+    assert (outside, counts.tolist()) == (2, [3])
+
+
+@pytest.mark.parametrize("fill", [standard_normal, standard_uniform])
+@pytest.mark.parametrize("first", [0, 2**32 - 500, 2**40 + 1])
+def test_initial_numbers_do_not_depend_on_the_split(fill: object, first: int) -> None:
+    assert callable(fill)
+    whole = np.empty((2, 1000))
+    fill(whole, first, *KEY)
+    for a, b in pairwise([0, 1, 4, 257, 600, 1000]):
+        part = np.empty((2, b - a))
+        fill(part, first + a, *KEY)
+        np.testing.assert_array_equal(part, whole[:, a:b])
+    line = np.empty((1, 1000))
+    fill(line, first, *KEY)
+    np.testing.assert_array_equal(line[0], whole[0])
+
+
+@pytest.mark.parametrize("fill", [standard_normal, standard_uniform])
+def test_initial_numbers_are_distinct(fill: object) -> None:
+    assert callable(fill)
+    starts, keys = [0, 2**32, 2**33], [KEY, KEY[::-1]]
+    seen = []
+    for first in starts:
+        for key in keys:
+            out = np.empty((2, 500))
+            fill(out, first, *key)
+            seen.append(out.ravel())
+    # Nothing repeats: not across the carry into the second counter word, nor between components, nor between keys.
+    assert len(np.unique(np.concatenate(seen))) == 500 * 2 * len(starts) * len(keys)
+
+
+def test_laws_of_the_initial_numbers() -> None:
+    n = 100_000
+    z, u = np.empty((2, n)), np.empty((2, n))
+    standard_normal(z, 0, *KEY)
+    standard_uniform(u, 0, *KEY)
+    assert ((u > 0) & (u < 1)).all()
+    # Five standard errors, for a fixed key.
+    np.testing.assert_allclose(z.mean(axis=1), 0, atol=5 / math.sqrt(n))
+    np.testing.assert_allclose(np.cov(z), np.eye(2), atol=5 * math.sqrt(2 / n))
+    np.testing.assert_allclose(u.mean(axis=1), 0.5, atol=5 / math.sqrt(12 * n))
+    np.testing.assert_allclose(np.cov(u), np.eye(2) / 12, atol=5 / 12 / math.sqrt(n))
