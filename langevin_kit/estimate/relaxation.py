@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -120,6 +121,7 @@ def free_energy_of_density(law: Boltzmann, grid: Grid, density: Floats) -> tuple
     held = p > 0
     energy, log_q = law.system.energy_at(x, law.time)[held], law.log_density(x)[held]
     log_p = np.log(p[held])
-    from_energy = (p[held] * energy).sum() * v + temperature * (p[held] * log_p).sum() * v
-    from_kl = temperature * (p[held] * (log_p - log_q)).sum() * v - temperature * law.log_z
-    return float(from_energy), float(from_kl)
+    mass = p[held] * v
+    from_energy = math.fsum(mass * energy) + temperature * math.fsum(mass * log_p)
+    from_kl = temperature * (math.fsum(mass * (log_p - log_q)) - law.log_z)
+    return from_energy, from_kl

@@ -7,7 +7,7 @@ import json
 import xarray as xr
 
 from langevin_kit.errors import InvalidStore
-from langevin_kit.estimate import Verdict, laws, relaxation, verdict
+from langevin_kit.estimate import Monotone, Verdict, falls, laws, relaxation, verdict
 from langevin_kit.observables import VARIABLES
 from langevin_kit.system import Grid, System, cells
 
@@ -59,6 +59,11 @@ class Langevin:
     def entropy(self) -> xr.Dataset:
         """H for each time, from an estimator that does not use q."""
         return self._estimates("entropy")
+
+    def free_energy_falls(self, alarm: float = 1e-3) -> Monotone:
+        """Test that F never rises from one saved time to the next; a falling F is refused with probability `alarm`."""
+        ds = self._estimates("free_energy")
+        return falls(ds.free_energy_from_entropy.values, ds.free_energy_from_entropy_stderr.values, alarm)
 
     def verdict(self) -> Verdict:
         """Whether the last saved time is relaxed."""

@@ -147,6 +147,7 @@ def test_store_is_plain_and_equals_the_run_in_memory(tmp_path: Path) -> None:
         if name in memory:
             np.testing.assert_array_equal(value, memory[name], err_msg=str(name))
     assert again.verdict() == memory.langevin.verdict()
+    assert again.free_energy_falls().holds
     assert again.system.to_dict() == PLANE.to_dict()
 
 

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 
 import langevin_kit as lk
+from langevin_kit.cli import main
 from langevin_kit.kernels.counter_rng import STREAM_INITIAL
 from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.scenario import load
@@ -105,3 +106,18 @@ def test_the_naive_equation_of_the_trap_is_the_one_without_the_divergence() -> N
         z = normals(np.arange(100), k // 2, key)[k % 2]
         x = x - 2e-3 * right.mobility_at(x) * right.gradient(x) + np.sqrt(2 * 2e-3 * right.mobility_at(x)) * z
     np.testing.assert_allclose(paths, x, rtol=0, atol=1e-13)
+
+
+@pytest.mark.claim("F03")
+def test_command_line_prints_the_recorded_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A scenario file becomes a store, a figure and this summary; only the line with the wall time is left out."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(SCENARIOS / "double_well.toml"), "--particles", "2000", "--quiet"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  time")]
+    assert lines == (Path(__file__).parent / "double_well.txt").read_text(encoding="utf-8").splitlines()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["double_well.png", "double_well.zarr"]
+    assert lk.open(tmp_path / "double_well.zarr").attrs["scenario"] == (SCENARIOS / "double_well.toml").read_text(
+        "utf-8"
+    )
