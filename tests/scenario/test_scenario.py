@@ -112,7 +112,7 @@ FAULTS = [
     ("[run]\n", "[runs]\n", "runs: unknown field; did you mean 'run'?"),
     ('energy = "(x**2 - 1)**2"\n', "", "system.energy: missing; this field is required"),
     ("(x**2 - 1)**2", "x*q", "system.energy: unknown name 'q'"),
-    ("(x**2 - 1)**2", "__import__('os').abort()", "system.energy: 'this' is no function"),
+    ("(x**2 - 1)**2", "__import__('os').abort()", "system.energy: only a function's name can be called"),
     ("(x**2 - 1)**2", "x.real", "system.energy: Attribute is not allowed"),
     ('"(x**2 - 1)**2"', "true", "system.energy: got True of type bool"),
     ('"1/(1 + x**2)"', '[["x +", 0], [0, 1]]', "system.mobility[0][0]: invalid syntax"),
