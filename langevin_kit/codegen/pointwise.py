@@ -55,31 +55,27 @@ def normals(i, particle, call, key0, key1):
     return gaussian(a, b, c, d)
 
 @cached_driver
-def noisy_block({rows}, particle, first, n_steps, {scalars}time_step, temperature, key0, key1):
+def noisy_block({rows}, {later_rows}particle, first, n_steps, {scalars}time_step, temperature, key0, key1):
     dt = R(time_step)
     amplitude = R(math.sqrt(2.0*temperature*time_step))
     temperature = R(temperature)
     k = first
     while k < first + n_steps:
-        slot = k % {group}
         call = np.uint32(k // {group})
-        if slot == 0 and first + n_steps - k >= {group}:
-{times}            for i in range(X0.size):
-                z = normals(i, particle, call, key0, key1)
-                {load}
-{group_steps}
-                {store}
-            k += {group}
-        else:
+        if k % {group} == 0:
             t = R(k*time_step)
             for i in range(X0.size):
-                z = normals(i, particle, call, key0, key1)
+                {z_all} = normals(i, particle, call, key0, key1)
                 {load}
-                {slot_normals}
-                {result} = step({state}, dt, temperature, amplitude, {z})
+                {result} = step({state}, dt, temperature, amplitude, {z_first})
                 {store}
+                {keep}
             k += 1
-
+        else:
+            for i in range(X0.size):
+                {z_all} = normals(i, particle, call, key0, key1)
+                {keep}
+{later_steps}
 @cached_driver
 def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
     dt = R(time_step)
@@ -93,12 +89,23 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
 @cached_driver
 def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1):
     {unpack}
+    later = np.empty(({n_later}, block_size), R)
     for a in range(low, high, block_size):
         b = min(a + block_size, high)
         if temperature > 0.0:
-            noisy_block({slices}, a, first, n_steps, {scalars}time_step, temperature, key0, key1)
+            noisy_block({slices}, {later_slices}a, first, n_steps, {scalars}time_step, temperature, key0, key1)
         else:
             noiseless_block({slices}, a, first, n_steps, {scalars}time_step)
+"""
+
+_LATER_STEP = """\
+        if k < first + n_steps and k % {group} == {slot}:
+            t = R(k*time_step)
+            for i in range(X0.size):
+                {load}
+                {result} = step({state}, dt, temperature, amplitude, {z})
+                {store}
+            k += 1
 """
 
 _MEASURE = """\
@@ -150,8 +157,9 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1)`.
 
     It moves the particles low … high of X (d, n) from step `first` through `n_steps` steps, in blocks that stay in
-    the first-level cache through all of them. Whole Philox calls serve groups of steps; a start or end inside a call
-    draws the call and uses its part, so any split of the steps gives the same bits.
+    the first-level cache through all of them. A Philox call serves a group of steps: its first step is made where its
+    normals are drawn, the later ones from a scratch block. A start inside a call draws it and uses its part, so any
+    split of the steps gives the same bits.
     """
     d, derived = system.n_dim, system.derived
     group = NORMALS_PER_CALL[dtype] // d
@@ -160,13 +168,18 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     x = [f"x{a}" for a in range(d)]
     outputs = [f"{kind}{a}" for kind in ("force", "divergence", "factor") for a in range(d)]
     arguments = _arguments(system)
-    group_steps = []
-    for s in range(group):
-        z = ", ".join(f"z[{s * d + a}]" for a in range(d))
-        state = arguments["state"].replace("t", f"t{s}", 1)
-        group_steps.append(f"                {_tuple(x)} = step({state}, dt, temperature, amplitude, {z})")
     stochastic = "stochastic(x{a}, force{a}, divergence{a}, factor{a}, dt, temperature, amplitude, z{a})"
-    slots = [[f"z[{s * d + a}]" for s in range(group)] for a in range(d)]
+    z = [f"z{j}" for j in range(NORMALS_PER_CALL[dtype])]
+    later_steps = [
+        _LATER_STEP.format(
+            **arguments,
+            group=group,
+            slot=slot,
+            result=_tuple(x),
+            z=", ".join(f"Z{slot * d + a}[i]" for a in range(d)),
+        )
+        for slot in range(1, group)
+    ]
     return _header(dtype) + _STEPPER.format(
         **arguments,
         scheme=scheme.kernel,
@@ -174,12 +187,16 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
         outputs=", ".join(outputs),
         deterministic_step=", ".join(f"deterministic(x{a}, force{a}, dt)" for a in range(d)),
         stochastic_step=", ".join(stochastic.format(a=a) for a in range(d)),
-        z=", ".join(f"z{a}" for a in range(d)),
+        z=", ".join(z[:d]),
+        z_first=", ".join(z[:d]),
+        z_all=", ".join(z),
         group=group,
-        times=_indent([f"t{s} = R((k + {s})*time_step)" for s in range(group)], 12) + "\n",
-        group_steps="\n".join(group_steps),
         result=_tuple(x),
-        slot_normals="; ".join(f"z{a} = {_select(names)}" for a, names in enumerate(slots)),
+        n_later=len(z) - d,
+        later_rows="".join(f"Z{j}, " for j in range(d, len(z))),
+        later_slices="".join(f"later[{j - d}, :b - a], " for j in range(d, len(z))),
+        keep="; ".join(f"Z{j}[i] = z{j}" for j in range(d, len(z))) or "pass",
+        later_steps="".join(later_steps).rstrip(),
     )
 
 
@@ -249,11 +266,3 @@ def _tuple(names: Sequence[str]) -> str:
 
 def _indent(lines: Sequence[str], width: int) -> str:
     return "\n".join(" " * width + line for line in lines)
-
-
-def _select(names: Sequence[str]) -> str:
-    """The normal of the current slot; the slot is the same for all particles, so this is a uniform select."""
-    result = names[-1]
-    for slot in reversed(range(len(names) - 1)):
-        result = f"{names[slot]} if slot == {slot} else ({result})"
-    return result
