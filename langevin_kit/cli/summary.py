@@ -84,7 +84,7 @@ def results(ds: xr.Dataset) -> list[str]:
     equilibrium = -temperature * float(last.log_partition_function)
     kl = float(last.kl_divergence)
     known = f"{kl:.3g} ± {float(last.kl_divergence_stderr):.2g}"
-    far = f"beyond {float(last.kl_divergence_limit):.3g}"
+    far = f"not resolved by the bins; (F − F_eq)/T = {(float(last[name]) - equilibrium) / temperature:.3g}"
     return [
         row("F", f"{value}{unit}{which} (in equilibrium F_eq = −T ln Z = {equilibrium:.6g}{unit})"),
         row("KL", f"{far if math.isnan(kl) else known} (detection floor {float(last.kl_divergence_floor):.2g})"),

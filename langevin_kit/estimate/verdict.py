@@ -27,7 +27,7 @@ class Verdict:
 
 
 def verdict(kl: float, floor: float, limit: float) -> Verdict:
-    """Judge one time from its KL (NaN above `limit` = ½ ln B) and its detection floor.
+    """Judge one time from its KL (NaN where bins do not resolve it, as above `limit` = ½ ln B) and its detection floor.
 
     Examples
     --------
@@ -37,7 +37,10 @@ def verdict(kl: float, floor: float, limit: float) -> Verdict:
     'not relaxed'
     """
     if np.isnan(kl):
-        return Verdict("not relaxed", f"KL is beyond {limit:.3g}, the most that these bins resolve.")
+        return Verdict(
+            "not relaxed",
+            f"the bins do not resolve KL: it is above {limit:.3g}, or particles are where q has next to none.",
+        )
     if kl > max(floor, TOLERANCE):
         return Verdict("not relaxed", f"KL = {kl:.3g} is above {max(floor, TOLERANCE):.3g}.")
     if floor > TOLERANCE:

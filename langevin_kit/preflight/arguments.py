@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,17 @@ def kept_positions(save_positions: bool | int, n_particles: int) -> int:
             f"save_positions: got {save_positions}; true, false, or 0 to n_particles = {n_particles} are allowed."
         )
     return int(save_positions)
+
+
+def require_memory(n_particles: int, d: int, dtype: str) -> None:
+    """Refuse an ensemble whose positions, in `dtype` and twice in float64 while it starts, exceed this machine's memory."""
+    need = n_particles * d * (np.dtype(dtype).itemsize + 2 * np.dtype(np.float64).itemsize)
+    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
+    if need > have:
+        raise InvalidArgument(
+            f"n_particles: got {n_particles}, whose positions need {need / 1e9:.3g} GB; this machine has "
+            f"{have / 1e9:.3g} GB. Take fewer particles, or float32."
+        )
 
 
 def require_dtype(value: Any) -> None:

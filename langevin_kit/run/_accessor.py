@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import xarray as xr
 
 from langevin_kit.errors import InvalidStore
@@ -73,7 +74,7 @@ class Langevin:
 
     def _estimates(self, prefix: str) -> xr.Dataset:
         ds, system = self._ds, self.system
-        law = laws(system, ds.time.values, ds["mean"].values[0])
+        law = laws(system, ds.time.values, np.array(json.loads(ds.attrs["run"])["start"]))
         values = relaxation(law, self.grid, ds.histogram.values, ds.energy.values)
         variables = {}
         for name, value in values.items():

@@ -128,6 +128,7 @@ def simulate(
     save_every = arguments.saving_interval(save_every, n_steps)
     n = _check_particles(initial, n_particles, system.n_dim)
     n_kept = arguments.kept_positions(save_positions, n)
+    arguments.require_memory(n, system.n_dim, dtype)
     path = None if store is None else Path(store)
     if path is not None:
         refuse_existing(path, overwrite=overwrite)
@@ -139,7 +140,8 @@ def simulate(
     if check:
         checked = np.linspace(0.0, times[-1], 9) if system.derived.depends_on_time else (0.0,)
         preflight_check(system, time_step=time_step, positions=position, times=tuple(checked))
-    law, no_law = _laws(system, times, position.mean(axis=1))
+    start = position.mean(axis=1)
+    law, no_law = _laws(system, times, start)
     grid = histogram or (default_grid(system, law, position) if law else None)
     program = Program(system, scheme, plan(system, observables, grid), dtype, float(time_step), key)
     run_attrs = {
@@ -156,6 +158,7 @@ def simulate(
                 "scheme": scheme.name,
                 "dtype": dtype,
                 "backend": device.name,
+                "start": start.tolist(),
                 "initial": initial.to_dict() if not isinstance(initial, np.ndarray) else "array",
                 "seed": str(seed.entropy),
                 "spawn_key": list(seed.spawn_key),

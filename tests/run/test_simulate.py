@@ -170,6 +170,7 @@ BAD: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "counter overflow": ({"n_steps": 2**32 + 20}, InvalidArgument, "n_steps: the noise would repeat"),
     "save_every": ({"save_every": 7}, InvalidArgument, "does not divide n_steps = 60; the nearest that does is 6"),
     "particles": ({"n_particles": 0}, InvalidArgument, "n_particles: got 0"),
+    "beyond memory": ({"n_particles": 10**15}, InvalidArgument, r"need 2.4e\+07 GB; this machine has"),
     "no particles": ({"n_particles": None}, InvalidArgument, "n_particles: got None"),
     "array and number": ({"initial": np.zeros((5, 1))}, InvalidArgument, "holds 5 particles"),
     "array shape": ({"initial": np.zeros((5, 2))}, InvalidArgument, r"finite values \(n, 1\) are needed"),
