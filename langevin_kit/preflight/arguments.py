@@ -62,7 +62,7 @@ def kept_positions(save_positions: bool | int, n_particles: int) -> int:
 
 
 def require_memory(n_particles: int, d: int, dtype: str) -> None:
-    """Refuse an ensemble whose positions, in `dtype` and twice in float64 while it starts, exceed this machine's memory."""
+    """Refuse an ensemble that exceeds this machine's memory: its positions, and two float64 copies while it starts."""
     need = n_particles * d * (np.dtype(dtype).itemsize + 2 * np.dtype(np.float64).itemsize)
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
     if need > have:
