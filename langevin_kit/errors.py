@@ -27,7 +27,7 @@ class NotNormalizable(LangevinKitError, ValueError):
 
 
 class MobilityNotPositive(LangevinKitError, ValueError):
-    """The mobility S(x, t) has a negative or non-finite value where particles may go."""
+    """The mobility S(x, t) is negative where particles may go."""
 
 
 class StepTooLarge(LangevinKitError, ValueError):

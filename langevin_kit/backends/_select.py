@@ -22,8 +22,8 @@ def backend_from(backend: str | Backend) -> Backend:
     >>> backend_from("cpu")
     CPU(threads=None, block_size=256)
     """
-    if not isinstance(backend, str):
+    if not isinstance(backend, str) and hasattr(backend, "ensemble"):
         return backend
-    if backend not in _BACKENDS:
+    if not isinstance(backend, str) or backend not in _BACKENDS:
         raise BackendUnavailable(f"backend: got {backend!r}; this version has {', '.join(sorted(_BACKENDS))}.")
     return _BACKENDS[backend]()

@@ -24,6 +24,7 @@ def check(scenario: Path, /) -> None:
     import numpy as np
 
     from langevin_kit.preflight import check as preflight_check
+    from langevin_kit.preflight import sample_times
     from langevin_kit.scenario import load
 
     read = load(scenario)
@@ -35,7 +36,7 @@ def check(scenario: Path, /) -> None:
         read.system,
         time_step=run["time_step"],
         positions=law.transform(draw((law.d, min(SAMPLE, run["n_particles"])))),
-        times=np.linspace(0.0, end, 9).tolist() if read.system.derived.depends_on_time else (0.0,),
+        times=sample_times(end) if read.system.derived.depends_on_time else (0.0,),
     )
     print("\n".join(_lines(read, report)))
 

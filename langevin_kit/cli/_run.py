@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
-from langevin_kit.cli.outputs import kept, refuse_figure, refuse_folder
-from langevin_kit.errors import InvalidArgument, NonFinite
+from langevin_kit.cli.outputs import FIGURES, beside, kept, refuse_figure, refuse_folder
+from langevin_kit.errors import InvalidArgument, LangevinKitError, NonFinite
 from langevin_kit.progress import Bar, Progress, Silent
 
 FAILED = 1
@@ -55,9 +55,11 @@ def run(
     from langevin_kit.store import refuse_existing
 
     read = load(scenario)
-    store = output or Path(f"{scenario.stem}.zarr")
-    figure = store.with_name(f"{store.stem}.png")
-    if figure == store:
+    store = Path(f"{scenario.stem}.zarr") if output is None else output
+    if not store.name:
+        raise InvalidArgument(f"output: got {str(store)!r}; the path of a new folder is needed, as in run.zarr.")
+    figure = beside(store)
+    if figure == store or store.suffix.lower() in FIGURES:
         raise InvalidArgument(f"output: got {store}, which is the figure's name; give the store's, as in run.zarr.")
     refuse_folder(store.parent)
     refuse_existing(store, overwrite=overwrite)
@@ -70,7 +72,9 @@ def run(
         ds = simulate(read.system, **arguments, store=store, overwrite=overwrite, progress=meter)
         seconds = time.perf_counter() - before
         relaxation(ds, figure)
-    except NonFinite as error:
+    except (NonFinite, OSError) as error:
+        if isinstance(error, LangevinKitError) and not isinstance(error, NonFinite):
+            raise
         print(f"langevin: {error}\n{kept(store)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt as interrupt:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from langevin_kit.cli.outputs import refuse_figure
+from langevin_kit.cli.outputs import beside, refuse_figure
 from langevin_kit.errors import InvalidStore
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def plot(
     from langevin_kit.plot import relaxation
 
     ds = _finished(store)
-    figure = output or store.with_name(f"{store.stem}.png")
+    figure = output or beside(store)
     refuse_figure(figure, overwrite=overwrite)
     figure.parent.mkdir(parents=True, exist_ok=True)
     relaxation(ds, figure)

@@ -10,6 +10,11 @@ from langevin_kit.errors import InvalidArgument, InvalidStore, StoreExists
 FIGURES = (".png", ".pdf", ".svg")
 
 
+def beside(store: Path) -> Path:
+    """The figure of a store: its name with .png for .zarr."""
+    return store.with_name(f"{store.name.removesuffix('.zarr')}.png")
+
+
 def refuse_figure(path: Path, *, overwrite: bool) -> None:
     """Raise before anything is computed if a figure cannot be written.
 

@@ -10,7 +10,11 @@ from typing import Any
 
 import xarray as xr
 
-from langevin_kit.estimate import Verdict, verdict
+from langevin_kit.observables import VARIABLES
+from langevin_kit.run import Langevin
+
+COARSE = 10.0
+"""Beyond this multiple of the suggested time step a summary warns of the step's bias."""
 
 
 def summary(ds: xr.Dataset, files: Sequence[Path], seconds: float, rate: float) -> str:
@@ -43,6 +47,7 @@ def heading(ds: xr.Dataset) -> list[str]:
     system, run = json.loads(ds.attrs["system"]), json.loads(ds.attrs["run"])
     step, span = run["time_step"], run["time_step"] * run["n_steps"]
     unit, rows = label(ds.time), run["n_steps"] // run["save_every"] + 1
+    coarse = f"the time step is {step / run.get('suggested_time_step', step):.0f} times the suggested: expect its bias"
     end = f"{ds.sizes['time']} of {rows} saved times, up to t = {float(ds.time[-1]):g}{unit}"
     return [
         ds.attrs.get("title") or "(no title)",
@@ -53,6 +58,7 @@ def heading(ds: xr.Dataset) -> list[str]:
             f"{run['scheme']}, {run['dtype']}, {run['backend']}, seed {run['seed']}",
         ),
         *([row("cut short", end)] if ds.sizes["time"] < rows else []),
+        *([row("caution", coarse)] if step > COARSE * run.get("suggested_time_step", math.inf) else []),
     ]
 
 
@@ -72,10 +78,12 @@ def equation(system: dict[str, Any]) -> str:
 
 
 def results(ds: xr.Dataset) -> list[str]:
-    """F and KL at the last saved time."""
-    if "kl_divergence" not in ds:
-        return [row("F, KL", "none without a Boltzmann law")]
+    """The user's observables, F and KL at the last saved time."""
     last = ds.isel(time=-1)
+    own = [f"{name} = {with_error(float(last[name]), float(last[f'{name}_stderr']))}" for name in observables(ds)]
+    seen = [row("observed", ", ".join(own))] if own else []
+    if "kl_divergence" not in ds:
+        return [*seen, row("F, KL", "none without a Boltzmann law")]
     temperature = json.loads(ds.attrs["system"])["temperature"]
     unit = label(ds.free_energy)
     name = "free_energy_from_entropy" if math.isnan(last.free_energy) else "free_energy"
@@ -86,23 +94,20 @@ def results(ds: xr.Dataset) -> list[str]:
     known = f"{kl:.3g} ± {float(last.kl_divergence_stderr):.2g}"
     far = f"not resolved by the bins; (F − F_eq)/T = {(float(last[name]) - equilibrium) / temperature:.3g}"
     return [
+        *seen,
         row("F", f"{value}{unit}{which} (in equilibrium F_eq = −T ln Z = {equilibrium:.6g}{unit})"),
         row("KL", f"{far if math.isnan(kl) else known} (detection floor {float(last.kl_divergence_floor):.2g})"),
     ]
 
 
+def observables(ds: xr.Dataset) -> list[str]:
+    """Names of the user's own observables."""
+    return [str(name) for name in ds.data_vars if f"{name}_stderr" in ds and name not in VARIABLES]
+
+
 def closing(ds: xr.Dataset) -> str:
     """The verdict's line."""
-    judged = judge(ds)
-    return f"verdict: {judged.state} — {judged.reason}"
-
-
-def judge(ds: xr.Dataset) -> Verdict:
-    """The verdict on the last saved time, from the estimates that the run stored."""
-    if "kl_divergence" not in ds:
-        return Verdict("cannot tell", ds.attrs.get("boltzmann", "").removeprefix("none: "))
-    last = ds.isel(time=-1)
-    return verdict(*(float(last[f"kl_divergence{part}"]) for part in ("", "_floor", "_limit")))
+    return f"verdict: {Langevin(ds).verdict()}"
 
 
 def label(array: xr.DataArray) -> str:

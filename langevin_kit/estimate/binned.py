@@ -21,8 +21,12 @@ BINS = {1: 128, 2: 32}
 PER_BIN = 20
 """Least expected number of particles in a bin under q."""
 
-RESOLVED = 5
-"""With fewer occupied cells the cells, not the density, decide the entropy: it is NaN."""
+RESOLVED = 8
+"""Cells an axis, in effect, over which an ensemble must be spread at the coarser of two widths for their entropies to
+be compared: with fewer they can agree by accident. The entropy of a narrower ensemble is NaN."""
+
+OUTSIDE = 1e-3
+"""Share of the particles beyond the cells' range above which the entropy is NaN."""
 
 ALARM = 1e-3
 """Probability that the estimate of KL exceeds its detection floor when p = q."""
@@ -106,8 +110,9 @@ def kl_divergence(bins: Bins, histogram: Counts) -> Estimate:
     .. math:: \hat{KL} = \sum_b \hat p_b \ln(\hat p_b / q_b) - (B - 1)/2N,\quad
               s^2 = (Var_{\hat p}[\ln \hat p/q] - (B - 1)/N)_+/N + (B - 1)/2N^2 + \Delta^2
 
-    The variance is freed of what the counts' own fluctuations, χ² with B − 1 degrees, add to it; Δ is a third of the
-    difference to bins of twice the width, the error that is left by the width of the bins.
+    with B the number of occupied bins. The variance is freed of what the counts' own fluctuations, χ² with B − 1
+    degrees, add to it. Δ, the error left by the width of the bins, is a third of the difference to bins of twice the
+    width, as of an error of second order; all of it where it stands out of the sampling, as in the tails of q.
 
     NaN where the sum exceeds ½ ln B: bins cannot hold more than ln B, so they would understate it (with KL = 11.6,
     64 bins say 4.1).
@@ -118,9 +123,11 @@ def kl_divergence(bins: Bins, histogram: Counts) -> Estimate:
     merge = np.eye(bins.parent.max() + 1)[bins.parent]
     value, variance = _miller_madow(p, bins.mass, n)
     wide, _ = _miller_madow(p @ merge, bins.mass @ merge, n)
-    b = len(bins.mass)
-    stderr = np.sqrt(variance / n + (b - 1) / (2 * n**2) + ((value - wide) / 3) ** 2)
-    saturated = value + (b - 1) / (2 * n) > kl_limit(bins)
+    dof = (p > 0).sum(axis=1) - 1
+    sampling = np.sqrt(variance / n + dof / (2 * n**2))
+    lost = value - wide
+    stderr = np.hypot(sampling, np.where(lost > 3 * sampling, lost, lost / 3))
+    saturated = value + dof / (2 * n) > kl_limit(bins)
     return Estimate(np.where(saturated, np.nan, value), np.where(saturated, np.nan, stderr))
 
 
@@ -129,7 +136,7 @@ def _miller_madow(p: Floats, mass: Floats, n: Floats) -> tuple[Floats, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         surprise = np.where(p > 0, np.log(p / mass), 0.0)
     plug_in = (p * surprise).sum(axis=1)
-    dof = len(mass) - 1
+    dof = (p > 0).sum(axis=1) - 1  # an empty bin has no fluctuation and adds no bias
     variance = (p * surprise**2).sum(axis=1) - plug_in**2
     return plug_in - dof / (2 * n), np.maximum(variance - dof / n, 0.0)
 
@@ -140,11 +147,15 @@ def kl_limit(bins: Bins) -> float:
 
 
 def kl_floor(bins: Bins, n_particles: int) -> float:
-    """The value that the estimate exceeds with probability `ALARM` when p = q: 2N KL is then χ² with B − 1 degrees."""
+    """The value that the estimate exceeds with probability `ALARM` when p = q.
+
+    2N KL is then χ² with B − 1 degrees of freedom, times Williams' (1976) factor for finite counts.
+    """
     dof = len(bins.mass) - 1
     if dof == 0:
         return np.inf
-    return float((chi2.isf(ALARM, dof) - dof) / (2 * n_particles))
+    williams = 1 + ((1 / bins.mass).sum() - 1) / (6 * n_particles * dof)
+    return float((williams * chi2.isf(ALARM, dof) - dof) / (2 * n_particles))
 
 
 @dataclass(frozen=True)
@@ -169,36 +180,51 @@ class UniformDensity:
     uncertainty: float
 
 
-def uniform_density(count: Counts, volume: float) -> UniformDensity:
+def uniform_density(count: Counts, volume: float, n_outside: int = 0) -> UniformDensity:
     """Estimate p and its entropy from a histogram of uniform cells.
 
     Grassberger's estimator removes the bias of the counts, and two widths h, 2h remove that of the width:
-    H = (4 H(h) − H(2h))/3. Cells are merged as far as makes the sum of both uncertainties, the counts' and the
-    correction for the width, smallest.
+    H = (4 H(h) − H(2h))/3. From the finest cells on they are merged until the correction for the width stands out of
+    the counts' fluctuations, or the ensemble is spread over fewer than `RESOLVED` cells an axis; of these widths the
+    one with the smallest uncertainty is taken. Each of `n_outside` particles beyond the range adds 10/N to it.
     """
     levels = [(count, 1)]
     while len(levels) < 2 or max(levels[-1][0].shape) > 4:
         levels.append((_merged(levels[-1][0]), 2 * levels[-1][1]))
-    entropies = [_grassberger(merged, volume * factor**count.ndim) for merged, factor in levels]
-    corrections = np.diff(entropies) / -3
-    uncertainties = [
-        float(np.hypot(_fluctuation(merged), correction))
-        for (merged, _), correction in zip(levels, corrections, strict=False)
-    ]
-    best = int(np.argmin(uncertainties))
+    entropies = np.array([_grassberger(merged, volume * factor**count.ndim) for merged, factor in levels])
+    corrections = (entropies[:-1] - entropies[1:]) / 3
+    fluctuations = np.array([_fluctuation(merged) for merged, _ in levels[:-1]])
+    spread = np.array([_perplexity(merged) >= RESOLVED**count.ndim for merged, _ in levels[1:]])
+    # Two widths may agree by accident: the widths beside them have a say.
+    finer = np.abs(np.concatenate([corrections[:1], corrections[:-1]]))
+    coarser = np.abs(np.concatenate([corrections[1:], corrections[-1:]])) / 4
+    width_errors = np.max([np.abs(corrections), finer, coarser], axis=0)
+    rises = np.flatnonzero(~spread | (width_errors > 2 * fluctuations))
+    last = int(rises[0]) if len(rises) else len(spread) - 1
+    outside = n_outside / count.sum()
+    allowed = (np.arange(len(spread)) <= last) & spread
+    uncertainties = np.where(allowed, np.hypot(fluctuations, width_errors), np.inf)
+    best = int(np.argmin(uncertainties)) if allowed.any() else 0
+    resolved = bool(allowed.any()) and outside <= OUTSIDE
     merged, factor = levels[best]
     with np.errstate(divide="ignore"):
         log_density = np.log(merged / (merged.sum() * volume * factor**count.ndim))
     for axis, n in enumerate(count.shape):
         log_density = np.take(log_density, np.arange(n) // factor, axis=axis)
-    resolved = np.count_nonzero(count) >= RESOLVED
     entropy = float(entropies[best] + corrections[best]) if resolved else np.nan
-    return UniformDensity(log_density, entropy, int(np.count_nonzero(merged)), uncertainties[best])
+    uncertainty = float(np.hypot(uncertainties[best], 10 * outside)) if resolved else np.nan
+    return UniformDensity(log_density, entropy, int(np.count_nonzero(merged)), uncertainty)
 
 
 def _fluctuation(count: Counts) -> float:
     """√(m/2)/N times the 4/3 of the extrapolation, and a bias that Grassberger's estimator may leave in singletons."""
     return float((4 / 3 * np.sqrt(np.count_nonzero(count) / 2) + 0.5 * np.count_nonzero(count == 1)) / count.sum())
+
+
+def _perplexity(count: Counts) -> float:
+    """The number of equally likely cells with the same entropy."""
+    p = count[count > 0] / count.sum()
+    return float(np.exp(-(p * np.log(p)).sum()))
 
 
 def _merged(count: Counts) -> Counts:

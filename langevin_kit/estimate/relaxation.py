@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +23,46 @@ from langevin_kit.system import Grid, System
 
 Floats = NDArray[np.float64]
 
-SEEN, HIDDEN = 3.0, 5.0
+ESTIMATES = (
+    "kl_divergence",
+    "kl_divergence_stderr",
+    "kl_divergence_floor",
+    "kl_divergence_limit",
+    "log_partition_function",
+    "free_energy",
+    "free_energy_stderr",
+    "entropy",
+    "entropy_stderr",
+    "free_energy_from_entropy",
+    "free_energy_from_entropy_stderr",
+)
+"""Variables that `relaxation` gives."""
+
+SEEN, HIDDEN = 2.0, 5.0
 """Standard errors by which the form of F without q must exceed KL for the excess to count as its error; or as a sign
 that the bins hide where p is, such as far out in a tail of q."""
 
 
 def laws(system: System, times: Sequence[float] | Floats, near: Floats | None = None) -> list[Boltzmann]:
     """The Boltzmann law at each time; one object for all if the energy does not depend on time."""
-    if not system.depends_on_time:
+    if not system.energy_depends_on_time:
         return [boltzmann(system, near=near)] * len(times)
     return [boltzmann(system, float(t), near) for t in times]
 
 
 def relaxation(
-    law: Sequence[Boltzmann], grid: Grid, histogram: NDArray[np.int64], mean_energy: Floats
+    law: Sequence[Boltzmann],
+    grid: Grid,
+    histogram: NDArray[np.int64],
+    mean_energy: Floats,
+    n_outside: NDArray[np.int64] | None = None,
 ) -> dict[str, Floats]:
     r"""Estimate F, H and KL at each time from one fine histogram.
 
     .. math:: F[p] = ⟨E⟩ - T H[p] = T\,KL(p‖q) - T \ln Z
 
-    The first form uses an entropy from uniform cells, without q; the second uses bins of equal q-mass.
+    The first form takes H from uniform cells, without q, as ``free_energy_from_entropy``; the second takes KL from bins
+    of equal q-mass, as ``free_energy``.
 
     Parameters
     ----------
@@ -52,6 +73,8 @@ def relaxation(
     histogram : (time, cells…)
     mean_energy : (time,)
         ⟨E⟩ of the ensemble itself.
+    n_outside : (time,), optional
+        Particles beyond the range of the cells, which are counted in the outermost ones.
 
     Returns
     -------
@@ -60,17 +83,24 @@ def relaxation(
     """
     temperature = law[0].system.temperature
     previous, rows = None, []
-    for q, count, energy in zip(law, histogram, mean_energy, strict=True):
+    beyond = np.zeros(len(histogram), np.int64) if n_outside is None else n_outside
+    for q, count, energy, lost in zip(law, histogram, mean_energy, beyond, strict=True):
         if q is not previous:
             mass, cell_energy, previous = q.cell_mass(grid), q.system.energy_at(grid.centers, q.time), q
         n = int(count.sum())
+        if n == 0:
+            rows.append(dict.fromkeys(ESTIMATES, np.nan))
+            continue
         bins = equal_mass_bins(mass, n)
         kl = kl_divergence(bins, count[None])
-        density = uniform_density(count, grid.volume)
+        density = uniform_density(count, grid.volume, int(lost))
         from_entropy = energy / temperature - density.entropy
         entropy_stderr = np.hypot(np.sqrt(sampling_variance(count, density)), density.uncertainty)
         surprise_variance = sampling_variance(count, density, cell_energy / temperature)
         from_entropy_stderr = np.hypot(np.sqrt(surprise_variance), density.uncertainty)
+        if from_entropy + q.log_z < -HIDDEN * from_entropy_stderr:  # F below its minimum: the cells do not resolve p
+            density = replace(density, entropy=np.nan)
+            from_entropy = np.nan
         kl_value, kl_stderr = _reconciled(kl.value[0], kl.stderr[0], from_entropy + q.log_z, from_entropy_stderr)
         rows.append(
             {

@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
 from langevin_kit.errors import InvalidArgument
+from langevin_kit.estimate.boltzmann import integrate_cells
 from langevin_kit.fokker_planck.operator import operator
 from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Initial
 
 Floats = NDArray[np.float64]
+
+MISSED = 1e-3
+"""Mass of the initial law that may lie outside the grid, or be lost by integrating it over the cells."""
 
 
 def evolve(
@@ -75,12 +79,22 @@ def evolve(
             mass = factored[dt].solve(mass)
         rows.append(mass)
     density = np.stack(rows).reshape(len(instants), *grid.shape) / grid.volume
-    coordinates = {"time": instants, **{name: axis.centers for name, axis in grid.axes.items()}}
+    axes = {"time": instants, **{name: axis.centers for name, axis in grid.axes.items()}}
+    coordinates = {name: (name, values, {"units": system.units.get(name, "1")}) for name, values in axes.items()}
     return xr.DataArray(density, coordinates, ("time", *grid.names), "density", {"long_name": "probability density"})
 
 
 def _initial_mass(grid: Grid, initial: Initial | NDArray[Any]) -> Floats:
-    density = np.asarray(initial, np.float64) if isinstance(initial, np.ndarray) else initial.density(grid.centers)
-    if density.shape != grid.shape or not (density >= 0).all() or not density.sum() > 0:
+    if not isinstance(initial, np.ndarray):
+        mass = integrate_cells(initial.density, grid.edges, order=8)
+        if not abs(mass.sum() - 1) < MISSED:
+            raise InvalidArgument(
+                f"initial: the grid's cells hold {mass.sum():.4g} of its mass; widen the grid, or take finer cells."
+            )
+        return np.asarray(mass.ravel() / mass.sum())
+    density = np.asarray(initial, np.float64)
+    if density.shape != grid.shape:
         raise InvalidArgument(f"initial: got shape {density.shape}; a density of shape {grid.shape} is needed.")
+    if not (density >= 0).all() or not density.sum() > 0:
+        raise InvalidArgument("initial: the density is negative somewhere, or nowhere on the grid positive; widen it.")
     return np.asarray(density.ravel() / density.sum())

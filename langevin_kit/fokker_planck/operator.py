@@ -66,6 +66,9 @@ def operator(system: System, grid: Grid, t: float = 0.0) -> sparse.csc_array:
     grid.check(tuple(system.coordinates), "grid")
     x = grid.centers
     energy = system.energy_at(x, t)
+    if not np.isfinite(energy).all():
+        where = x.reshape(len(grid.names), -1)[:, int(np.argmax(~np.isfinite(energy)))]
+        raise InvalidArgument(f"energy is not finite at {where.tolist()}, t = {t:g}: choose a grid where it is.")
     number = np.arange(energy.size).reshape(energy.shape)
     rows, columns, rates = [], [], []
     for axis, width in enumerate(grid.width):

@@ -2,6 +2,6 @@
 
 from langevin_kit.observables._plan import Plan, plan
 from langevin_kit.observables.merge import merge_tiles
-from langevin_kit.observables.variables import CELLS, RESERVED, VARIABLES, Variable
+from langevin_kit.observables.variables import CELLS, RESERVED, VARIABLES, Variable, attributes
 
-__all__ = ["CELLS", "RESERVED", "VARIABLES", "Plan", "Variable", "merge_tiles", "plan"]
+__all__ = ["CELLS", "RESERVED", "VARIABLES", "Plan", "Variable", "attributes", "merge_tiles", "plan"]

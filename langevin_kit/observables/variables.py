@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 TIME, COMPONENT, COMPONENT2, PARTICLE = "time", "component", "component_", "particle"
@@ -18,7 +19,7 @@ class Variable:
     dims : tuple of str
     long_name : str
     unit : str
-        "coordinate", "coordinate²", "energy", "time" or "1".
+        "coordinate", "coordinate²", "energy" or "1".
     """
 
     dims: tuple[str, ...]
@@ -34,7 +35,7 @@ VARIABLES = {
     "energy": Variable((TIME,), "mean energy ⟨E⟩", "energy"),
     "energy_stderr": Variable((TIME,), "standard error of the mean energy", "energy"),
     "histogram": Variable((TIME, CELLS), "number of particles in each cell; the outermost cells reach to infinity"),
-    "n_outside": Variable((TIME,), "number of particles outside the histogram's cells"),
+    "n_outside": Variable((TIME,), "number of particles beyond the histogram's range, counted in its outermost cells"),
     "n_nonfinite": Variable((TIME,), "number of particles with a non-finite coordinate"),
     "position": Variable((TIME, COMPONENT, PARTICLE), "position", "coordinate"),
     "free_energy": Variable((TIME,), "free energy F = T KL − T ln Z", "energy"),
@@ -53,3 +54,19 @@ VARIABLES = {
 
 RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE})
 """Names that coordinates and observables may not have."""
+
+
+def attributes(name: str, coordinates: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:
+    """Long name and unit of a variable, from the labels that the user gave ("1", reduced units, otherwise).
+
+    A quantity over coordinates of different units, and an expression of the user's own, have no unit to name.
+    """
+    if name not in VARIABLES:
+        base = name.removesuffix("_stderr")
+        return {"long_name": f"ensemble mean of {base}" if name == base else f"standard error of the mean of {base}"}
+    about = VARIABLES[name]
+    own = {units.get(coordinate, "1") for coordinate in coordinates}
+    unit = units.get("energy", "1") if about.unit == "energy" else "1" if about.unit == "1" else own.pop()
+    if about.unit.startswith("coordinate") and own:
+        return {"long_name": about.long_name}
+    return {"long_name": about.long_name, "units": f"{unit}**2" if about.unit.endswith("²") and unit != "1" else unit}

@@ -40,7 +40,8 @@ class Report:
     fastest_rate : float
         The largest eigenvalue of √K ∂²E √K there.
     time_step : float
-        Suggested: `ACCURACY` / fastest_rate, rounded down to 1, 2 or 5 times a power of ten.
+        Suggested: `ACCURACY` over the fastest rate at which drift or noise change, rounded down to 1, 2 or 5 times a
+        power of ten.
     """
 
     law: Boltzmann | None
@@ -88,10 +89,10 @@ def check(
         raise InvalidArgument("times: got none; at least one is needed.")
     near = None if positions is None else positions.mean(axis=1)
     try:
-        laws, no_law = [boltzmann(system, t, near) for t in (times if system.depends_on_time else times[:1])], ""
+        laws, no_law = [boltzmann(system, t, near) for t in (times if system.energy_depends_on_time else times[:1])], ""
     except NotNormalizable as error:
         laws, no_law = [], str(error)
-    low, high, rate = np.inf, -np.inf, 0.0
+    low, high, rate, change = np.inf, -np.inf, 0.0, 0.0
     for k, t in enumerate(times):
         law = laws[min(k, len(laws) - 1)] if laws else None
         x = _region(system, law, positions, t)
@@ -110,12 +111,13 @@ def check(
                 "it must not be negative where particles may go. Change the mobility, or confine the particles."
             )
         rate = max(rate, _fastest_rate(system, x, t, mobility))
+        change = max(change, rate, _fastest_change(system, x, t, mobility))
     if time_step is not None and time_step * rate > STABILITY:
         raise StepTooLarge(
             f"time_step: got {time_step:g}, beyond the stability limit {STABILITY / rate:.3g} of the explicit step "
-            f"(fastest relaxation rate {rate:.3g} where (E − min E)/T < {TYPICAL:g}); use about {_suggest(rate):g}."
+            f"(fastest relaxation rate {rate:.3g} where (E − min E)/T < {TYPICAL:g}); use about {_suggest(change):g}."
         )
-    return Report(laws[0] if laws else None, no_law, (low, high), rate, _suggest(rate))
+    return Report(laws[0] if laws else None, no_law, (low, high), rate, _suggest(change))
 
 
 def _region(system: System, law: Boltzmann | None, positions: Floats | None, t: float) -> Floats:
@@ -153,6 +155,29 @@ def _fastest_rate(system: System, x: Floats, t: float, mobility: Floats) -> floa
     stiffness = np.moveaxis(root[:, None] * system.hessian(x, t) * root[None, :], -1, 0)
     stiffness = stiffness[np.isfinite(stiffness).all(axis=(1, 2))]
     return max(0.0, float(np.linalg.eigvalsh(stiffness).max())) if len(stiffness) else 0.0
+
+
+def _fastest_change(system: System, x: Floats, t: float, mobility: Floats) -> float:
+    """The fastest rate at which drift and noise change along a path.
+
+    The Jacobian of the whole drift, the noise's own slope T (∂ₐKᵃᵃ)²/2Kᵃᵃ, and where E has a kink K|∇E|²/T.
+    """
+    temperature = system.temperature
+    jacobian = np.moveaxis(system.drift_jacobian(x, t), -1, 0)
+    jacobian = jacobian[np.isfinite(jacobian).all(axis=(1, 2))]
+    rates = [np.abs(np.linalg.eigvals(jacobian)).max()] if len(jacobian) else []
+    if temperature:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rates.append(np.nanmax(temperature * system.mobility_divergence(x, t) ** 2 / (2 * mobility), initial=0.0))
+        if system.derived.has_kinks:
+            rates.append(np.nanmax(mobility * system.gradient(x, t) ** 2, initial=0.0) / temperature)
+    return float(max((r for r in rates if np.isfinite(r)), default=0.0))
+
+
+def sample_times(end: float) -> tuple[float, ...]:
+    """0, `end`, and times between them that no period is in step with."""
+    golden = (np.arange(1, 16) * 0.6180339887498949) % 1.0
+    return (0.0, *(float(end) * float(share) for share in np.sort(golden)), float(end))
 
 
 def _suggest(rate: float) -> float:

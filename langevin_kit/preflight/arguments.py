@@ -54,9 +54,9 @@ def kept_positions(save_positions: bool | int, n_particles: int) -> int:
     """Of how many particles positions are stored: all, none, or the first so many."""
     if isinstance(save_positions, bool):
         return n_particles if save_positions else 0
-    if not 0 <= save_positions <= n_particles:
+    if not isinstance(save_positions, int | np.integer) or not 0 <= save_positions <= n_particles:
         raise InvalidArgument(
-            f"save_positions: got {save_positions}; true, false, or 0 to n_particles = {n_particles} are allowed."
+            f"save_positions: got {save_positions!r}; true, false, or 0 to n_particles = {n_particles} are allowed."
         )
     return int(save_positions)
 
@@ -72,7 +72,17 @@ def require_memory(n_particles: int, d: int, dtype: str) -> None:
         )
 
 
-def require_dtype(value: Any) -> None:
-    """Refuse an unknown type of positions."""
-    if value not in DTYPES:
+def canonical_dtype(value: Any) -> str:
+    """The name of a type of positions."""
+    try:
+        name = value if isinstance(value, str) else np.dtype(value).name
+    except TypeError:
+        name = ""
+    if name not in DTYPES:
         raise InvalidArgument(f"dtype: got {value!r}; allowed are {', '.join(DTYPES)}.")
+    return name
+
+
+def canonical_number(value: Any) -> Any:
+    """A NumPy number as Python's own; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value

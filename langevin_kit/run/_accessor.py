@@ -9,7 +9,7 @@ import xarray as xr
 
 from langevin_kit.errors import InvalidStore
 from langevin_kit.estimate import Monotone, Verdict, falls, laws, relaxation, verdict
-from langevin_kit.observables import VARIABLES
+from langevin_kit.observables import attributes
 from langevin_kit.system import Grid, System, cells
 
 
@@ -29,7 +29,7 @@ class Langevin:
     """
 
     def __init__(self, ds: xr.Dataset) -> None:
-        self._ds = ds
+        self._ds = ds.expand_dims("time") if "time" in ds.coords and "time" not in ds.dims else ds
 
     @property
     def system(self) -> System:
@@ -67,19 +67,22 @@ class Langevin:
         return falls(ds.free_energy_from_entropy.values, ds.free_energy_from_entropy_stderr.values, alarm)
 
     def verdict(self) -> Verdict:
-        """Whether the last saved time is relaxed."""
-        last = self._estimates("kl_divergence").isel(time=-1)
-        values = (float(last[f"kl_divergence{part}"]) for part in ("", "_floor", "_limit"))
-        return verdict(*values)
+        """Whether the last saved time is relaxed; "cannot tell" for a run without a Boltzmann law."""
+        if "kl_divergence" not in self._ds:
+            return Verdict("cannot tell", self._ds.attrs.get("boltzmann", "this is no run").removeprefix("none: "))
+        last = Langevin(self._ds.isel(time=slice(-1, None)))._estimates("").isel(time=0)
+        outside = float(self._ds.n_outside[-1]) / float(self._ds.histogram[-1].sum())
+        kl, floor, limit = (float(last[f"kl_divergence{part}"]) for part in ("", "_floor", "_limit"))
+        resolution = float(last.free_energy_from_entropy_stderr + 0 * last.free_energy_from_entropy)
+        return verdict(kl, floor, limit, outside, resolution / self.system.temperature)
 
     def _estimates(self, prefix: str) -> xr.Dataset:
         ds, system = self._ds, self.system
         law = laws(system, ds.time.values, np.array(json.loads(ds.attrs["run"])["start"]))
-        values = relaxation(law, self.grid, ds.histogram.values, ds.energy.values)
-        variables = {}
-        for name, value in values.items():
-            if name.startswith(prefix):
-                about = VARIABLES[name]
-                unit = system.units.get("energy", "1") if about.unit == "energy" else "1"
-                variables[name] = ("time", value, {"long_name": about.long_name, "units": unit})
+        values = relaxation(law, self.grid, ds.histogram.values, ds.energy.values, ds.n_outside.values)
+        variables = {
+            name: ("time", value, attributes(name, system.coordinates, system.units))
+            for name, value in values.items()
+            if name.startswith(prefix)
+        }
         return xr.Dataset(variables, {"time": ds.time})

@@ -9,7 +9,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from langevin_kit.backends import Measurement
-from langevin_kit.observables import CELLS, VARIABLES, Plan
+from langevin_kit.observables import CELLS, VARIABLES, Plan, attributes
+from langevin_kit.observables.variables import TIME
 from langevin_kit.store import Store
 from langevin_kit.system import System
 
@@ -31,7 +32,7 @@ class Recorder:
         self.position: NDArray[np.floating] | None = None
         if n_kept and store is None:
             self.position = np.full((self.n_times, plan.d, n_kept), np.nan, dtype)
-        elif n_kept and store is not None:
+        elif store is not None and n_kept:
             store.create_positions(self.n_times, plan.d, n_kept, dtype, VARIABLES["position"].dims)
 
     def record(self, row: int, measurement: Measurement, position: NDArray[np.floating]) -> None:
@@ -54,7 +55,7 @@ class Recorder:
 def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attrs: dict[str, Any]) -> xr.Dataset:
     """Build the Dataset of the rows that were recorded, and write it to the store if there is one."""
     grid, done = recorder.plan.histogram, recorder.rows
-    units = _Units(system)
+    units = system.units
     arrays: dict[str, NDArray[Any]] = {
         "step": np.arange(done) * recorder.save_every,
         **{name: rows[:done] for name, rows in recorder.values.items()},
@@ -66,42 +67,27 @@ def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attr
     if recorder.position is not None:
         arrays["position"] = recorder.position[:done]
     axes = () if grid is None else grid.names
-    variables = {name: _variable(name, values, axes, recorder.plan, units) for name, values in arrays.items()}
+    variables = {
+        name: (_dims(name, axes), values, attributes(name, system.coordinates, units))
+        for name, values in arrays.items()
+    }
     # Strings of variable length: those of fixed length have no Zarr v3 specification.
     components = np.array(system.coordinates, dtype=object)
     coordinates: dict[str, Any] = {
-        "time": ("time", recorder.times[:done], {"long_name": "time", "units": units["time"]}),
+        "time": ("time", recorder.times[:done], {"long_name": "time", "units": units.get("time", "1")}),
         "component": ("component", components, {"long_name": "coordinate"}),
         "component_": ("component_", components, {"long_name": "second coordinate"}),
     }
     for name, axis in ({} if grid is None else grid.axes).items():
-        about = {"long_name": f"{name}, midpoint of the cell", "units": units[name]}
+        about = {"long_name": f"{name}, midpoint of the cell", "units": units.get(name, "1")}
         coordinates[name] = (name, axis.centers, {**about, "lower": axis.lower, "upper": axis.upper})
     ds = xr.Dataset(variables, coordinates, attrs)
     if recorder.store is not None:
-        position = {"long_name": VARIABLES["position"].long_name, "units": units["coordinate"]}
+        position = attributes("position", system.coordinates, units)
         recorder.store.finish(ds, position if recorder.n_kept else None)
     return ds
 
 
-def _variable(name: str, values: NDArray[Any], axes: tuple[str, ...], plan: Plan, units: _Units) -> Any:
-    base = name.removesuffix("_stderr")
-    if name in VARIABLES:
-        about = VARIABLES[name]
-        dims = tuple(d for dim in about.dims for d in (axes if dim == CELLS else (dim,)))
-        return dims, values, {"long_name": about.long_name, "units": units[about.unit]}
-    long_name = f"ensemble mean of {base}" if name == base else f"standard error of the mean of {base}"
-    return ("time",), values, {"long_name": long_name, "units": "1"}
-
-
-class _Units:
-    """Labels the user gave, "1" (reduced units) otherwise."""
-
-    def __init__(self, system: System) -> None:
-        own = {system.units.get(name, "1") for name in system.coordinates}
-        coordinate = own.pop() if len(own) == 1 else "1"
-        square = "1" if coordinate == "1" else f"{coordinate}**2"
-        self._labels = {**system.units, "coordinate": coordinate, "coordinate²": square}
-
-    def __getitem__(self, key: str) -> str:
-        return self._labels.get(key, "1")
+def _dims(name: str, axes: tuple[str, ...]) -> tuple[str, ...]:
+    dims = VARIABLES[name].dims if name in VARIABLES else (TIME,)
+    return tuple(d for dim in dims for d in (axes if dim == CELLS else (dim,)))

@@ -16,7 +16,7 @@ from langevin_kit.backends import Backend, Program, backend_from
 from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
 from langevin_kit.estimate import Boltzmann, laws, relaxation
 from langevin_kit.observables import plan
-from langevin_kit.preflight import arguments
+from langevin_kit.preflight import arguments, sample_times
 from langevin_kit.preflight import check as preflight_check
 from langevin_kit.progress import Progress, Watched
 from langevin_kit.random import RNG, philox_key, seed_sequence
@@ -121,25 +121,28 @@ def simulate(
     >>> bool(abs(ds.energy[-1] - 0.5) < 5 * ds.energy_stderr[-1])
     True
     """
+    if not isinstance(system, System):
+        raise InvalidArgument(f"system: got {type(system).__name__}; give a System.")
     scheme, device = scheme_from(scheme), backend_from(backend)
+    dtype, time_step = arguments.canonical_dtype(dtype), arguments.canonical_number(time_step)
     arguments.require_time_step(time_step)
     arguments.require_steps(n_steps)
-    arguments.require_dtype(dtype)
     save_every = arguments.saving_interval(save_every, n_steps)
     n = _check_particles(initial, n_particles, system.n_dim)
     n_kept = arguments.kept_positions(save_positions, n)
     arguments.require_memory(n, system.n_dim, dtype)
-    path = None if store is None else Path(store)
-    if path is not None:
-        refuse_existing(path, overwrite=overwrite)
+    path = None if store is None else _output(store, overwrite)
+    if not all(isinstance(text, str) for text in (title, *(attrs or {}), *(attrs or {}).values())):
+        raise InvalidArgument("title, attrs: text is needed, for the names of attrs as well.")
     times: NDArray[np.float64] = np.arange(0, n_steps + 1, save_every) * np.float64(time_step)
-    plan(system, observables, histogram)
+    plan(system, observables, histogram)  # refused before the work that the final plan, with its cells, needs
     seed = seed_sequence(rng)
     key = philox_key(seed)
     position = _initial_positions(initial, n, key)
+    suggested = np.inf
     if check:
-        checked = np.linspace(0.0, times[-1], 9) if system.derived.depends_on_time else (0.0,)
-        preflight_check(system, time_step=time_step, positions=position, times=tuple(checked))
+        checked = sample_times(times[-1]) if system.derived.depends_on_time else (0.0,)
+        suggested = preflight_check(system, time_step=time_step, positions=position, times=checked).time_step
     start = position.mean(axis=1)
     law, no_law = _laws(system, times, start)
     grid = histogram or (default_grid(system, law, position) if law else None)
@@ -159,6 +162,7 @@ def simulate(
                 "dtype": dtype,
                 "backend": device.name,
                 "start": start.tolist(),
+                **({"suggested_time_step": suggested} if np.isfinite(suggested) else {}),
                 "initial": initial.to_dict() if not isinstance(initial, np.ndarray) else "array",
                 "seed": str(seed.entropy),
                 "spawn_key": list(seed.spawn_key),
@@ -174,9 +178,18 @@ def simulate(
         done = recorder.rows
         estimates = {}
         if grid is not None and law and done:
-            estimates = relaxation(law[:done], grid, recorder.histogram[:done], recorder.values["energy"][:done])
+            estimates = relaxation(
+                law[:done], grid, recorder.histogram[:done], recorder.values["energy"][:done], recorder.n_outside[:done]
+            )
         ds = assemble(system, recorder, estimates, run_attrs)
     return ds if path is None else open_store(path)
+
+
+def _output(store: str | Path, overwrite: bool) -> Path:
+    if not isinstance(store, str | Path) or not Path(store).name:
+        raise InvalidArgument(f"store: got {store!r}; the path of a new folder is needed, as in 'run.zarr'.")
+    refuse_existing(Path(store), overwrite=overwrite)
+    return Path(store)
 
 
 def _evolve(
@@ -188,12 +201,18 @@ def _evolve(
             first, steps = (0, 0) if row == 0 else ((row - 1) * every, every)
             measurement = ensemble.segment(first, steps, meter.advance)
             recorder.record(row, measurement, ensemble.position)
+            if not len(measurement.nonfinite) and not np.isfinite(recorder.values["energy"][row]):
+                raise NonFinite(
+                    f"the energy of some particles is not finite at step {first + steps}, though their positions are: "
+                    "they are where E has no value. Confine them by the energy, or use a smaller time_step."
+                )
             if len(measurement.nonfinite):
                 particle = int(measurement.nonfinite[0])
                 raise NonFinite(
                     f"{len(measurement.nonfinite)} of {position.shape[1]} particles are not finite after step "
                     f"{first + steps} (the first is number {particle}); they were finite at step {first}. The explicit "
-                    f"step is unstable where E is steep: use a smaller time_step than {program.time_step:g}."
+                    f"step is unstable where E is steep; or E falls without bound, K is negative, or the argument of a "
+                    f"function is out of range. Use a smaller time_step than {program.time_step:g}, or mend the model."
                 )
 
 
@@ -220,8 +239,12 @@ def _initial_positions(
 def _check_particles(initial: Initial | NDArray[Any], n_particles: int | None, d: int) -> int:
     if isinstance(initial, np.ndarray):
         shape = initial.shape if initial.ndim == 2 else (*initial.shape, 1)
-        if len(shape) != 2 or shape[1] != d or shape[0] < 1 or not np.isfinite(initial).all():
-            raise InvalidArgument(f"initial: got an array of shape {initial.shape}; finite values (n, {d}) are needed.")
+        if len(shape) != 2 or shape[1] != d or shape[0] < 1 or initial.dtype.kind not in "fiu":
+            got = f"{initial.dtype} array of shape {initial.shape}"
+            raise InvalidArgument(f"initial: got {got}; finite values (n, {d}) are needed.")
+        if not np.isfinite(initial).all():
+            bad = int(np.argmax(~np.isfinite(initial).reshape(shape[0], -1).all(axis=1)))
+            raise InvalidArgument(f"initial: particle {bad} starts at {initial[bad]}; finite values are needed.")
         if n_particles not in (None, shape[0]):
             raise InvalidArgument(f"n_particles: got {n_particles}, but `initial` holds {shape[0]} particles.")
         return int(shape[0])

@@ -196,11 +196,11 @@ class UniformTable(InitialTable):
         return initial.uniform(self.lower, self.upper)
 
 
-_RUN_CHECKS: dict[str, Callable[[Any], None]] = {
+_RUN_CHECKS: dict[str, Callable[[Any], Any]] = {
     "n_particles": partial(arguments.require_count, "n_particles"),
     "time_step": arguments.require_time_step,
     "n_steps": arguments.require_steps,
-    "dtype": arguments.require_dtype,
+    "dtype": arguments.canonical_dtype,
 }
 
 

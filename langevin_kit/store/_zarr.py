@@ -46,11 +46,14 @@ class Store:
 
     def __init__(self, path: Path, *, overwrite: bool) -> None:
         refuse_existing(path, overwrite=overwrite)
-        if path.exists():
-            shutil.rmtree(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._group = zarr.create_group(path, zarr_format=3, attributes={"Conventions": CONVENTIONS})
+        try:
+            if path.exists():
+                shutil.rmtree(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._group = zarr.create_group(path, zarr_format=3, attributes={"Conventions": CONVENTIONS})
+        except OSError as error:
+            raise InvalidStore(f"{path} cannot be created ({error.strerror}). Choose another output.") from error
 
     def create_positions(self, n_times: int, d: int, n: int, dtype: str, dims: tuple[str, ...]) -> None:
         """Preallocate `position` (time, component, particle), filled with NaN, one save to a row of chunks."""
@@ -103,7 +106,10 @@ def open_store(path: str | Path) -> xr.Dataset:
     if not path.exists():
         raise InvalidStore(f"{path} does not exist.")
     try:
-        ds: xr.Dataset = xr.open_zarr(path, chunks=None)
+        with warnings.catch_warnings():
+            # A run that was killed has no consolidated metadata; what is missing is said by whoever needs it.
+            warnings.filterwarnings("ignore", "Failed to open Zarr store with consolidated", RuntimeWarning)
+            ds: xr.Dataset = xr.open_zarr(path, chunks=None)
     except (OSError, ValueError, KeyError) as error:
         raise InvalidStore(f"{path} is no Zarr group ({error}).") from error
     if ds.attrs.get("Conventions") != CONVENTIONS:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
+from sympy.utilities.iterables import flatten
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.derive import Derived, coordinate_symbols
@@ -81,7 +82,9 @@ class System:
         temperature = _number("temperature", self.temperature)
         if temperature < 0:
             raise InvalidArgument(f"temperature: got {self.temperature}; it must be at least 0.")
-        for key in self.units:
+        for key, label in self.units.items():
+            if not isinstance(label, str):
+                raise InvalidArgument(f"units: got {label!r} for {key!r}; a label in text is needed.")
             if key not in (*names, "energy", "time"):
                 raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, (*names, 'energy', 'time'))}.")
         frozen: dict[str, object] = {
@@ -117,7 +120,7 @@ class System:
         return Derived(x, p, t, energy, _diagonal(self.mobility, symbols, len(x)))
 
     @property
-    def depends_on_time(self) -> bool:
+    def energy_depends_on_time(self) -> bool:
         """Whether E, and with it the Boltzmann law, changes with time."""
         return self.derived.time in self.derived.energy.free_symbols
 
@@ -148,14 +151,19 @@ class System:
         force = -self.mobility_at(x, t) * self.gradient(x, t)
         return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
 
+    def drift_jacobian(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+        """∂bᵃ/∂xᵇ of the drift b = −K ∇E + T ∇·K, shape (d, d, ...)."""
+        rows = self._evaluate("drift_jacobian", x, t)
+        force, divergence = rows.reshape(2, self.n_dim, self.n_dim, *rows.shape[1:])
+        return np.asarray(force + self.temperature * divergence if self.temperature else force)
+
     def _evaluate(self, what: str, x: Any, t: float) -> NDArray[np.float64]:
         x = np.asarray(x, np.float64)
         if x.ndim < 1 or x.shape[0] != self.n_dim:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")
         if what not in self._functions:
             rows = getattr(self.derived, what)
-            flat = [e for row in rows for e in row] if what == "hessian" else [rows] if what == "energy" else rows
-            self._functions[what] = self.derived.numpy(flat)
+            self._functions[what] = self.derived.numpy(list(flatten((rows,))))
         return self._functions[what](x, t, tuple(self.parameters.values()))
 
     @cached_property

@@ -14,6 +14,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from langevin_kit.system.functions import Absolute
+
 NUMPY_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "Greater": lambda a, b: np.greater(a, b).astype(float),
     "GreaterEqual": lambda a, b: np.greater_equal(a, b).astype(float),
@@ -76,6 +78,17 @@ class Derived:
     def depends_on_time(self) -> bool:
         """Whether E or K changes with time."""
         return any(self.time in e.free_symbols for e in (self.energy, *self.mobility))
+
+    @property
+    def has_kinks(self) -> bool:
+        """Whether the slope of E may jump."""
+        return bool(self.energy.has(Absolute))
+
+    @cached_property
+    def drift_jacobian(self) -> tuple[tuple[tuple[sp.Expr, ...], ...], ...]:
+        """∂(−K∇E)ᵃ/∂xᵇ and ∂(∇·K)ᵃ/∂xᵇ: two d × d matrices, of which the second goes with T."""
+        rows = (self.force, self.mobility_divergence)
+        return tuple(tuple(tuple(sp.diff(e, x) for x in self.coordinates) for e in row) for row in rows)
 
     @cached_property
     def hessian(self) -> tuple[tuple[sp.Expr, ...], ...]:

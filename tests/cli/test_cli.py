@@ -36,7 +36,7 @@ seed = 0
 """
 
 # Between two of the times that `check` looks at, the well is so stiff that the explicit step explodes.
-SPIKE = WELL.replace('"x**2/2"', '"x**4/4*(1 + 1000*exp(-((t - 0.375)/0.02)**2))"').replace("every = 20", "every = 50")
+SPIKE = WELL.replace('"x**2/2"', '"x**4/4*(1 + 1e6*exp(-((t - 0.37)/0.002)**2))"').replace("every = 20", "every = 50")
 
 
 @dataclass(frozen=True)

@@ -175,12 +175,12 @@ def test_verdict_has_three_values() -> None:
         ({"kl": 0.02, "floor": 3e-5, "limit": 2.4}, "not relaxed"),
         ({"kl": np.nan, "floor": 3e-5, "limit": 2.4}, "not relaxed"),
         ({"kl": 1e-4, "floor": 3e-5, "limit": 2.4}, "cannot tell"),
-        ({"kl": 0.02, "floor": 0.05, "limit": 1.0}, "cannot tell"),
-        ({"kl": 0.2, "floor": 0.05, "limit": 1.0}, "not relaxed"),
+        ({"kl": 0.02, "floor": 0.05, "limit": 2.0}, "cannot tell"),
+        ({"kl": 0.2, "floor": 0.05, "limit": 2.0}, "not relaxed"),
     ]
     for arguments, state in cases:
         assert verdict(**arguments).state == state, arguments
-    assert "5 times as many particles" in verdict(kl=0.02, floor=0.05, limit=1.0).reason
+    assert "5 times as many particles" in verdict(kl=0.02, floor=0.05, limit=2.0).reason
     assert "half the time step" in verdict(kl=1e-4, floor=3e-5, limit=2.4).reason
     assert kl_limit(equal_mass_bins(np.full(2**16, 2.0**-16), 10**6)) == pytest.approx(0.5 * np.log(144))
 

@@ -209,9 +209,9 @@ def test_multi_line_text_and_time() -> None:
     system = System(energy="(x**2/2\n  - x*cos(t))", mobility="1 + t", temperature=1.0)
     x = np.array([[1.0, 2.0]])
     np.testing.assert_allclose(system.drift(x, 2.0), -3.0 * (x - math.cos(2.0)))
-    assert system.depends_on_time
+    assert system.energy_depends_on_time
     still = System(energy="x**2", mobility="1 + t", temperature=1.0)
-    assert not still.depends_on_time
+    assert not still.energy_depends_on_time
     assert still.derived.depends_on_time
 
 
