@@ -124,7 +124,10 @@ def simulate(
     if not isinstance(system, System):
         raise InvalidArgument(f"system: got {type(system).__name__}; give a System.")
     scheme, device = scheme_from(scheme), backend_from(backend)
-    dtype, time_step = arguments.canonical_dtype(dtype), arguments.canonical_number(time_step)
+    dtype, time_step, n_steps, save_every = (
+        arguments.canonical_dtype(dtype),
+        *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),
+    )
     arguments.require_time_step(time_step)
     arguments.require_steps(n_steps)
     save_every = arguments.saving_interval(save_every, n_steps)
@@ -204,7 +207,7 @@ def _evolve(
             if not len(measurement.nonfinite) and not np.isfinite(recorder.values["energy"][row]):
                 raise NonFinite(
                     f"the energy of some particles is not finite at step {first + steps}, though their positions are: "
-                    "they are where E has no value. Confine them by the energy, or use a smaller time_step."
+                    "they run away, or are where E has no value. Use a smaller time_step, or confine them."
                 )
             if len(measurement.nonfinite):
                 particle = int(measurement.nonfinite[0])

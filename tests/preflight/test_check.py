@@ -156,3 +156,15 @@ def test_no_times() -> None:
 def test_positions_of_another_shape() -> None:
     with pytest.raises(InvalidArgument, match="length d = 1"):
         check(system(), positions=np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "largest"),
+    [
+        ({"energy": "x**2/2", "mobility": "1 + 0.9*sin(100*x)"}, 1e-4),
+        ({"energy": "x**2/2", "mobility": "1 + 0.9*sin(10*x)"}, 2e-3),
+        ({"energy": "100*abs(x)"}, 1e-4),
+    ],
+)
+def test_suggested_step_follows_the_slope_of_the_noise_and_kinks(arguments: dict[str, str], largest: float) -> None:
+    assert check(System(**arguments, temperature=1.0)).time_step <= largest

@@ -260,3 +260,26 @@ def test_progress_counts_every_step() -> None:
     assert seen[0] == ("start", 60)
     assert seen[-1] == "stop"
     assert sum(seen[1:-1]) == pytest.approx(60)
+
+
+def test_units_that_cannot_be_named_are_left_out() -> None:
+    mixed = lk.System(
+        energy="x**2 + y**2", temperature=1.0, coordinates=("x", "y"), units={"x": "um", "y": "rad", "time": "s"}
+    )
+    ds = simulate(mixed, observables={"r2": "x**2"}, save_positions=2)
+    for name in ("mean", "covariance", "position", "r2"):
+        assert "units" not in ds[name].attrs, name
+    assert ds.x.attrs["units"] == "um"
+    assert ds.time.attrs["units"] == "s"
+    density = lk.fokker_planck.evolve(mixed, ds.langevin.grid, initial=STARTS[2], times=ds.time)
+    assert density.y.attrs["units"] == "rad"
+
+
+def test_numpy_numbers_and_types_are_taken() -> None:
+    ds = simulate(LINE, time_step=np.float32(0.01), dtype=np.float32, n_steps=np.int64(60))
+    assert json.loads(ds.attrs["run"])["dtype"] == "float32"
+
+
+def test_one_time_of_a_run_has_estimates_too() -> None:
+    ds = simulate(LINE)
+    assert ds.isel(time=-1).langevin.verdict() == ds.langevin.verdict()

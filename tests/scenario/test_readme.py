@@ -1,0 +1,21 @@
+"""The scenario that README shows has every field, and runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import langevin_kit as lk
+from langevin_kit.scenario import loads
+from langevin_kit.scenario._format import TABLES
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def test_the_scenario_in_readme_runs_and_shows_every_field() -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    scenario = loads(block, "README.md")
+    ds = lk.simulate(scenario.system, **{**scenario.arguments, "n_particles": 1000, "n_steps": 20, "save_every": 10})
+    assert ds.sizes == {"time": 3, "component": 2, "component_": 2, "x": 128, "y": 128, "particle": 1000}
+    fields = {name for table in TABLES.values() for name in table.model_fields}
+    assert {name for name in fields if not re.search(rf"\b{name}\b", block)} == set()
