@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from langevin_kit import codegen
-from langevin_kit.backends import Backend, Program, backend_from
+from langevin_kit.backends import Backend, Measurement, Program, backend_from
 from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
 from langevin_kit.estimate import Boltzmann, laws, relaxation
 from langevin_kit.observables import plan
@@ -135,8 +135,7 @@ def simulate(
     n_kept = arguments.kept_positions(save_positions, n)
     arguments.require_memory(n, system.n_dim, dtype)
     path = None if store is None else _output(store, overwrite)
-    if not all(isinstance(text, str) for text in (title, *(attrs or {}), *(attrs or {}).values())):
-        raise InvalidArgument("title, attrs: text is needed, for the names of attrs as well.")
+    _check_texts(title, attrs or {})
     times: NDArray[np.float64] = np.arange(0, n_steps + 1, save_every) * np.float64(time_step)
     plan(system, observables, histogram)  # refused before the work that the final plan, with its cells, needs
     seed = seed_sequence(rng)
@@ -150,33 +149,32 @@ def simulate(
     law, no_law = _laws(system, times, start)
     grid = histogram or (default_grid(system, law, position) if law else None)
     program = Program(system, scheme, plan(system, observables, grid), dtype, float(time_step), key)
-    run_attrs = {
+    run = {
+        "n_particles": n,
+        "time_step": float(time_step),
+        "n_steps": n_steps,
+        "save_every": save_every,
+        "scheme": scheme.name,
+        "dtype": dtype,
+        "backend": device.name,
+        "start": start.tolist(),
+        "initial": "array" if isinstance(initial, np.ndarray) else initial.to_dict(),
+        "seed": str(seed.entropy),
+        "spawn_key": list(seed.spawn_key),
+        **({"suggested_time_step": suggested} if np.isfinite(suggested) else {}),
+    }
+    about = {
         **(attrs or {}),
-        "title": title,
         **provenance(),
+        "title": title,
         "system": json.dumps(system.to_dict()),
-        "run": json.dumps(
-            {
-                "n_particles": n,
-                "time_step": float(time_step),
-                "n_steps": n_steps,
-                "save_every": save_every,
-                "scheme": scheme.name,
-                "dtype": dtype,
-                "backend": device.name,
-                "start": start.tolist(),
-                **({"suggested_time_step": suggested} if np.isfinite(suggested) else {}),
-                "initial": initial.to_dict() if not isinstance(initial, np.ndarray) else "array",
-                "seed": str(seed.entropy),
-                "spawn_key": list(seed.spawn_key),
-            }
-        ),
+        "run": json.dumps(run),
         "boltzmann": f"none: {no_law}" if no_law else "exp(-E/T)/Z",
     }
     output = None if path is None else Store(path, overwrite=overwrite)
     recorder = Recorder(program.plan, times, save_every, n_kept, dtype, output)
     try:
-        _evolve(program, device, position.astype(dtype), recorder, progress)
+        _evolve(program, device, position.astype(dtype, copy=False), recorder, progress)
     finally:
         done = recorder.rows
         estimates = {}
@@ -184,8 +182,16 @@ def simulate(
             estimates = relaxation(
                 law[:done], grid, recorder.histogram[:done], recorder.values["energy"][:done], recorder.n_outside[:done]
             )
-        ds = assemble(system, recorder, estimates, run_attrs)
+        ds = assemble(system, recorder, estimates, about)
     return ds if path is None else open_store(path)
+
+
+def _check_texts(title: str, attrs: Mapping[str, str]) -> None:
+    if not all(isinstance(text, str) for text in (title, *attrs, *attrs.values())):
+        raise InvalidArgument("title, attrs: text is needed, for the names of attrs as well.")
+    taken = sorted({"title", "system", "run", "boltzmann", *provenance()} & set(attrs))
+    if taken:
+        raise InvalidArgument(f"attrs: {', '.join(taken)}: the run sets these itself; choose other names.")
 
 
 def _output(store: str | Path, overwrite: bool) -> Path:
@@ -204,19 +210,23 @@ def _evolve(
             first, steps = (0, 0) if row == 0 else ((row - 1) * every, every)
             measurement = ensemble.segment(first, steps, meter.advance)
             recorder.record(row, measurement, ensemble.position)
-            if not len(measurement.nonfinite) and not np.isfinite(recorder.values["energy"][row]):
-                raise NonFinite(
-                    f"the energy of some particles is not finite at step {first + steps}, though their positions are: "
-                    "they run away, or are where E has no value. Use a smaller time_step, or confine them."
-                )
-            if len(measurement.nonfinite):
-                particle = int(measurement.nonfinite[0])
-                raise NonFinite(
-                    f"{len(measurement.nonfinite)} of {position.shape[1]} particles are not finite after step "
-                    f"{first + steps} (the first is number {particle}); they were finite at step {first}. The explicit "
-                    f"step is unstable where E is steep; or E falls without bound, K is negative, or the argument of a "
-                    f"function is out of range. Use a smaller time_step than {program.time_step:g}, or mend the model."
-                )
+            _require_finite(program, measurement, first, steps, recorder.values["energy"][row])
+
+
+def _require_finite(program: Program, measurement: Measurement, first: int, steps: int, energy: float) -> None:
+    lost = measurement.nonfinite
+    if len(lost):
+        raise NonFinite(
+            f"{len(lost)} particles are not finite after step {first + steps} (the first is number {lost[0]}); they "
+            f"were so at step {first}. The explicit step is unstable where E is steep; or E falls without bound, K is "
+            f"negative, or the argument of a function is out of range. Use a smaller time_step than "
+            f"{program.time_step:g}, or mend the model."
+        )
+    if not np.isfinite(energy):
+        raise NonFinite(
+            f"the energy of some particles is not finite at step {first + steps}, though their positions are: they run "
+            "away, or are where E has no value. Use a smaller time_step, or confine them."
+        )
 
 
 def _laws(system: System, times: NDArray[np.float64], near: NDArray[np.float64]) -> tuple[list[Boltzmann], str]:
@@ -231,8 +241,7 @@ def _initial_positions(
 ) -> NDArray[np.float64]:
     """Positions (d, n) in float64, so that runs of either dtype start at the same place."""
     if isinstance(initial, np.ndarray):
-        array = np.asarray(initial, np.float64)
-        return np.ascontiguousarray(np.atleast_2d(array.T))
+        return np.array(np.atleast_2d(initial.T), np.float64, order="C")  # a copy: the run moves it
     z = np.empty((initial.d, n))
     fill = codegen.library().standard_normal if initial.noise == "normal" else codegen.library().standard_uniform
     fill(z, 0, *key)
