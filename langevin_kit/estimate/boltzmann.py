@@ -56,7 +56,7 @@ class Boltzmann:
     cells: int = 0
 
     def log_density(self, x: Floats) -> Floats:
-        """Ln q(x) for x of shape (d, ...)."""
+        """The logarithm of q at x of shape (d, ...)."""
         return -self.system.energy_at(x, self.time) / self.system.temperature - self.log_z
 
     def box(self, level: float) -> tuple[Floats, Floats]:
@@ -67,7 +67,7 @@ class Boltzmann:
         return _bounds(axes, (energy - self.energy_min) / self.system.temperature < level)
 
     def cell_mass(self, grid: Grid) -> Floats:
-        """Q's mass in each cell of the grid; the outermost cells reach to infinity, so the sum is one."""
+        """Masses of q in the cells of the grid; the outermost cells reach to infinity, so the sum is one."""
         padded, inner = [], []
         for axis, low, high in zip(grid.edges, self.lower, self.upper, strict=True):
             before = axis[0] - _reach(axis[1] - axis[0], axis[0] - low)[::-1]
@@ -143,7 +143,7 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
 
 
 def _shells(system: System, t: float, center: Floats) -> tuple[Floats, Floats]:
-    """Min E on the surface of each box around `center`, and where the lowest of them is."""
+    """Lowest E on the surface of each box around `center`, and where the lowest of them is."""
     if system.n_dim == 1:
         points = center[:, None, None] + np.stack([-_SHELLS, _SHELLS])[None]
         energy = _energy(system, points, t)

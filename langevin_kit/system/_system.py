@@ -36,9 +36,9 @@ class System:
     Parameters
     ----------
     energy : str or number
-        E(x, t) as text (see `langevin_kit.system.expression.parse` for the syntax), in units of k_B T's unit.
+        E(x, t) as text (see `langevin_kit.system.expression.parse` for the syntax), in the unit of T.
     mobility : str, number, or d × d nested list of them
-        K(x, t): a scalar, or a matrix with zero off-diagonal entries. Must be positive where particles go.
+        K(x, t): a scalar, or a matrix with zero off-diagonal entries. Must not be negative where particles go.
     temperature : float
         T ≥ 0; zero turns noise and divergence off.
     coordinates : sequence of str

@@ -49,7 +49,7 @@ class Gaussian:
         return len(self.mean)
 
     def transform(self, z: Floats) -> Floats:
-        """Mean + Σ^{1/2} z, with the symmetric root."""
+        """The mean plus Σ^{1/2} z, with the symmetric root."""
         value, vector = np.linalg.eigh(np.array(self.covariance))
         root = (vector * np.sqrt(np.maximum(value, 0.0))) @ vector.T
         x = np.repeat(np.array(self.mean)[:, None], z.shape[1], axis=1)
@@ -90,7 +90,7 @@ class Uniform:
         return len(self.lower)
 
     def transform(self, z: Floats) -> Floats:
-        """Lower + (upper − lower) u."""
+        """The lower corner plus (upper − lower) u."""
         lower, upper = np.array(self.lower)[:, None], np.array(self.upper)[:, None]
         return np.asarray(lower + (upper - lower) * z)
 

@@ -249,7 +249,9 @@ def test_a_histogram_of_few_cells_is_drawn(n: int, temperature: float) -> None:
     for model in ({"energy": "x**2"}, PLANE):
         system = lk.System(**{**model, "temperature": temperature})
         grid = lk.Grid(**{name: lk.cells(-3, 3, n) for name in system.coordinates})
-        relaxation(_run(system, n_steps=10, n_particles=500, histogram=grid)).draw_without_rendering()
+        fig = relaxation(_run(system, n_steps=10, n_particles=500, histogram=grid))
+        fig.draw_without_rendering()
+        assert all(ax.has_data() for ax in fig.axes)
 
 
 def test_positions_without_a_law_are_drawn() -> None:
