@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from langevin_kit.system import System as System
     from langevin_kit.system import cells as cells
     from langevin_kit.system import initial as initial
+    from langevin_kit.system import periodic as periodic
+    from langevin_kit.system import reflecting as reflecting
 
 __version__ = "0.1.0"
 
@@ -37,6 +39,8 @@ _PUBLIC = {
     "fokker_planck": ("fokker_planck", None),
     "initial": ("system.initial", None),
     "open": ("run", "open_store"),
+    "periodic": ("system", "periodic"),
+    "reflecting": ("system", "reflecting"),
     "simulate": ("run", "simulate"),
 }
 

@@ -3,5 +3,6 @@
 from langevin_kit.system import initial
 from langevin_kit.system._system import System
 from langevin_kit.system.grid import Cells, Grid, cells
+from langevin_kit.system.walls import Wall, periodic, reflecting
 
-__all__ = ["Cells", "Grid", "System", "cells", "initial"]
+__all__ = ["Cells", "Grid", "System", "Wall", "cells", "initial", "periodic", "reflecting"]

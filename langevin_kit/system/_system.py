@@ -18,6 +18,7 @@ from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.derive import Derived, coordinate_symbols
 from langevin_kit.system.expression import parse
 from langevin_kit.system.functions import RESERVED
+from langevin_kit.system.walls import Wall
 
 Text = str | float
 Matrix = Sequence[Sequence[Text]]
@@ -47,6 +48,8 @@ class System:
         Names that the texts may use; run-time arguments, so other values need no new compilation.
     units : mapping of str to str
         Labels for the coordinates, ``energy`` and ``time``; reduced units ("1") otherwise.
+    walls : mapping of str to Wall
+        Coordinates that are `periodic` or have `reflecting` walls; unbounded otherwise.
 
     Raises
     ------
@@ -66,9 +69,10 @@ class System:
     coordinates: Sequence[str] = ("x",)
     parameters: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    walls: Mapping[str, Wall] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for field_name, kind in {"coordinates": Sequence, "parameters": Mapping, "units": Mapping}.items():
+        for field_name, kind in {"coordinates": Sequence, "parameters": Mapping, "units": Mapping, "walls": Mapping}.items():
             if not isinstance(getattr(self, field_name), kind):
                 got = type(getattr(self, field_name)).__name__
                 raise InvalidArgument(f"{field_name}: got {got}; a {kind.__name__.lower()} of names is needed.")
@@ -87,6 +91,11 @@ class System:
                 raise InvalidArgument(f"units: got {label!r} for {key!r}; a label in text is needed.")
             if key not in (*names, "energy", "time"):
                 raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, (*names, 'energy', 'time'))}.")
+        for key, wall in self.walls.items():
+            if key not in names:
+                raise InvalidArgument(f"walls: unknown coordinate {key!r}{did_you_mean(key, names)}.")
+            if not isinstance(wall, Wall):
+                raise InvalidArgument(f"walls: got {wall!r} for {key!r}; give periodic(a, b) or reflecting(a, b).")
         frozen: dict[str, object] = {
             "coordinates": names,
             "temperature": temperature,
@@ -94,6 +103,7 @@ class System:
             "energy": self.energy.item() if isinstance(self.energy, np.generic) else self.energy,
             "mobility": _canonical(self.mobility),
             "units": MappingProxyType(dict(self.units)),
+            "walls": MappingProxyType(dict(self.walls)),
         }
         for key, canonical in frozen.items():
             object.__setattr__(self, key, canonical)
@@ -103,6 +113,16 @@ class System:
     def n_dim(self) -> int:
         """Number of coordinates d."""
         return len(self.coordinates)
+
+    @property
+    def lower(self) -> NDArray[np.float64]:
+        """Lower bounds of the coordinates (d,), −∞ where there is none."""
+        return np.array([self.walls[x].lower if x in self.walls else -np.inf for x in self.coordinates])
+
+    @property
+    def upper(self) -> NDArray[np.float64]:
+        """Upper bounds of the coordinates (d,), ∞ where there is none."""
+        return np.array([self.walls[x].upper if x in self.walls else np.inf for x in self.coordinates])
 
     @property
     def symbols(self) -> dict[str, sp.Symbol]:
