@@ -32,8 +32,8 @@ class Program:
 
     @property
     def parameters(self) -> NDArray[np.float64]:
-        """Values of the parameters, in the system's order."""
-        return np.array(list(self.system.parameters.values()), np.float64)
+        """What compiled code takes at run time, in the system's order."""
+        return self.system.values
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,9 @@ class Ensemble(Protocol):
     """Particles on a device."""
 
     position: NDArray[np.floating]
+    """Coordinates (d, n)."""
+    state: NDArray[np.floating]
+    """Coordinates, and behind them the turns round each periodic one (rows, n)."""
 
     def __enter__(self) -> Ensemble: ...
 
@@ -80,5 +83,5 @@ class Backend(Protocol):
     def name(self) -> str:
         """The name `simulate` takes."""
 
-    def ensemble(self, program: Program, position: NDArray[np.floating]) -> Ensemble:
-        """Put an initial ensemble (d, n) on the device."""
+    def ensemble(self, program: Program, state: NDArray[np.floating]) -> Ensemble:
+        """Put an initial ensemble on the device: positions, then turns (rows, n)."""

@@ -53,16 +53,17 @@ class CPU:
         """The name `simulate` takes."""
         return "cpu"
 
-    def ensemble(self, program: Program, position: NDArray[np.floating]) -> CPUEnsemble:
-        """Put an initial ensemble (d, n) of the program's dtype on this backend."""
-        return CPUEnsemble(self, program, position)
+    def ensemble(self, program: Program, state: NDArray[np.floating]) -> CPUEnsemble:
+        """Put an initial ensemble of the program's dtype on this backend: positions, then turns (rows, n)."""
+        return CPUEnsemble(self, program, state)
 
 
 class CPUEnsemble:
     """Particles on the CPU. Use as a context manager: it owns a thread pool."""
 
-    def __init__(self, backend: CPU, program: Program, position: NDArray[np.floating]) -> None:
-        self.position = position
+    def __init__(self, backend: CPU, program: Program, state: NDArray[np.floating]) -> None:
+        self.state = state
+        self.position = state[: program.system.n_dim]
         self._program = program
         self._block_size = backend.block_size
         self._threads = backend.threads or _usable_cores()
@@ -70,7 +71,7 @@ class CPUEnsemble:
         self._stepper = codegen.stepper(program.system, program.scheme, program.dtype)
         self._measurer = codegen.measurer(program.system, plan.quantities)
         self._count = getattr(codegen.library(), f"count_{plan.d}d")
-        tiles = -(-position.shape[1] // TILE)
+        tiles = -(-state.shape[1] // TILE)
         self._means = np.empty((tiles, len(plan.quantities)))
         self._comoments = np.empty((tiles, len(plan.pairs)))
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="langevin_kit")
@@ -117,9 +118,9 @@ class CPUEnsemble:
         p, plan = self._program, self._program.plan
         if n_steps:
             constants = (p.parameters, p.time_step, p.temperature, *p.key)
-            self._stepper.advance(self.position, low, high, self._block_size, first, n_steps, *constants)
+            self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants)
         time = (first + n_steps) * p.time_step
-        self._measurer.measure(self.position, low, high, time, p.parameters, plan.pairs, self._means, self._comoments)
+        self._measurer.measure(self.state, low, high, time, p.parameters, plan.pairs, self._means, self._comoments)
         if plan.histogram is None:
             return np.zeros(0, np.int64), 0
         counts = np.zeros(plan.histogram.shape, np.int64)

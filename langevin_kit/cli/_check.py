@@ -36,7 +36,7 @@ def check(scenario: Path, /) -> None:
         read.system,
         time_step=run["time_step"],
         positions=law.transform(draw((law.d, min(SAMPLE, run["n_particles"])))),
-        times=sample_times(end) if read.system.derived.depends_on_time else (0.0,),
+        times=sample_times(end) if read.system.facts.depends_on_time else (0.0,),
     )
     print("\n".join(_lines(read, report)))
 

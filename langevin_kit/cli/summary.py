@@ -55,7 +55,7 @@ def heading(ds: xr.Dataset) -> list[str]:
         row(
             "run",
             f"{run['n_particles']:,} particles, {run['n_steps']:,} steps of {step:g}{unit} (t = {span:g}{unit}), "
-            f"{run['scheme']}, {run['dtype']}, {run['backend']}, seed {run['seed']}",
+            f"{_scheme(run)}, {run['dtype']}, {run['backend']}, seed {run['seed']}",
         ),
         *([row("cut short", end)] if ds.sizes["time"] < rows else []),
         *([row("caution", coarse)] if step > COARSE * run.get("suggested_time_step", math.inf) else []),
@@ -71,10 +71,16 @@ def equation(system: dict[str, Any]) -> str:
         [
             f"E = {' '.join(str(system['energy']).split())}",
             f"K = {mobility}",
+            *([f"b = {json.dumps(system['drift'])}".replace('"', "")] if system.get("drift") else []),
             f"T = {system['temperature']:g}{'' if unit == '1' else f' {unit}'}",
             *parameters,
         ]
     )
+
+
+def _scheme(run: dict[str, Any]) -> str:
+    noise = run.get("noise", "gaussian")
+    return str(run["scheme"]) if noise == "gaussian" else f"{run['scheme']} with {noise} noise"
 
 
 def results(ds: xr.Dataset) -> list[str]:

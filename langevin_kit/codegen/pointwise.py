@@ -1,81 +1,65 @@
 """A system, a scheme and what is measured → the source of one module: particles in registers, small d.
 
-Coordinates are `x0, x1`, parameters `p0, p1, …`; temperature, time step, seed and parameters are run-time arguments.
+Coordinates are `x0, x1`, turns round periodic ones `w0, …`, parameters `p0, p1, …`, bounds of walled coordinates
+`lower0, upper0, …`; bounds, temperature, time step, seed and parameters are run-time arguments.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from langevin_kit import memory
 from langevin_kit.codegen.cache import load
-from langevin_kit.codegen.printer import FUNCTIONS, Printer
+from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, mobility_lines
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 
 if TYPE_CHECKING:
     import sympy as sp
 
-NORMALS_PER_CALL = {"float32": 4, "float64": 2}
-"""Normals from the four 32-bit words of one Philox call."""
-
 _HEADER = """\
 import math
 import numpy as np
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
 from langevin_kit.kernels.jit import cached_driver, fma, inline
-from langevin_kit.kernels.noise import gaussian_{suffix} as gaussian
 from langevin_kit.kernels.elementary.{dtype} import {functions}
 R = np.{dtype}
 """
 
-_STEPPER = """\
+_STEP = """\
+from langevin_kit.kernels.noise import {noise} as numbers
 from langevin_kit.kernels.schemes.{scheme} import deterministic, stochastic
+from langevin_kit.kernels.walls import held, overshoot, slope, wrapped
 
 @inline
 def coefficients({state}):
 {coefficients}
     return {outputs}
-
+{mobility}
 @inline
-def euler({state}, dt):
+def euler({state}, {turns_and_bounds}dt):
     {outputs} = coefficients({state})
-    return ({deterministic_step},)
+{deterministic}
+    return ({result},)
 
 @inline
-def step({state}, dt, temperature, amplitude, {z}):
+def step({state}, {turns_and_bounds}dt, temperature, amplitude, {z}):
     {outputs} = coefficients({state})
-    return ({stochastic_step},)
+{stochastic}
+    return ({result},)
+"""
 
+_MOBILITY = """
 @inline
-def normals(i, particle, call, key0, key1):
-    p = np.uint64(particle + i)
-    a, b, c, d = philox(np.uint32(p), np.uint32(p >> np.uint64(32)), call, STREAM_DYNAMICS, key0, key1)
-    return gaussian(a, b, c, d)
+def mobility({state}):
+{lines}
+    return ({names},)
+"""
 
-@cached_driver
-def noisy_block({rows}, {later_rows}particle, first, n_steps, {scalars}time_step, temperature, key0, key1):
-    dt = R(time_step)
-    amplitude = R(math.sqrt(2.0*temperature*time_step))
-    temperature = R(temperature)
-    k = first
-    while k < first + n_steps:
-        call = np.uint32(k // {group})
-        if k % {group} == 0:
-            t = R(k*time_step)
-            for i in range(X0.size):
-                {z_all} = normals(i, particle, call, key0, key1)
-                {load}
-                {result} = step({state}, dt, temperature, amplitude, {z_first})
-                {store}
-                {keep}
-            k += 1
-        else:
-            for i in range(X0.size):
-                {z_all} = normals(i, particle, call, key0, key1)
-                {keep}
-{later_steps}
+_NOISELESS = """
 @cached_driver
 def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
     dt = R(time_step)
@@ -83,29 +67,83 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
         t = R(k*time_step)
         for i in range(X0.size):
             {load}
-            {result} = euler({state}, dt)
+            {moved} = euler({state}, {turns_and_bounds}dt)
             {store}
 
 @cached_driver
 def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1):
     {unpack}
-    later = np.empty(({n_later}, block_size), R)
+    scratch = np.empty(({n_scratch}, block_size), {scratch_type})
     for a in range(low, high, block_size):
         b = min(a + block_size, high)
         if temperature > 0.0:
-            noisy_block({slices}, {later_slices}a, first, n_steps, {scalars}time_step, temperature, key0, key1)
+            noisy_block({slices}, {scratch_slices}a, first, n_steps, {scalars}time_step, temperature, key0, key1)
         else:
             noiseless_block({slices}, a, first, n_steps, {scalars}time_step)
 """
 
+_NOISY_BEGIN = """
+@cached_driver
+def noisy_block({rows}, {scratch_rows}particle, first, n_steps, {scalars}time_step, temperature, key0, key1):
+    dt = R(time_step)
+    amplitude = R(math.sqrt(2.0*temperature*time_step))
+    temperature = R(temperature)
+    k = first
+    while k < first + n_steps:
+        slot = k % {steps}
+"""
+
+_CALLS = """
+@inline
+def draws(particle, call, key0, key1):
+    low, high = np.uint32(particle), np.uint32(particle >> np.uint64(32))
+{drawn}
+    return ({numbers},)
+{noisy_begin}\
+        call = np.uint32((k // {steps})*{calls})
+        if slot == 0:
+            t = R(k*time_step)
+            for i in range(X0.size):
+                {numbers}, = draws(np.uint64(particle + i), call, key0, key1)
+                {load}
+                {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
+                {store}
+                {keep}
+            k += 1
+        else:
+            for i in range(X0.size):
+                {numbers}, = draws(np.uint64(particle + i), call, key0, key1)
+                {keep}
+{later_steps}\
+"""
+
 _LATER_STEP = """\
-        if k < first + n_steps and k % {group} == {slot}:
+        if k < first + n_steps and k % {steps} == {slot}:
             t = R(k*time_step)
             for i in range(X0.size):
                 {load}
-                {result} = step({state}, dt, temperature, amplitude, {z})
+                {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
                 {store}
             k += 1
+"""
+
+_BITS = """
+{noisy_begin}\
+        if slot == 0 or k == first:
+            call = np.uint32(k // {steps})
+            for i in range(X0.size):
+                p = np.uint64(particle + i)
+                S0[i], S1[i], S2[i], S3[i] = philox(np.uint32(p), np.uint32(p >> np.uint64(32)), call, STREAM_DYNAMICS,
+                                                    key0, key1)
+        words = (S0, S1, S2, S3)
+        {choose}
+        t = R(k*time_step)
+        for i in range(X0.size):
+            {load}
+            {bits}
+            {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
+            {store}
+        k += 1
 """
 
 _MEASURE = """\
@@ -153,50 +191,166 @@ def standard_uniform(out, first, key0, key1):
 """
 
 
+
 def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1)`.
 
-    It moves the particles low … high of X (d, n) from step `first` through `n_steps` steps, in blocks that stay in
-    the first-level cache through all of them. A Philox call serves a group of steps: its first step is made where its
-    normals are drawn, the later ones from a scratch block. A start inside a call draws it and uses its part, so any
-    split of the steps gives the same bits.
+    It moves the particles low … high of X from step `first` through `n_steps` steps, in blocks that stay in the
+    first-level cache through all of them. X holds the d coordinates and, behind them, the turns round each periodic
+    one. Some calls of the generator serve a group of steps: its first step is made where its numbers are drawn, the
+    later ones from a scratch block. A start inside a group draws it and uses its part, so any split of the steps gives
+    the same bits.
     """
-    d, derived = system.n_dim, system.derived
-    group = NORMALS_PER_CALL[dtype] // d
-    printer = _printer(system)
-    names = printer.emit([*derived.force, *derived.mobility_divergence, *derived.noise_factor])
-    x = [f"x{a}" for a in range(d)]
-    outputs = [f"{kind}{a}" for kind in ("force", "divergence", "factor") for a in range(d)]
-    arguments = _arguments(system)
-    stochastic = "stochastic(x{a}, force{a}, divergence{a}, factor{a}, dt, temperature, amplitude, z{a})"
-    z = [f"z{j}" for j in range(NORMALS_PER_CALL[dtype])]
-    later_steps = [
-        _LATER_STEP.format(
-            **arguments,
-            group=group,
-            slot=slot,
-            result=_tuple(x),
-            z=", ".join(f"Z{slot * d + a}[i]" for a in range(d)),
-        )
-        for slot in range(1, group)
-    ]
-    return _header(dtype) + _STEPPER.format(
-        **arguments,
+    names = _Names(system)
+    made = coefficients(system, dtype)
+    noise = scheme.noise
+    steps, _ = noise.group(system.n_dim, dtype)
+    turns_out = [f"w{j}" for j in range(len(names.periodic))]
+    common = {
+        **names.arguments(),
+        "steps": str(steps),
+        "z": ", ".join(f"z{a}" for a in range(system.n_dim)),
+        "moved": _tuple([*names.x, *turns_out]),
+    }
+    needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
+    outputs = {f"force{a}": n for a, n in enumerate(made.force)}
+    outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
+    outputs |= _entries("factor", made.factor)
+    outputs |= _entries("s", made.mobility) if needs_mobility else {}
+    moving = {
+        "deterministic": [f"y{a} = deterministic(x{a}, force{a}, dt)" for a in range(system.n_dim)],
+        "stochastic": _stochastic(made),
+    }
+    walls = _walls(system, made)
+    step = _STEP.format(
+        **common,
+        **{kind: _indent([*lines, *walls], 4) for kind, lines in moving.items()},
+        noise=noise.kernel[dtype],
         scheme=scheme.kernel,
-        coefficients=_indent([*printer.lines, *(f"{o} = {n}" for o, n in zip(outputs, names, strict=True))], 4),
-        outputs=", ".join(outputs),
-        deterministic_step=", ".join(f"deterministic(x{a}, force{a}, dt)" for a in range(d)),
-        stochastic_step=", ".join(stochastic.format(a=a) for a in range(d)),
-        z=", ".join(z[:d]),
-        z_first=", ".join(z[:d]),
-        z_all=", ".join(z),
-        group=group,
-        result=_tuple(x),
-        n_later=len(z) - d,
-        later_rows="".join(f"Z{j}, " for j in range(d, len(z))),
-        later_slices="".join(f"later[{j - d}, :b - a], " for j in range(d, len(z))),
-        keep="; ".join(f"Z{j}[i] = z{j}" for j in range(d, len(z))) or "pass",
-        later_steps="".join(later_steps).rstrip(),
+        coefficients=_indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
+        outputs=_tuple(list(outputs)),
+        mobility=_second_look(system, common) if _looks_twice(system) else "",
+        result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *turns_out]),
+    )
+    noisy = _from_bits if noise.takes == "bit" else _from_calls
+    return _header(dtype) + step + noisy(system, scheme, dtype, common)
+
+
+def _entries(kind: str, entries: Entries) -> dict[str, str]:
+    return {f"{kind}{a}_{b}": name for (a, b), name in entries.items()}
+
+
+def _stochastic(made: Coefficients) -> list[str]:
+    lines = []
+    for a, divergence in enumerate(made.divergence):
+        drift = f"fma(temperature, divergence{a}, force{a})" if divergence else f"force{a}"
+        noise = ""
+        for b in range(a + 1):
+            if (a, b) in made.factor:
+                noise = f"fma(factor{a}_{b}, z{b}, {noise})" if noise else f"factor{a}_{b}*z{b}"
+        lines.append(f"y{a} = stochastic(x{a}, {drift}, {noise or 'R(0.0)'}, dt, amplitude)")
+    return lines
+
+
+SWEEPS = 4
+"""Rounds of reflections in a corner of two walls or more that K n does not meet at right angles. Mirrors in the metric of
+K bring a particle back within π/angle reflections; 4 rounds are enough for correlations of S up to 0.92."""
+
+
+def _walls(system: System, made: Coefficients) -> list[str]:
+    """Lines that bring y0, … back into the domain and count turns."""
+    mirrors, d = system.walled("reflecting"), system.n_dim
+    lines = []
+    if mirrors and system.facts.is_diagonal:
+        lines += [f"y{a} = fma(R(2.0), overshoot(y{a}, lower{a}, upper{a}), y{a})" for a in mirrors]
+    elif mirrors:
+        lines += [f"q{a} = y{a}" for a in range(d)]
+        seen = {where: f"s{where[0]}_{where[1]}" for where in made.mobility}
+        lines += _mirrored("q", "R(1.0)", mirrors, d, seen)
+        if _looks_twice(system):
+            # The co-normal is that of the wall, not of where the step began: a point of it is now known well enough.
+            seen = {where: f"m{where[0]}_{where[1]}" for where in made.mobility}
+            arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *_Names(system).p])
+            lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
+        for _ in range(SWEEPS if len(mirrors) > 1 else 1):
+            lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
+    lines += [f"y{a} = held(y{a}, lower{a}, upper{a})" for a in mirrors]
+    for j, a in enumerate(system.walled("periodic")):
+        lines += [f"y{a}, turned = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned"]
+    return lines
+
+
+def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, s: Entries) -> list[str]:
+    lines = []
+    for a in mirrors:
+        lines += [f"d{a} = {share}*overshoot({name}{a}, lower{a}, upper{a})", f"{name}{a} = {name}{a} + d{a}"]
+        for b in range(d):
+            entry = s.get((max(a, b), min(a, b)))
+            if b != a and entry is not None:
+                lines.append(f"{name}{b} = fma(slope({entry}, {s[a, a]}), d{a}, {name}{b})")
+    return lines
+
+
+def _looks_twice(system: System) -> bool:
+    return bool(system.walled("reflecting")) and not (system.facts.is_diagonal or system.facts.has_constant_mobility)
+
+
+def _second_look(system: System, common: dict[str, str]) -> str:
+    made = mobility_lines(system)
+    names = ", ".join(made.mobility.values())
+    return _MOBILITY.format(state=common["state"], lines=_indent(made.lines, 4), names=names)
+
+
+def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
+    """The noisy block where one call gives a few numbers."""
+    d, per_call = system.n_dim, scheme.noise.per_call[dtype]
+    steps, calls = scheme.noise.group(d, dtype)
+    z = [f"z{j}" for j in range(steps * d)]
+    drawn = []
+    for c in range(calls):
+        call = f"np.uint32(call + np.uint32({c}))" if c else "call"
+        drawn += [
+            f"a, b, c, d = philox(low, high, {call}, STREAM_DYNAMICS, key0, key1)",
+            f"{_tuple(z[c * per_call : (c + 1) * per_call])} = numbers(a, b, c, d)",
+        ]
+    scratch = z[d:]
+    later = [
+        _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * d + a}[i]" for a in range(d))}, slot=slot)
+        for slot in range(1, steps)
+    ]
+    rows = [f"S{j}" for j in range(d, len(z))]
+    arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in rows)}
+    return _CALLS.format(
+        **arguments,
+        noisy_begin=_NOISY_BEGIN.format(**arguments),
+        calls=calls,
+        drawn=_indent(drawn, 4),
+        numbers=", ".join(z),
+        keep="; ".join(f"S{j}[i] = z{j}" for j in range(d, len(z))) or "pass",
+        later_steps="".join(later),
+    ) + _NOISELESS.format(
+        **common,
+        n_scratch=len(scratch),
+        scratch_type="R",
+        scratch_slices="".join(f"scratch[{j}, :b - a], " for j in range(len(scratch))),
+    )
+
+
+def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
+    """The noisy block where one bit of a word is a number."""
+    d = system.n_dim
+    choose = "; ".join(f"j{a} = slot*{d} + {a}; W{a} = words[j{a} // 32]; h{a} = np.uint32(j{a} % 32)" for a in range(d))
+    arguments = {**common, "scratch_rows": "S0, S1, S2, S3, "}
+    return _BITS.format(
+        **arguments,
+        noisy_begin=_NOISY_BEGIN.format(**arguments),
+        choose=choose,
+        bits="; ".join(f"z{a} = numbers(W{a}[i], h{a})" for a in range(d)),
+    ) + _NOISELESS.format(
+        **common,
+        n_scratch=4,
+        scratch_type="np.uint32",
+        scratch_slices="".join(f"scratch[{j}, :b - a], " for j in range(4)),
     )
 
 
@@ -205,9 +359,9 @@ def measure_source(system: System, quantities: Sequence[sp.Expr]) -> str:
 
     Tile by tile, the quantities' means and co-moments; `low` is a multiple of the tile.
     """
-    printer = _printer(system)
+    printer = system.derived.printer()
     names = printer.emit(quantities)
-    arguments = _arguments(system)
+    arguments = _Names(system).arguments()
     arguments["load"] = "; ".join(f"x{a} = R(X{a}[i])" for a in range(system.n_dim))
     return _header("float64") + _MEASURE.format(
         **arguments,
@@ -218,9 +372,12 @@ def measure_source(system: System, quantities: Sequence[sp.Expr]) -> str:
     )
 
 
+
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`."""
-    return load(stepper_source(system, scheme, dtype))
+    walls = [(name, wall.kind) for name, wall in system.walls.items()]
+    key = f"stepper {_sources()} {system.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
+    return load(memory.remember(key, lambda: stepper_source(system, scheme, dtype)))
 
 
 def measurer(system: System, quantities: Sequence[sp.Expr]) -> ModuleType:
@@ -233,35 +390,47 @@ def library() -> ModuleType:
     return load(_LIBRARY)
 
 
-def _printer(system: System) -> Printer:
-    derived = system.derived
-    names = {s: f"x{a}" for a, s in enumerate(derived.coordinates)}
-    names |= {s: f"p{j}" for j, s in enumerate(derived.parameters)}
-    return Printer({**names, derived.time: "t"})
+class _Names:
+    """What the values of a system are called in generated source."""
 
+    def __init__(self, system: System) -> None:
+        d = system.n_dim
+        walled = [a for a, name in enumerate(system.coordinates) if name in system.walls]
+        self.periodic = system.walled("periodic")
+        self.x = [f"x{a}" for a in range(d)]
+        self.p = [f"p{j}" for j in range(len(system.parameters))]
+        self.bounds = [f"{side}{a}" for a in walled for side in ("lower", "upper")]
+        self.turns = [f"w{j}" for j in range(len(self.periodic))]
 
-def _arguments(system: System) -> dict[str, str]:
-    x = [f"x{a}" for a in range(system.n_dim)]
-    rows = [f"X{a}" for a in range(system.n_dim)]
-    p = [f"p{j}" for j in range(len(system.parameters))]
-    return {
-        "state": ", ".join(["t", *x, *p]),
-        "rows": ", ".join(rows),
-        "scalars": "".join(f"{name}, " for name in p),
-        "unpack": "; ".join(f"{name} = R(parameters[{j}])" for j, name in enumerate(p)) or "pass",
-        "slices": ", ".join(f"X[{a}, a:b]" for a in range(system.n_dim)),
-        "load": "; ".join(f"x{a} = X{a}[i]" for a in range(system.n_dim)),
-        "store": "; ".join(f"X{a}[i] = x{a}" for a in range(system.n_dim)),
-    }
+    def arguments(self) -> dict[str, str]:
+        """Pieces of the templates."""
+        row_of = {name: f"X{j}" for j, name in enumerate([*self.x, *self.turns])}
+        scalars = [*self.p, *self.bounds]
+        return {
+            "state": ", ".join(["t", *self.x, *self.p]),
+            "turns_and_bounds": "".join(f"{name}, " for name in [*self.turns, *self.bounds]),
+            "rows": ", ".join(row_of.values()),
+            "scalars": "".join(f"{name}, " for name in scalars),
+            "unpack": "; ".join(f"{name} = R(parameters[{j}])" for j, name in enumerate(scalars)) or "pass",
+            "slices": ", ".join(f"X[{j}, a:b]" for j in range(len(row_of))),
+            "load": "; ".join(f"{name} = {row}[i]" for name, row in row_of.items()),
+            "store": "; ".join(f"{row}[i] = {name}" for name, row in row_of.items()),
+        }
 
 
 def _header(dtype: str) -> str:
+    from langevin_kit.system.printer import FUNCTIONS
+
     functions = ", ".join([*FUNCTIONS.values(), "sqrt"])
-    return _HEADER.format(dtype=dtype, suffix=dtype.replace("float", "f"), functions=functions)
+    return _HEADER.format(dtype=dtype, functions=functions)
+
+
+def _sources() -> str:
+    return memory.digest_of(Path(__file__).parent)
 
 
 def _tuple(names: Sequence[str]) -> str:
-    return "(" + ", ".join(names) + ",)"
+    return "(" + ", ".join(names) + ",)" if names else "()"
 
 
 def _indent(lines: Sequence[str], width: int) -> str:

@@ -45,7 +45,7 @@ that the bins hide where p is, such as far out in a tail of q."""
 
 def laws(system: System, times: Sequence[float] | Floats, near: Floats | None = None) -> list[Boltzmann]:
     """The Boltzmann law at each time; one object for all if the energy does not depend on time."""
-    if not system.energy_depends_on_time:
+    if not system.facts.energy_depends_on_time:
         return [boltzmann(system, near=near)] * len(times)
     return [boltzmann(system, float(t), near) for t in times]
 

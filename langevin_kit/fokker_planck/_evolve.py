@@ -73,7 +73,7 @@ def evolve(
     for start, stop in pairwise(instants):
         dt = (stop - start) / steps
         for k in range(steps):
-            if system.derived.depends_on_time or dt not in factored:
+            if system.facts.depends_on_time or dt not in factored:
                 m = operator(system, grid, start + (k + 1) * dt)
                 factored = {dt: splu(sparse.csc_array(sparse.eye_array(len(mass)) - dt * m))}
             mass = factored[dt].solve(mass)

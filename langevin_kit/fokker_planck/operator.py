@@ -75,7 +75,7 @@ def operator(system: System, grid: Grid, t: float = 0.0) -> sparse.csc_array:
         here = tuple(slice(None, -1) if a == axis else slice(None) for a in range(x.ndim - 1))
         there = tuple(slice(1, None) if a == axis else slice(None) for a in range(x.ndim - 1))
         face = 0.5 * (x[:, *here] + x[:, *there])
-        mobility = system.mobility_at(face, t)[axis]
+        mobility = system.mobility_at(face, t)[axis, axis]
         if not (mobility >= 0).all():
             low = float(mobility.min())
             raise MobilityNotPositive(f"mobility of {grid.names[axis]!r} is {low:.6g} on the grid at t = {t:g}.")

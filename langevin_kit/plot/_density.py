@@ -45,7 +45,7 @@ def draw(ax: Axes, view: View, rows: list[int]) -> None:
     top = min(max(peaks), TALLEST * float(np.median(peaks))) if peaks else 1.0
     if view.has_law:
         q = view.law(x[None], rows[-1])
-        law = f"Boltzmann law q, {view.at(rows[-1])}" if view.system.energy_depends_on_time else "Boltzmann law q"
+        law = f"Boltzmann law q, {view.at(rows[-1])}" if view.system.facts.energy_depends_on_time else "Boltzmann law q"
         ax.fill_between(x, q, color=style.LAW, linewidth=0, label=law, zorder=1)
         ends += _reach(x, q)
         top = float(np.clip(max(peaks, default=0.0), q.max(), TALLEST * q.max()))

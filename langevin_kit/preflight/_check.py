@@ -89,7 +89,7 @@ def check(
         raise InvalidArgument("times: got none; at least one is needed.")
     near = None if positions is None else positions.mean(axis=1)
     try:
-        laws, no_law = [boltzmann(system, t, near) for t in (times if system.energy_depends_on_time else times[:1])], ""
+        laws, no_law = [boltzmann(system, t, near) for t in (times if system.facts.energy_depends_on_time else times[:1])], ""
     except NotNormalizable as error:
         laws, no_law = [], str(error)
     low, high, rate, change = np.inf, -np.inf, 0.0, 0.0
@@ -102,7 +102,7 @@ def check(
                 f"({no_law})"
             )
         _require_finite(system, x, t)
-        mobility = system.mobility_at(x, t)
+        mobility = _diagonal(system, x, t)
         low, high = min(low, float(mobility.min())), max(high, float(mobility.max()))
         if low < 0:
             component, point = divmod(int(mobility.argmin()), mobility.shape[1])
@@ -137,7 +137,7 @@ def _require_finite(system: System, x: Floats, t: float) -> None:
     fields = {
         "energy": system.energy_at(x, t)[None],
         "gradient of the energy": system.gradient(x, t),
-        "mobility": system.mobility_at(x, t),
+        "mobility": _diagonal(system, x, t),
         "divergence of the mobility": system.mobility_divergence(x, t),
     }
     for name, value in fields.items():
@@ -169,7 +169,7 @@ def _fastest_change(system: System, x: Floats, t: float, mobility: Floats) -> fl
     if temperature:
         with np.errstate(divide="ignore", invalid="ignore"):
             rates.append(np.nanmax(temperature * system.mobility_divergence(x, t) ** 2 / (2 * mobility), initial=0.0))
-        if system.derived.has_kinks:
+        if system.facts.has_kinks:
             rates.append(np.nanmax(mobility * system.gradient(x, t) ** 2, initial=0.0) / temperature)
     return float(max((r for r in rates if np.isfinite(r)), default=0.0))
 
@@ -191,3 +191,7 @@ def _suggest(rate: float) -> float:
 def _place(system: System, x: Floats, t: float) -> str:
     where = ", ".join(f"{name} = {value:.6g}" for name, value in zip(system.coordinates, x, strict=True))
     return f"{where}, t = {t:g}"
+
+
+def _diagonal(system: System, x: Floats, t: float) -> Floats:
+    return np.einsum("aa...->a...", system.mobility_at(x, t))

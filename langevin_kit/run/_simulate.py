@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from langevin_kit import codegen
 from langevin_kit.backends import Backend, Measurement, Program, backend_from
 from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
 from langevin_kit.estimate import Boltzmann, laws, relaxation
@@ -22,6 +21,7 @@ from langevin_kit.progress import Progress, Watched
 from langevin_kit.random import RNG, philox_key, seed_sequence
 from langevin_kit.run._dataset import Recorder, assemble
 from langevin_kit.run._grid import default_grid
+from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.store import Store, open_store, provenance, refuse_existing
 from langevin_kit.system import Grid, System
@@ -131,7 +131,7 @@ def simulate(
     arguments.require_time_step(time_step)
     arguments.require_steps(n_steps)
     save_every = arguments.saving_interval(save_every, n_steps)
-    n = _check_particles(initial, n_particles, system.n_dim)
+    n = count_particles(initial, n_particles, system.n_dim)
     n_kept = arguments.kept_positions(save_positions, n)
     arguments.require_memory(n, system.n_dim, dtype)
     path = None if store is None else _output(store, overwrite)
@@ -140,12 +140,13 @@ def simulate(
     plan(system, observables, histogram)  # refused before the work that the final plan, with its cells, needs
     seed = seed_sequence(rng)
     key = philox_key(seed)
-    position = _initial_positions(initial, n, key)
+    state = initial_state(system, initial, n, dtype, key)
+    position = state[: system.n_dim]
     suggested = np.inf
     if check:
-        checked = sample_times(times[-1]) if system.derived.depends_on_time else (0.0,)
+        checked = sample_times(times[-1]) if system.facts.depends_on_time else (0.0,)
         suggested = preflight_check(system, time_step=time_step, positions=position, times=checked).time_step
-    start = position.mean(axis=1)
+    start = position.mean(axis=1, dtype=np.float64)
     law, no_law = _laws(system, times, start)
     grid = histogram or (default_grid(system, law, position) if law else None)
     program = Program(system, scheme, plan(system, observables, grid), dtype, float(time_step), key)
@@ -155,6 +156,7 @@ def simulate(
         "n_steps": n_steps,
         "save_every": save_every,
         "scheme": scheme.name,
+        "noise": scheme.noise.name,
         "dtype": dtype,
         "backend": device.name,
         "start": start.tolist(),
@@ -174,7 +176,7 @@ def simulate(
     output = None if path is None else Store(path, overwrite=overwrite)
     recorder = Recorder(program.plan, times, save_every, n_kept, dtype, output)
     try:
-        _evolve(program, device, position.astype(dtype, copy=False), recorder, progress)
+        _evolve(program, device, state, recorder, progress)
     finally:
         done = recorder.rows
         estimates = {}
@@ -202,10 +204,10 @@ def _output(store: str | Path, overwrite: bool) -> Path:
 
 
 def _evolve(
-    program: Program, backend: Backend, position: Positions, recorder: Recorder, progress: Progress | bool | None
+    program: Program, backend: Backend, state: Positions, recorder: Recorder, progress: Progress | bool | None
 ) -> None:
     n_steps, every = recorder.save_every * (recorder.n_times - 1), recorder.save_every
-    with Watched(progress, n_steps, "evolving") as meter, backend.ensemble(program, position) as ensemble:
+    with Watched(progress, n_steps, "evolving") as meter, backend.ensemble(program, state) as ensemble:
         for row in range(recorder.n_times):
             first, steps = (0, 0) if row == 0 else ((row - 1) * every, every)
             measurement = ensemble.segment(first, steps, meter.advance)
@@ -234,38 +236,3 @@ def _laws(system: System, times: NDArray[np.float64], near: NDArray[np.float64])
         return laws(system, times, near), ""
     except NotNormalizable as error:
         return [], str(error)
-
-
-def _initial_positions(
-    initial: Initial | NDArray[Any], n: int, key: tuple[np.uint32, np.uint32]
-) -> NDArray[np.float64]:
-    """Positions (d, n) in float64, so that runs of either dtype start at the same place."""
-    if isinstance(initial, np.ndarray):
-        return np.array(np.atleast_2d(initial.T), np.float64, order="C")  # a copy: the run moves it
-    z = np.empty((initial.d, n))
-    fill = codegen.library().standard_normal if initial.noise == "normal" else codegen.library().standard_uniform
-    fill(z, 0, *key)
-    return initial.transform(z)
-
-
-def _check_particles(initial: Initial | NDArray[Any], n_particles: int | None, d: int) -> int:
-    if isinstance(initial, np.ndarray):
-        shape = initial.shape if initial.ndim == 2 else (*initial.shape, 1)
-        if len(shape) != 2 or shape[1] != d or shape[0] < 1 or initial.dtype.kind not in "fiu":
-            got = f"{initial.dtype} array of shape {initial.shape}"
-            raise InvalidArgument(f"initial: got {got}; finite values (n, {d}) are needed.")
-        if not np.isfinite(initial).all():
-            bad = int(np.argmax(~np.isfinite(initial).reshape(shape[0], -1).all(axis=1)))
-            raise InvalidArgument(f"initial: particle {bad} starts at {initial[bad]}; finite values are needed.")
-        if n_particles not in (None, shape[0]):
-            raise InvalidArgument(f"n_particles: got {n_particles}, but `initial` holds {shape[0]} particles.")
-        return int(shape[0])
-    if not hasattr(initial, "transform"):
-        raise InvalidArgument(
-            f"initial: got {type(initial).__name__}; give an array (n, {d}) or one of langevin_kit.initial's laws."
-        )
-    if initial.d != d:
-        raise InvalidArgument(f"initial: got a law of {initial.d} coordinates; the system has {d}.")
-    arguments.require_count("n_particles", n_particles)
-    assert n_particles is not None
-    return int(n_particles)

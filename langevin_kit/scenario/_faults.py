@@ -41,7 +41,8 @@ def _meant(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:
-    return list(TABLES[tuple(str(part) for part in place[:-1])].model_fields)
+    inside = tuple(str(part) for part in place[:-1] if not str(part).startswith("<"))
+    return list(TABLES[inside if inside[:2] != ("system", "walls") else inside[:2]].model_fields)
 
 
 def _describe(detail: ErrorDetails) -> str:

@@ -25,7 +25,7 @@ from langevin_kit.errors import BackendUnavailable
 from langevin_kit.observables import plan
 from langevin_kit.preflight import arguments
 from langevin_kit.schemes import scheme_from
-from langevin_kit.system import Grid, System, cells, initial
+from langevin_kit.system import Grid, System, Wall, cells, initial
 from langevin_kit.system.expression import parse
 from langevin_kit.system.initial import Initial
 
@@ -85,6 +85,10 @@ Mobility = Annotated[
     | Annotated[list[list[Expression]], Tag("<matrix>")],
     Discriminator(_depth),
 ]
+Drift = Annotated[
+    Annotated[Expression, Tag("<scalar>")] | Annotated[list[Expression], Tag("<vector>")],
+    Discriminator(lambda value: "<vector>" if isinstance(value, list) else "<scalar>"),
+]
 Place = Annotated[list[float], AfterValidator(_one_each)]
 Covariance = Annotated[
     Annotated[float, Tag("<scalar>")]
@@ -130,6 +134,19 @@ class NamesTable(Table):
         return System(energy=0.0, temperature=0.0, coordinates=self.coordinates, parameters=self.parameters)
 
 
+class WallTable(Table):
+    """The walls of one coordinate."""
+
+    kind: str
+    lower: float | None = None
+    upper: float | None = None
+
+    @model_validator(mode="after")
+    def _is_a_wall(self) -> WallTable:
+        Wall.from_dict(self.model_dump())
+        return self
+
+
 class SystemTable(NamesTable):
     """``[system]``: what moves."""
 
@@ -137,10 +154,12 @@ class SystemTable(NamesTable):
 
     energy: Expression
     mobility: Mobility = 1.0
+    drift: Drift = None
     temperature: float
     units: dict[str, str] = {}
+    walls: dict[str, WallTable] = {}
 
-    @field_validator("mobility", "temperature", "units")
+    @field_validator("mobility", "drift", "temperature", "units")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
         if info.context is not None:
@@ -204,6 +223,19 @@ _RUN_CHECKS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+class SchemeTable(Table):
+    """A scheme with options."""
+
+    name: str
+    noise: str = "gaussian"
+
+
+SchemeChoice = Annotated[
+    Annotated[str, Tag("<scalar>")] | Annotated[SchemeTable, Tag("<options>")],
+    Discriminator(lambda value: "<options>" if isinstance(value, dict | SchemeTable) else "<scalar>"),
+]
+
+
 class RunTable(Table):
     """``[run]``: how many, how long, with what."""
 
@@ -212,7 +244,7 @@ class RunTable(Table):
     n_steps: int
     save_every: int | None = None
     seed: Annotated[int, Field(ge=0)]
-    scheme: str = "euler_maruyama"
+    scheme: SchemeChoice = "euler_maruyama"
     dtype: str = "float64"
     backend: str = "cpu"
     save_positions: Kept = False
@@ -239,8 +271,8 @@ class RunTable(Table):
 
     @field_validator("scheme")
     @classmethod
-    def _is_a_scheme(cls, value: str) -> str:
-        scheme_from(value)
+    def _is_a_scheme(cls, value: str | SchemeTable) -> str | SchemeTable:
+        scheme_from(value if isinstance(value, str) else value.model_dump())
         return value
 
     @field_validator("backend")
@@ -295,5 +327,7 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("initial", "point"): PointTable,
     ("initial", "uniform"): UniformTable,
     ("run",): RunTable,
+    ("run", "scheme"): SchemeTable,
+    ("system", "walls"): WallTable,
 }
 """The place of each table of fixed fields in an error's location."""

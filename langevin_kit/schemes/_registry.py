@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
+from langevin_kit.schemes._noise import NOISES, Noise, noise_from
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Scheme:
         Drift evaluations a step.
     source : str
         Where it is derived.
+    noise : Noise
+        What stands for the increments of the Wiener process.
     """
 
     name: str
@@ -34,11 +39,27 @@ class Scheme:
     weak_order: float
     evaluations: int
     source: str
+    noise: Noise = NOISES["gaussian"]
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain data from which `scheme_from` makes the same scheme."""
+        return {"name": self.name, "noise": self.noise.name}
 
 
-def EulerMaruyama() -> Scheme:  # noqa: N802  (reads as the object it gives)
-    """The Euler–Maruyama scheme: Itô, strong order 1/2, weak order 1, one evaluation a step."""
-    return SCHEMES["euler_maruyama"]
+def EulerMaruyama(noise: str | Noise = "gaussian") -> Scheme:  # noqa: N802  (reads as the object it gives)
+    """The Euler–Maruyama scheme: Itô, strong order 1/2, weak order 1, one evaluation a step.
+
+    Parameters
+    ----------
+    noise : str
+        One of `langevin_kit.schemes.NOISES`. The discrete kinds keep the weak order, and no path.
+
+    Examples
+    --------
+    >>> EulerMaruyama(noise="rademacher").noise.use
+    'means of smooth functions at weak order 1, cheapest; never paths, first passages or tails'
+    """
+    return replace(SCHEMES["euler_maruyama"], noise=noise_from(noise))
 
 
 SCHEMES = {
@@ -49,8 +70,8 @@ SCHEMES = {
 }
 
 
-def scheme_from(scheme: str | Scheme) -> Scheme:
-    """Look a scheme up by its name.
+def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
+    """Look a scheme up by its name, or by a mapping of ``name`` and options.
 
     Raises
     ------
@@ -61,9 +82,16 @@ def scheme_from(scheme: str | Scheme) -> Scheme:
     --------
     >>> scheme_from("euler_maruyama").weak_order
     1.0
+    >>> scheme_from({"name": "euler_maruyama", "noise": "three_point"}).noise.name
+    'three_point'
     """
     if isinstance(scheme, Scheme):
         return scheme
-    if scheme not in SCHEMES:
-        raise InvalidArgument(f"scheme: got {scheme!r}{did_you_mean(str(scheme), SCHEMES)}.")
-    return SCHEMES[scheme]
+    options = dict(scheme) if isinstance(scheme, Mapping) else {"name": scheme}
+    name, noise = options.pop("name", None), options.pop("noise", "gaussian")
+    if options:
+        option = next(iter(options))
+        raise InvalidArgument(f"scheme: unknown option {option!r}{did_you_mean(str(option), ('name', 'noise'))}.")
+    if not isinstance(name, str) or name not in SCHEMES:
+        raise InvalidArgument(f"scheme: got {name!r}{did_you_mean(str(name), SCHEMES)}.")
+    return replace(SCHEMES[name], noise=noise_from(noise))

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import keyword
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import sympy as sp
 from numpy.typing import NDArray
-from sympy.utilities.iterables import flatten
 
-from langevin_kit.errors import InvalidArgument, did_you_mean
-from langevin_kit.system.derive import Derived, coordinate_symbols
-from langevin_kit.system.expression import parse
-from langevin_kit.system.functions import RESERVED
+from langevin_kit import memory
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.system import arguments, fields
+from langevin_kit.system.facts import Facts
 from langevin_kit.system.walls import Wall
+
+if TYPE_CHECKING:
+    from langevin_kit.system.derive import Derived
 
 Text = str | float
 Matrix = Sequence[Sequence[Text]]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,20 +33,23 @@ class System:
 
     The Itô equation, with k_B = 1 and diffusion T K:
 
-    .. math:: dx^a = [ -K^{ab} ∂_b E + T ∂_b K^{ab} ] dt + \sqrt{2T}\, dW^a,  \qquad dW ~ N(0, K dt)
+    .. math:: dx^a = [ b^a - K^{ab} ∂_b E + T ∂_b K^{ab} ] dt + \sqrt{2T}\, dW^a,  \qquad dW ~ N(0, K dt)
 
-    Its stationary law is the Boltzmann law q ∝ exp(−E/T) for every K. At T = 0 it is dx = −K ∇E dt.
+    Without the extra drift b its stationary law is the Boltzmann law q ∝ exp(−E/T) for every K. At T = 0 it is
+    dx = (b − K ∇E) dt.
 
     Parameters
     ----------
-    energy : str or number
-        E(x, t) as text (see `langevin_kit.system.expression.parse` for the syntax), in the unit of T.
-    mobility : str, number, or d × d nested list of them
-        K(x, t): a scalar, or a matrix with zero off-diagonal entries. Must not be negative where particles go.
+    energy : str, number or SymPy expression
+        E(x, t) (see `langevin_kit.system.expression.parse` for the syntax of text), in the unit of T.
+    mobility : str, number, SymPy expression, or d × d nested list of them
+        K(x, t): a scalar, or a symmetric matrix. Must be positive semi-definite where particles go.
     temperature : float
         T ≥ 0; zero turns noise and divergence off.
+    drift : sequence of d of str, number or SymPy expression, optional
+        The extra drift b(x, t), which need not be a gradient.
     coordinates : sequence of str
-        One or two names.
+        Their names, up to 16.
     parameters : mapping of str to float
         Names that the texts may use; run-time arguments, so other values need no new compilation.
     units : mapping of str to str
@@ -59,55 +65,44 @@ class System:
     Examples
     --------
     >>> system = System(energy="(x**2 - 1)**2", mobility="1/(1 + x**2)", temperature=0.5)
-    >>> system.drift([[1.0]])
+    >>> system.drift_at([[1.0]])
     array([[-0.25]])
     """
 
-    energy: Text
     temperature: float
+    energy: Text = 0.0
     mobility: Text | Matrix = 1.0
+    drift: Sequence[Text] | Text | None = None
     coordinates: Sequence[str] = ("x",)
     parameters: Mapping[str, float] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     walls: Mapping[str, Wall] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for field_name, kind in {"coordinates": Sequence, "parameters": Mapping, "units": Mapping, "walls": Mapping}.items():
-            if not isinstance(getattr(self, field_name), kind):
-                got = type(getattr(self, field_name)).__name__
-                raise InvalidArgument(f"{field_name}: got {got}; a {kind.__name__.lower()} of names is needed.")
-        names = (self.coordinates,) if isinstance(self.coordinates, str) else tuple(self.coordinates)
-        if not 1 <= len(names) <= 2:
-            raise InvalidArgument(f"coordinates: got {len(names)} names {names}; one or two are allowed.")
-        for name in (*names, *self.parameters):
-            _check_name(name)
-        if len({*names, *self.parameters}) < len(names) + len(self.parameters):
-            raise InvalidArgument(f"coordinates {names} and parameters {tuple(self.parameters)} must differ in name.")
-        temperature = _number("temperature", self.temperature)
-        if temperature < 0:
-            raise InvalidArgument(f"temperature: got {self.temperature}; it must be at least 0.")
-        for key, label in self.units.items():
-            if not isinstance(label, str):
-                raise InvalidArgument(f"units: got {label!r} for {key!r}; a label in text is needed.")
-            if key not in (*names, "energy", "time"):
-                raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, (*names, 'energy', 'time'))}.")
-        for key, wall in self.walls.items():
-            if key not in names:
-                raise InvalidArgument(f"walls: unknown coordinate {key!r}{did_you_mean(key, names)}.")
-            if not isinstance(wall, Wall):
-                raise InvalidArgument(f"walls: got {wall!r} for {key!r}; give periodic(a, b) or reflecting(a, b).")
-        frozen: dict[str, object] = {
+        arguments.check_kinds(
+            {
+                "coordinates": (self.coordinates, Sequence),
+                "parameters": (self.parameters, Mapping),
+                "units": (self.units, Mapping),
+                "walls": (self.walls, Mapping),
+            }
+        )
+        names = arguments.names_of(self.coordinates, self.parameters)
+        arguments.check_units(self.units, names)
+        values = {k: arguments.number(f"parameters.{k}", v) for k, v in self.parameters.items()}
+        canonical: dict[str, object] = {
             "coordinates": names,
-            "temperature": temperature,
-            "parameters": MappingProxyType({k: _number(f"parameters.{k}", v) for k, v in self.parameters.items()}),
-            "energy": self.energy.item() if isinstance(self.energy, np.generic) else self.energy,
-            "mobility": _canonical(self.mobility),
+            "temperature": arguments.temperature_of(self.temperature),
+            "parameters": MappingProxyType(values),
+            "energy": arguments.scalar(self.energy),
+            "mobility": arguments.matrix(self.mobility, len(names)),
+            "drift": arguments.vector(self.drift, len(names)),
             "units": MappingProxyType(dict(self.units)),
-            "walls": MappingProxyType(dict(self.walls)),
+            "walls": MappingProxyType(arguments.walls_of(self.walls, names)),
         }
-        for key, canonical in frozen.items():
-            object.__setattr__(self, key, canonical)
-        self.derived  # noqa: B018  (a wrong text is refused here, not at the first use)
+        for key, value in canonical.items():
+            object.__setattr__(self, key, value)
+        self.facts  # noqa: B018  (a wrong text is refused here, not at the first use)
 
     @property
     def n_dim(self) -> int:
@@ -115,147 +110,117 @@ class System:
         return len(self.coordinates)
 
     @property
-    def lower(self) -> NDArray[np.float64]:
+    def lower(self) -> Floats:
         """Lower bounds of the coordinates (d,), −∞ where there is none."""
         return np.array([self.walls[x].lower if x in self.walls else -np.inf for x in self.coordinates])
 
     @property
-    def upper(self) -> NDArray[np.float64]:
+    def upper(self) -> Floats:
         """Upper bounds of the coordinates (d,), ∞ where there is none."""
         return np.array([self.walls[x].upper if x in self.walls else np.inf for x in self.coordinates])
 
+    def walled(self, kind: str) -> tuple[int, ...]:
+        """Numbers of the coordinates with walls of one kind."""
+        return tuple(a for a, x in enumerate(self.coordinates) if x in self.walls and self.walls[x].kind == kind)
+
     @property
-    def symbols(self) -> dict[str, sp.Symbol]:
-        """Every name that an expression of this system may use."""
-        derived = self.derived
-        return {str(s): s for s in (*derived.coordinates, *derived.parameters, derived.time)}
+    def values(self) -> Floats:
+        """What compiled code takes at run time: the parameters in their order, then the bounds of walled coordinates."""
+        bounds = [v for x in self.coordinates if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
+        return np.array([*self.parameters.values(), *bounds], np.float64)
+
+    @property
+    def symbols(self) -> dict[str, Any]:
+        """Every name that an expression of this system may use, with its SymPy symbol."""
+        return self.derived.symbols()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """All that decides the derived formulas: the texts and names, not the values of parameters."""
+        texts = (self.energy, self.mobility, self.drift)
+        return json.dumps([_sources(), texts, self.coordinates, list(self.parameters)], default=repr)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Properties of the expressions."""
+        return Facts.from_json(memory.remember(f"facts {self.fingerprint}", lambda: self.derived.facts().to_json()))
 
     @cached_property
     def derived(self) -> Derived:
-        """Energy and mobility as symbols, with their exact derivatives."""
-        x, p = coordinate_symbols(self.coordinates), coordinate_symbols(tuple(self.parameters))
-        (t,) = coordinate_symbols(("t",))
-        symbols = {str(s): s for s in (*x, *p, t)}
-        energy = parse(self.energy, symbols, field="energy")
-        return Derived(x, p, t, energy, _diagonal(self.mobility, symbols, len(x)))
+        """Energy, mobility and drift as symbols, with their exact derivatives."""
+        from langevin_kit.system.derive import derive
 
-    @property
-    def energy_depends_on_time(self) -> bool:
-        """Whether E, and with it the Boltzmann law, changes with time."""
-        return self.derived.time in self.derived.energy.free_symbols
+        drift: Any = self.drift
+        return derive(self.coordinates, tuple(self.parameters), self.energy, self.mobility, drift)
 
-    def energy_at(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+    def array_source(self, what: str) -> str:
+        """Source of a NumPy function of position, by its name in `Derived`."""
+        return memory.remember(f"{what} {self.fingerprint}", lambda: self.derived.array_source(what))
+
+    def energy_at(self, x: Any, t: float = 0.0) -> Floats:
         """E(x, t) for x of shape (d, ...)."""
-        energy: NDArray[np.float64] = self._evaluate("energy", x, t)[0]
+        energy: Floats = self._evaluate("energy", x, t)[0]
         return energy
 
-    def gradient(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+    def gradient(self, x: Any, t: float = 0.0) -> Floats:
         """∇E, shape (d, ...)."""
         return self._evaluate("gradient", x, t)
 
-    def hessian(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+    def hessian(self, x: Any, t: float = 0.0) -> Floats:
         """∂²E, shape (d, d, ...)."""
-        rows = self._evaluate("hessian", x, t)
-        return rows.reshape(self.n_dim, self.n_dim, *rows.shape[1:])
+        return self._matrix(self._evaluate("hessian", x, t))
 
-    def mobility_at(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
-        """The diagonal of K(x, t), shape (d, ...)."""
-        return self._evaluate("mobility", x, t)
+    def mobility_at(self, x: Any, t: float = 0.0) -> Floats:
+        """K(x, t), shape (d, d, ...)."""
+        return self._matrix(self._evaluate("mobility", x, t))
 
-    def mobility_divergence(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
+    def mobility_divergence(self, x: Any, t: float = 0.0) -> Floats:
         """(∇·K)ᵃ = ∂_b Kᵃᵇ, shape (d, ...)."""
         return self._evaluate("mobility_divergence", x, t)
 
-    def drift(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
-        """−K ∇E + T ∇·K, shape (d, ...)."""
-        force = -self.mobility_at(x, t) * self.gradient(x, t)
+    def force_at(self, x: Any, t: float = 0.0) -> Floats:
+        """The drift at T = 0, b − K ∇E, shape (d, ...)."""
+        return self._evaluate("force", x, t)
+
+    def drift_at(self, x: Any, t: float = 0.0) -> Floats:
+        """b − K ∇E + T ∇·K, shape (d, ...)."""
+        force = self.force_at(x, t)
         return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
 
-    def drift_jacobian(self, x: Any, t: float = 0.0) -> NDArray[np.float64]:
-        """∂bᵃ/∂xᵇ of the drift b = −K ∇E + T ∇·K, shape (d, d, ...)."""
-        rows = self._evaluate("drift_jacobian", x, t)
-        force, divergence = rows.reshape(2, self.n_dim, self.n_dim, *rows.shape[1:])
-        return np.asarray(force + self.temperature * divergence if self.temperature else force)
+    def drift_jacobian(self, x: Any, t: float = 0.0) -> Floats:
+        """∂fᵃ/∂xᵇ of the whole drift f = b − K ∇E + T ∇·K, shape (d, d, ...)."""
+        force, divergence = np.split(self._evaluate("drift_jacobian", x, t), 2)
+        return self._matrix(force + self.temperature * divergence if self.temperature else force)
 
-    def _evaluate(self, what: str, x: Any, t: float) -> NDArray[np.float64]:
+    def _evaluate(self, what: str, x: Any, t: float) -> Floats:
         x = np.asarray(x, np.float64)
         if x.ndim < 1 or x.shape[0] != self.n_dim:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")
-        if what not in self._functions:
-            rows = getattr(self.derived, what)
-            self._functions[what] = self.derived.numpy(list(flatten((rows,))))
-        return self._functions[what](x, t, tuple(self.parameters.values()))
+        function = fields.compiled(self.array_source(what))[what]
+        return fields.rows(function, x, t, tuple(self.parameters.values()))
 
-    @cached_property
-    def _functions(self) -> dict[str, Callable[..., NDArray[np.float64]]]:
-        return {}
+    def _matrix(self, rows: Floats) -> Floats:
+        return rows.reshape(self.n_dim, self.n_dim, *rows.shape[1:])
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(System, **self.to_dict()), ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data from which `System(**data)` builds the same system."""
-        mobility = self.mobility
+        mobility: Any = self.mobility
+        drift: Any = self.drift
         return {
             "energy": self.energy,
-            "mobility": mobility if isinstance(mobility, str | int | float) else [list(row) for row in mobility],
+            "mobility": [list(row) for row in mobility] if isinstance(mobility, tuple) else mobility,
+            "drift": None if drift is None else list(drift),
             "temperature": self.temperature,
             "coordinates": list(self.coordinates),
             "parameters": dict(self.parameters),
             "units": dict(self.units),
+            "walls": {name: wall.to_dict() for name, wall in self.walls.items()},
         }
 
 
-def _check_name(name: str) -> None:
-    if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
-        raise InvalidArgument(f"name {name!r}: letters, digits and _ are allowed, and no Python keyword.")
-    if name in RESERVED:
-        raise InvalidArgument(f"name {name!r} is reserved; reserved are {', '.join(sorted(RESERVED))}.")
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        number = np.nan if isinstance(value, bool | str) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = np.nan
-    if not np.isfinite(number):
-        raise InvalidArgument(f"{name}: got {_short(value)}; a finite number is needed.")
-    return number
-
-
-def _short(value: Any) -> str:
-    return "a number beyond float64" if isinstance(value, int) and not isinstance(value, bool) else f"{value!r:.80}"
-
-
-def _canonical(mobility: Any) -> Any:
-    """A scalar as it is, or a tuple of rows; numbers as Python's own."""
-    mobility = mobility.tolist() if isinstance(mobility, np.ndarray | np.generic) else mobility
-    if isinstance(mobility, str | int | float):
-        return mobility
-    if not isinstance(mobility, Sequence) or not all(isinstance(row, Sequence) and row for row in mobility):
-        raise InvalidArgument(f"mobility: got {mobility!r}; text, a number, or a nested list of these is needed.")
-    if any(isinstance(row, str) for row in mobility):
-        raise InvalidArgument(f"mobility: got {list(mobility)}; a matrix is a list of rows, as in [['1 + x**2']].")
-    return tuple(tuple(row) for row in mobility)
-
-
-def _diagonal(mobility: Text | Matrix, symbols: Mapping[str, sp.Symbol], d: int) -> tuple[sp.Expr, ...]:
-    if isinstance(mobility, str | int | float):
-        return (parse(mobility, symbols, field="mobility"),) * d
-    rows = mobility
-    if len(rows) != d or any(len(row) != d for row in rows):
-        raise InvalidArgument(
-            f"mobility: got rows of lengths {[len(row) for row in rows]}; allowed are a scalar or a {d} × {d} matrix."
-        )
-    diagonal = []
-    for i, row in enumerate(rows):
-        for j, text in enumerate(row):
-            entry = parse(text, symbols, field=f"mobility[{i}][{j}]")
-            if i == j:
-                diagonal.append(entry)
-            elif entry != 0:
-                raise InvalidArgument(
-                    f"mobility[{i}][{j}]: got {text!r}; off-diagonal entries must be 0 in this version "
-                    "(scalar and diagonal mobilities)."
-                )
-    return tuple(diagonal)
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    return memory.digest_of(Path(__file__).parent)

@@ -1,32 +1,25 @@
-"""Exact derivatives of a system: ∇E and ∇·K, as symbols and as NumPy functions.
+"""Exact derivatives of a system given as text: ∇E and ∇·K, as symbols and as source of NumPy functions.
 
-The divergence contracts the second index, (∇·K)ᵃ = ∂_b Kᵃᵇ; for a diagonal K it is ∂ₐKᵃᵃ.
+The divergence contracts the second index, (∇·K)ᵃ = ∂_b Kᵃᵇ.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.system.expression import parse
+from langevin_kit.system.facts import Facts
 from langevin_kit.system.functions import Absolute
+from langevin_kit.system.printer import ArrayPrinter, Printer
 
-NUMPY_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "Greater": lambda a, b: np.greater(a, b).astype(float),
-    "GreaterEqual": lambda a, b: np.greater_equal(a, b).astype(float),
-    "Select": lambda c, a, b: np.where(np.greater(c, 0), a, b),
-    "Absolute": np.abs,
-    "Sign": np.sign,
-}
-"""NumPy's form of the functions of `langevin_kit.system.functions`."""
-
-_INT_BITS = 31
-"""NumPy holds no longer integers in an array of its own: longer ones are given to it as floats."""
+Row = tuple[sp.Expr, ...]
+Matrix = tuple[Row, ...]
 
 
 def coordinate_symbols(names: Sequence[str]) -> tuple[sp.Symbol, ...]:
@@ -44,75 +37,159 @@ class Derived:
     time : Symbol
     energy : Expr
         E(x, t).
-    mobility : tuple of Expr
-        The diagonal of K(x, t) = S(x, t).
+    mobility : d × d of Expr
+        K(x, t) = S(x, t), symmetric.
+    drift : tuple of Expr
+        The extra drift b(x, t).
     """
 
     coordinates: tuple[sp.Symbol, ...]
     parameters: tuple[sp.Symbol, ...]
     time: sp.Symbol
     energy: sp.Expr
-    mobility: tuple[sp.Expr, ...]
+    mobility: Matrix
+    drift: Row
 
     @cached_property
-    def gradient(self) -> tuple[sp.Expr, ...]:
+    def gradient(self) -> Row:
         """∂E/∂xᵃ."""
         return tuple(sp.diff(self.energy, x) for x in self.coordinates)
 
     @cached_property
-    def mobility_divergence(self) -> tuple[sp.Expr, ...]:
+    def mobility_divergence(self) -> Row:
         """(∇·K)ᵃ = ∂_b Kᵃᵇ."""
-        return tuple(sp.diff(k, x) for k, x in zip(self.mobility, self.coordinates, strict=True))
+        return tuple(
+            sp.Add(*(sp.diff(k, x) for k, x in zip(row, self.coordinates, strict=True))) for row in self.mobility
+        )
 
     @cached_property
-    def force(self) -> tuple[sp.Expr, ...]:
-        """−K ∇E."""
-        return tuple(-k * g for k, g in zip(self.mobility, self.gradient, strict=True))
-
-    @cached_property
-    def noise_factor(self) -> tuple[sp.Expr, ...]:
-        """The diagonal of σ with σσᵀ = S."""
-        return tuple(sp.sqrt(k) for k in self.mobility)
+    def force(self) -> Row:
+        """The drift at T = 0, b − K ∇E."""
+        return tuple(
+            b - sp.Add(*(k * g for k, g in zip(row, self.gradient, strict=True)))
+            for b, row in zip(self.drift, self.mobility, strict=True)
+        )
 
     @property
-    def depends_on_time(self) -> bool:
-        """Whether E or K changes with time."""
-        return any(self.time in e.free_symbols for e in (self.energy, *self.mobility))
-
-    @property
-    def has_kinks(self) -> bool:
-        """Whether the slope of E may jump."""
-        return bool(self.energy.has(Absolute))
+    def is_diagonal(self) -> bool:
+        """Whether all entries of K beside the diagonal are zero."""
+        return all(k == 0 for a, row in enumerate(self.mobility) for b, k in enumerate(row) if a != b)
 
     @cached_property
-    def drift_jacobian(self) -> tuple[tuple[tuple[sp.Expr, ...], ...], ...]:
-        """∂(−K∇E)ᵃ/∂xᵇ and ∂(∇·K)ᵃ/∂xᵇ: two d × d matrices, of which the second goes with T."""
-        rows = (self.force, self.mobility_divergence)
-        return tuple(tuple(tuple(sp.diff(e, x) for x in self.coordinates) for e in row) for row in rows)
-
-    @cached_property
-    def hessian(self) -> tuple[tuple[sp.Expr, ...], ...]:
+    def hessian(self) -> Matrix:
         """∂²E/∂xᵃ∂xᵇ."""
         return tuple(tuple(sp.diff(g, x) for x in self.coordinates) for g in self.gradient)
 
-    def numpy(self, expressions: Sequence[sp.Expr]) -> Callable[..., NDArray[np.float64]]:
-        """Compile expressions to one NumPy function f(x, t, parameters) → array (len(expressions), ...).
+    @cached_property
+    def drift_jacobian(self) -> tuple[Matrix, Matrix]:
+        """∂(b − K∇E)ᵃ/∂xᵇ and ∂(∇·K)ᵃ/∂xᵇ; the second goes with T."""
+        force, divergence = (
+            tuple(tuple(sp.diff(e, x) for x in self.coordinates) for e in row)
+            for row in (self.force, self.mobility_divergence)
+        )
+        return force, divergence
 
-        `x` has shape (d, ...); the result is float64 and broadcast to the shape behind d.
-        """
-        arguments = (self.coordinates, self.time, self.parameters)
-        short = [_with_short_integers(e) for e in expressions]
-        raw = sp.lambdify(arguments, short, modules=[NUMPY_FUNCTIONS, "numpy"], cse=True)
+    def symbols(self) -> dict[str, sp.Symbol]:
+        """Every name that an expression of this system may use."""
+        return {str(s): s for s in (*self.coordinates, *self.parameters, self.time)}
 
-        def evaluate(x: NDArray[Any], t: float, parameters: Sequence[float]) -> NDArray[np.float64]:
-            x = np.asarray(x, np.float64)
-            with np.errstate(all="ignore"):
-                rows = raw(x, t, parameters)
-            return np.stack([np.broadcast_to(np.asarray(row, np.float64), x.shape[1:]) for row in rows])
+    def names(self) -> dict[sp.Symbol, str]:
+        """What the symbols are called in generated source."""
+        names = {s: f"x{a}" for a, s in enumerate(self.coordinates)}
+        return names | {s: f"p{j}" for j, s in enumerate(self.parameters)} | {self.time: "t"}
 
-        return evaluate
+    def printer(self) -> Printer:
+        """A printer of scalar source."""
+        return Printer(self.names())
+
+    def facts(self) -> Facts:
+        """What the rest of the package asks about the expressions."""
+        mobility = [k for row in self.mobility for k in row]
+        return Facts(
+            is_diagonal=self.is_diagonal,
+            has_drift=any(b != 0 for b in self.drift),
+            has_constant_mobility=not any(set(self.coordinates) & k.free_symbols for k in mobility),
+            energy_depends_on_time=self.time in self.energy.free_symbols,
+            depends_on_time=any(self.time in e.free_symbols for e in (self.energy, *mobility, *self.drift)),
+            has_kinks=bool(self.energy.has(Absolute)),
+        )
+
+    def array_source(self, name: str) -> str:
+        """Source of the NumPy function of one of this object's rows or matrices, flattened in C order."""
+        return self.array_function(name, _flat(getattr(self, name)))
+
+    def array_function(self, name: str, expressions: Sequence[sp.Expr]) -> str:
+        """Source of one NumPy function f(t, x0, …, p0, …) → rows."""
+        printer = ArrayPrinter(self.names())
+        rows = printer.emit(expressions)
+        body = "".join(f"    {line}\n" for line in [*printer.lines, f"return {', '.join(rows)},"])
+        arguments = ", ".join(["t", *(n for n in self.names().values() if n != "t")])
+        return f"def {name}({arguments}):\n{body}"
 
 
-def _with_short_integers(e: sp.Expr) -> sp.Expr:
-    long = [n for n in e.atoms(sp.Rational) if max(n.p.bit_length(), n.q.bit_length()) > _INT_BITS]
-    return e.xreplace({n: sp.Float(float(n)) for n in long})
+def _flat(value: Any) -> list[sp.Expr]:
+    return [e for part in value for e in _flat(part)] if isinstance(value, tuple) else [value]
+
+
+def derive(
+    coordinates: Sequence[str],
+    parameters: Sequence[str],
+    energy: Any,
+    mobility: Any,
+    drift: Sequence[Any] | None,
+) -> Derived:
+    """Read the texts of a system.
+
+    Parameters
+    ----------
+    mobility : text or number, or rows of them
+        A scalar stands for itself times the identity.
+    drift : sequence of text or number, or None
+
+    Raises
+    ------
+    InvalidExpression, InvalidArgument
+    """
+    x, p = coordinate_symbols(coordinates), coordinate_symbols(parameters)
+    (t,) = coordinate_symbols(("t",))
+    symbols = {str(s): s for s in (*x, *p, t)}
+    extra = [0] * len(x) if drift is None else drift
+    return Derived(
+        x,
+        p,
+        t,
+        parse(energy, symbols, field="energy"),
+        _matrix(mobility, symbols, len(x)),
+        tuple(parse(b, symbols, field=f"drift[{a}]") for a, b in enumerate(extra)),
+    )
+
+
+def _matrix(mobility: Any, symbols: Mapping[str, sp.Symbol], d: int) -> Matrix:
+    if not isinstance(mobility, tuple):
+        scalar = parse(mobility, symbols, field="mobility")
+        return tuple(tuple(scalar if a == b else sp.Integer(0) for b in range(d)) for a in range(d))
+    rows = tuple(
+        tuple(parse(text, symbols, field=f"mobility[{a}][{b}]") for b, text in enumerate(row))
+        for a, row in enumerate(mobility)
+    )
+    for a in range(d):
+        for b in range(a):
+            if rows[a][b] != rows[b][a] and sp.expand(rows[a][b] - rows[b][a]) != 0:
+                raise InvalidArgument(
+                    f"mobility[{a}][{b}]: got {mobility[a][b]!r}, but mobility[{b}][{a}] is {mobility[b][a]!r}; "
+                    "K must be symmetric in this version: write the two entries alike."
+                )
+    # One spelling for both, so that equal entries are computed once.
+    return tuple(tuple(rows[max(a, b)][min(a, b)] for b in range(d)) for a in range(d))
+
+
+def text_of(expression: Any) -> str:
+    """The text of a SymPy expression, which `parse` reads again.
+
+    Examples
+    --------
+    >>> text_of(sp.Abs(sp.Symbol("x")) ** 3 / 2)
+    'abs(x)**3/2'
+    """
+    plain = expression.xreplace({s: sp.Symbol(s.name, real=True) for s in expression.free_symbols})
+    return str(plain.replace(sp.Abs, sp.Function("abs")).replace(sp.E, sp.Float(float(sp.E))))

@@ -83,9 +83,6 @@ LOGICAL: dict[str, tuple[int, Callable[..., sp.Expr]]] = {
 
 CONSTANTS: dict[str, sp.Expr] = {"pi": sp.Float(math.pi)}
 
-RESERVED = frozenset({"t", "T", *CONSTANTS, *SMOOTH, *LOGICAL})
-"""Names that no coordinate or parameter may have."""
-
 COMPARISONS: dict[type, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
     ast.Gt: lambda a, b: compared(operator.gt, Greater, a, b),
     ast.GtE: lambda a, b: compared(operator.ge, GreaterEqual, a, b),

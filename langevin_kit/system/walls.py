@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,8 +43,15 @@ class Wall:
         return self.upper - self.lower
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return {"kind": self.kind, "lower": self.lower, "upper": self.upper}
+        """Plain data, with None for an infinite bound."""
+        bounds = {"lower": self.lower, "upper": self.upper}
+        return {"kind": self.kind, **{name: value if np.isfinite(value) else None for name, value in bounds.items()}}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Wall:
+        """From plain data."""
+        lower, upper = data["lower"], data["upper"]
+        return cls(data["kind"], *_bounds(-np.inf if lower is None else lower, np.inf if upper is None else upper))
 
 
 def periodic(lower: float, upper: float) -> Wall:

@@ -48,11 +48,11 @@ def euler_maruyama(
     particles = np.arange(n)
     for k in range(first, first + n_steps):
         t = k * time_step
-        drift = system.drift(x, t)
+        drift = system.drift_at(x, t)
         if system.temperature:
             z = normals(particles, k * d // 2, key)
             z = z if d == 2 else z[k % 2][None]
-            noise = np.sqrt(2 * system.temperature * time_step * system.mobility_at(x, t)) * z
+            noise = np.sqrt(2 * system.temperature * time_step * np.einsum('aa...->a...', system.mobility_at(x, t))) * z
             x = x + drift * time_step + noise
         else:
             x = x + drift * time_step

@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 from langevin_kit.codegen.pointwise import measure_source, stepper_source
-from langevin_kit.codegen.printer import FUNCTIONS, Printer
+from langevin_kit.system.printer import FUNCTIONS, Printer
 from langevin_kit.errors import InvalidExpression
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system import System

@@ -49,10 +49,9 @@ def advance(
     time_step: float = 1e-2,
 ) -> NDArray[np.floating]:
     x = x.copy()
-    parameters = np.array(list(system.parameters.values()), float)
     t = system.temperature if temperature is None else temperature
     high = x.shape[1] if high is None else high
-    module_of(system, str(x.dtype)).advance(x, low, high, block, first, n_steps, parameters, time_step, t, *KEY)
+    module_of(system, str(x.dtype)).advance(x, low, high, block, first, n_steps, system.values, time_step, t, *KEY)
     return x
 
 
@@ -73,7 +72,7 @@ def test_float32_draws_its_own_normals_and_follows_the_drift(name: str) -> None:
     expected = euler_maruyama(System(**{**system.to_dict(), "temperature": 0.0}), x.astype(float), 1e-2, 64, (0, 0))
     np.testing.assert_allclose(advance(system, x, 64, temperature=0.0), expected, rtol=0, atol=5e-6)
     z = (advance(system, np.zeros_like(x), 1, time_step=1e-8) - 0.0) / np.sqrt(
-        2 * system.temperature * 1e-8 * system.mobility_at(np.zeros((system.n_dim, 1)))
+        2 * system.temperature * 1e-8 * np.einsum("aa...->a...", system.mobility_at(np.zeros((system.n_dim, 1))))
     )
     # Mean and variance of N normals within 5 standard errors.
     assert (np.abs(z.mean(axis=1)) < 5 / np.sqrt(N)).all()
@@ -136,6 +135,6 @@ def test_zero_temperature_draws_nothing_and_is_the_limit_of_low_ones(name: str, 
     np.testing.assert_array_equal(advance(system, x, 50, temperature=smallest), cold)
     module = module_of(system, dtype)
     y = x.copy()
-    module.advance(y, 0, N, 256, 0, 50, np.array(list(system.parameters.values()), float), 1e-2, 0.0, *KEY[::-1])
+    module.advance(y, 0, N, 256, 0, 50, system.values, 1e-2, 0.0, *KEY[::-1])
     np.testing.assert_array_equal(y, cold)
     assert np.abs(advance(system, x, 50) - cold).max() > 0.1

@@ -14,10 +14,11 @@ import sympy as sp
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from langevin_kit.codegen.printer import Printer
+from langevin_kit.system.printer import Printer
 from langevin_kit.errors import InvalidExpression
 from langevin_kit.system import System
-from langevin_kit.system.derive import Derived
+from langevin_kit.system.derive import derive
+from langevin_kit.system import fields
 from langevin_kit.system.expression import MAX_LENGTH, parse
 from langevin_kit.system.functions import Absolute, Sign
 
@@ -102,8 +103,8 @@ def test_accepted(text: str | float, expected: sp.Expr, slope: sp.Expr) -> None:
 )
 def test_observables(text: str, at_half: float, at_two: float) -> None:
     value = parse(text, NAMES, field="observables.a", logical=True)
-    function = Derived((X,), (), sp.Symbol("t", real=True), X, (X,)).numpy([value])
-    assert function(np.array([[0.5, 2.0]]), 0.0, ()).tolist() == [[at_half, at_two]]
+    source = derive(("x",), (), 0, 1, None).array_function("f", [value])
+    assert fields.rows(fields.compiled(source)["f"], np.array([[0.5, 2.0]]), 0.0, ()).tolist() == [[at_half, at_two]]
 
 
 DEEP = 2000

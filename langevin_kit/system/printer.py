@@ -7,6 +7,7 @@ powers are products, quotients share one reciprocal, and no name that a user typ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import sympy as sp
 
@@ -37,6 +38,12 @@ class Printer:
         What each symbol is called in the source.
     """
 
+    branches: ClassVar[dict[type, str]] = {
+        Greater: "R(1.0) if {} > {} else R(0.0)",
+        GreaterEqual: "R(1.0) if {} >= {} else R(0.0)",
+        Select: "{1} if {0} > R(0.0) else {2}",
+    }
+
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
         self.lines: list[str] = []
         self._known: dict[sp.Expr, str] = dict(names)
@@ -49,7 +56,8 @@ class Printer:
             self._known[symbol] = self._print(expression)
         return [self._print(expression) for expression in reduced]
 
-    def _assign(self, source: str) -> str:
+    def assign(self, source: str) -> str:
+        """The name that holds one operation's result; equal operations share it."""
         if source not in self._sources:
             name = f"v{len(self._sources)}"
             self.lines.append(f"{name} = {source}")
@@ -73,14 +81,9 @@ class Printer:
         if e.is_Pow:
             return self._power(*e.as_base_exp())
         if e.func in FUNCTIONS:
-            return self._assign(f"{FUNCTIONS[e.func]}({self._print(e.args[0])})")
-        if e.func in (Greater, GreaterEqual):
-            operator = ">" if e.func is Greater else ">="
-            a, b = map(self._print, e.args)
-            return self._assign(f"R(1.0) if {a} {operator} {b} else R(0.0)")
-        if e.func is Select:
-            c, a, b = map(self._print, e.args)
-            return self._assign(f"{a} if {c} > R(0.0) else {b}")
+            return self.assign(f"{FUNCTIONS[e.func]}({self._print(e.args[0])})")
+        if e.func in self.branches:
+            return self.assign(self.branches[e.func].format(*map(self._print, e.args)))
         allowed = ", ".join(sorted(FUNCTIONS.values()))
         raise InvalidExpression(f"{e} uses {e.func}, which has no compiled form; allowed are {allowed}.")
 
@@ -89,7 +92,7 @@ class Printer:
         plain = [term for term in e.args if not term.is_Mul]
         total = self._print(plain[0] if plain else products.pop(0))
         for term in plain[1:]:
-            total = self._assign(f"{total} + {self._print(term)}")
+            total = self.assign(f"{total} + {self._print(term)}")
         for term in products:
             coefficient, rest = term.as_coeff_Mul()
             sign = "-" if coefficient == -1 else ""
@@ -99,9 +102,9 @@ class Printer:
                 *head, last = rest.args
                 a, b = self._product(sp.Mul(*head)), self._print(last)
             else:
-                total = self._assign(f"{total} - {self._print(rest)}")
+                total = self.assign(f"{total} - {self._print(rest)}")
                 continue
-            total = self._assign(f"fma({sign}{a}, {b}, {total})")
+            total = self.assign(f"fma({sign}{a}, {b}, {total})")
         return total
 
     def _product(self, e: sp.Expr) -> str:
@@ -109,17 +112,17 @@ class Printer:
         factors = [self._print(factor) for factor in sp.Mul.make_args(rest)]
         result = factors[0]
         for factor in factors[1:]:
-            result = self._assign(f"{result}*{factor}")
+            result = self.assign(f"{result}*{factor}")
         if coefficient == -1:
-            return self._assign(f"-{result}")
-        return result if coefficient == 1 else self._assign(f"{self._print(coefficient)}*{result}")
+            return self.assign(f"-{result}")
+        return result if coefficient == 1 else self.assign(f"{self._print(coefficient)}*{result}")
 
     def _power(self, base: sp.Expr, exponent: sp.Expr) -> str:
         if base is sp.E:
-            return self._assign(f"exp({self._print(exponent)})")
+            return self.assign(f"exp({self._print(exponent)})")
         if exponent.is_negative:
             return (
-                self._assign(f"R(1.0)/{self._print(base)}")
+                self.assign(f"R(1.0)/{self._print(base)}")
                 if exponent == -1
                 else self._integer_or_root(self._print(1 / base), -exponent)
             )
@@ -128,15 +131,25 @@ class Printer:
     def _integer_or_root(self, base: str, exponent: sp.Expr) -> str:
         whole, fraction = divmod(exponent, 1) if exponent.is_Rational else (sp.Integer(0), exponent)
         if fraction not in (0, sp.Rational(1, 2)):
-            logarithm = self._assign(f"log({base})")
-            return self._assign(f"exp({self._assign(f'{self._print(exponent)}*{logarithm}')})")
-        result = self._assign(f"sqrt({base})") if fraction else ""
+            logarithm = self.assign(f"log({base})")
+            return self.assign(f"exp({self.assign(f'{self._print(exponent)}*{logarithm}')})")
+        result = self.assign(f"sqrt({base})") if fraction else ""
         square = base
         count = int(whole)
         while count:
             if count & 1:
-                result = self._assign(f"{result}*{square}") if result else square
+                result = self.assign(f"{result}*{square}") if result else square
             count >>= 1
             if count:
-                square = self._assign(f"{square}*{square}")
+                square = self.assign(f"{square}*{square}")
         return result
+
+
+class ArrayPrinter(Printer):
+    """The same lines for NumPy arrays, where a branch is a function."""
+
+    branches: ClassVar[dict[type, str]] = {
+        Greater: "greater({}, {})",
+        GreaterEqual: "greater_equal({}, {})",
+        Select: "select({}, {}, {})",
+    }

@@ -1,0 +1,48 @@
+"""What a step does at walls: turn back along the co-normal, or go round.
+
+A particle that a step has carried a distance d beyond a reflecting wall with inward normal n goes to
+x + 2 d K n/(n·K n): the noise then sees a mirror in the metric of K, and no flux passes (Bossy, Gobet & Talay 2004,
+J. Appl. Prob. 41, 877). Mirroring the coordinate alone is wrong as soon as K n is not along n.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import floor, fma, inline
+
+
+@inline
+def overshoot(x: float, lower: float, upper: float) -> float:
+    """How far x must go to be on the nearest wall: positive below `lower`, negative above `upper`, 0 between."""
+    below = lower - x
+    above = x - upper
+    zero = x - x
+    below = below if below > zero else zero
+    return below - above if above > zero else below
+
+
+@inline
+def slope(s_ba: float, s_aa: float) -> float:
+    """How far coordinate b moves along the co-normal K n while a moves by one; nowhere if K n = 0."""
+    return s_ba / s_aa if s_aa > 0.0 else s_ba - s_ba
+
+
+@inline
+def held(x: float, lower: float, upper: float) -> float:
+    """NaN for a particle that is still beyond a wall: the step is too long for the domain."""
+    inside = lower <= x <= upper
+    return x if inside else x * np.nan
+
+
+@inline
+def wrapped(x: float, lower: float, upper: float) -> tuple[float, float]:
+    """The place in [lower, upper) that is the same as x, and how many periods x is away from it."""
+    length = upper - lower
+    turns = floor((x - lower) / length)
+    y = fma(-turns, length, x)
+    # Rounding may leave y an ulp beyond either end.
+    over = y >= upper
+    y = lower if over else y
+    turns = turns + (length / length) if over else turns
+    return lower if y < lower else y, turns

@@ -1,0 +1,115 @@
+"""A system's expressions → the lines of `coefficients`: what a scheme needs at one point, computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from langevin_kit.system import System
+
+if TYPE_CHECKING:
+    from langevin_kit.system.printer import Printer
+
+Entries = dict[tuple[int, int], str]
+"""Names of the lower triangle of a symmetric or triangular matrix; entries that are zero are left out."""
+
+DEGENERATE = {"float32": 2.0**-20, "float64": 2.0**-48}
+"""A pivot of the Cholesky factor below this share of its diagonal entry is round-off: zero in exact arithmetic."""
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Source lines and the names that hold their results.
+
+    Attributes
+    ----------
+    lines : list of str
+        One operation each, on names x0, …, p0, …, t.
+    force : tuple of str
+        (b − K∇E)ᵃ.
+    divergence : tuple of str
+        (∇·K)ᵃ; empty text where it is zero everywhere.
+    factor : Entries
+        σ with σσᵀ = S, lower triangular.
+    mobility : Entries
+        S.
+    """
+
+    lines: list[str]
+    force: tuple[str, ...]
+    divergence: tuple[str, ...]
+    factor: Entries
+    mobility: Entries
+
+
+def coefficients(system: System, dtype: str) -> Coefficients:
+    """Print force, divergence, mobility and its Cholesky factor with their common parts computed once."""
+    derived, d = system.derived, system.n_dim
+    where = _lower(system)
+    printer = derived.printer()
+    rows = [*derived.force, *derived.mobility_divergence, *(derived.mobility[a][b] for a, b in where)]
+    names = printer.emit(rows)
+    mobility = dict(zip(where, names[2 * d :], strict=True))
+    divergence = tuple("" if e == 0 else n for e, n in zip(derived.mobility_divergence, names[d : 2 * d], strict=True))
+    if all(derived.mobility[a][b].is_number for a, b in where):
+        factor = _constant_factor([[float(k) for k in row] for row in derived.mobility])
+    else:
+        factor = _cholesky(printer, mobility, d, DEGENERATE[dtype])
+    return Coefficients(printer.lines, tuple(names[:d]), divergence, factor, mobility)
+
+
+def mobility_lines(system: System) -> Coefficients:
+    """Print S alone, for a second look at another place."""
+    derived, where = system.derived, _lower(system)
+    printer = derived.printer()
+    names = printer.emit([derived.mobility[a][b] for a, b in where])
+    return Coefficients(printer.lines, (), (), {}, dict(zip(where, names, strict=True)))
+
+
+def _lower(system: System) -> list[tuple[int, int]]:
+    mobility = system.derived.mobility
+    return [(a, b) for a in range(system.n_dim) for b in range(a + 1) if a == b or mobility[a][b] != 0]
+
+
+def _cholesky(printer: Printer, s: Entries, d: int, degenerate: float) -> Entries:
+    """σ row by row; a column whose pivot vanishes is zero, so S need only be positive semi-definite."""
+    factor: Entries = {}
+    for j in range(d):
+        earlier = [k for k in range(j) if (j, k) in factor]
+        pivot = _without(printer, s[j, j], [(factor[j, k], factor[j, k]) for k in earlier])
+        below = [i for i in range(j + 1, d) if (i, j) in s or any((i, k) in factor for k in earlier)]
+        if not earlier and not below:
+            factor[j, j] = printer.assign(f"sqrt({pivot})")
+            continue
+        least = printer.assign(f"R({degenerate!r})*{s[j, j]}") if earlier else "R(0.0)"
+        root = printer.assign(f"sqrt({pivot} if {pivot} > {least} else R(0.0))")
+        factor[j, j] = root
+        if not below:
+            continue
+        inverse = printer.assign(f"R(1.0)/{root} if {pivot} > {least} else R(0.0)")
+        for i in below:
+            common = [(factor[i, k], factor[j, k]) for k in earlier if (i, k) in factor]
+            rest = _without(printer, s.get((i, j), "R(0.0)"), common)
+            factor[i, j] = printer.assign(f"{rest}*{inverse}")
+    return factor
+
+
+def _without(printer: Printer, start: str, products: Sequence[tuple[str, str]]) -> str:
+    for a, b in products:
+        start = printer.assign(f"fma(-{a}, {b}, {start})")
+    return start
+
+
+def _constant_factor(mobility: Sequence[Sequence[float]]) -> Entries:
+    """The factor of a constant S as literals."""
+    s: Any = np.array(mobility)
+    factor = np.zeros_like(s)
+    for j in range(len(s)):
+        column = s[j:, j] - factor[j:, :j] @ factor[j, :j]
+        if column[0] > DEGENERATE["float64"] * s[j, j]:
+            factor[j:, j] = column / np.sqrt(column[0])
+    where = zip(*np.nonzero(factor), strict=True)
+    return {(int(a), int(b)): f"R({float(factor[a, b])!r})" for a, b in where}

@@ -1,0 +1,131 @@
+"""What `System` is given, in canonical form; what it cannot use is refused here."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from langevin_kit.errors import InvalidArgument, did_you_mean
+from langevin_kit.system.names import RESERVED
+from langevin_kit.system.walls import Wall
+
+MAX_COORDINATES = 16
+"""Most coordinates of a system of scalar expressions."""
+
+
+def names_of(coordinates: Any, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The coordinates' names."""
+    names = (coordinates,) if isinstance(coordinates, str) else tuple(coordinates)
+    if not 1 <= len(names) <= MAX_COORDINATES:
+        raise InvalidArgument(
+            f"coordinates: got {len(names)} names {names}; 1 to {MAX_COORDINATES} are allowed. "
+            "For more, make one coordinate a vector, as in coordinates={'v': 64}."
+        )
+    for name in (*names, *parameters):
+        check_name(name)
+    if len({*names, *parameters}) < len(names) + len(parameters):
+        raise InvalidArgument(f"coordinates {names} and parameters {tuple(parameters)} must differ in name.")
+    return names
+
+
+def check_name(name: Any) -> None:
+    """Refuse what no coordinate or parameter may be called."""
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
+        raise InvalidArgument(f"name {name!r}: letters, digits and _ are allowed, and no Python keyword.")
+    if name in RESERVED:
+        raise InvalidArgument(f"name {name!r} is reserved; reserved are {', '.join(sorted(RESERVED))}.")
+
+
+def check_kinds(values: Mapping[str, tuple[Any, type]]) -> None:
+    """Refuse fields that are no mapping or sequence."""
+    for name, (value, kind) in values.items():
+        if not isinstance(value, kind):
+            got = type(value).__name__
+            raise InvalidArgument(f"{name}: got {got}; a {kind.__name__.lower()} of names is needed.")
+
+
+def check_units(units: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Refuse units that are no text, or of nothing there is."""
+    for key, label in units.items():
+        if not isinstance(label, str):
+            raise InvalidArgument(f"units: got {label!r} for {key!r}; a label in text is needed.")
+        if key not in (*names, "energy", "time"):
+            raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, (*names, 'energy', 'time'))}.")
+
+
+def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:
+    """Walls by coordinate, from walls or from the plain data of a stored run."""
+    made = {}
+    for key, wall in walls.items():
+        if key not in names:
+            raise InvalidArgument(f"walls: unknown coordinate {key!r}{did_you_mean(key, names)}.")
+        if isinstance(wall, Mapping) and set(wall) == {"kind", "lower", "upper"}:
+            wall = Wall.from_dict(wall)
+        if not isinstance(wall, Wall):
+            raise InvalidArgument(f"walls: got {wall!r} for {key!r}; give periodic(a, b) or reflecting(a, b).")
+        made[key] = wall
+    return made
+
+
+def number(name: str, value: Any) -> float:
+    """A finite number."""
+    try:
+        result = np.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        result = np.nan
+    if not np.isfinite(result):
+        raise InvalidArgument(f"{name}: got {_short(value)}; a finite number is needed.")
+    return result
+
+
+def temperature_of(value: Any) -> float:
+    """A number that is not negative."""
+    temperature = number("temperature", value)
+    if temperature < 0:
+        raise InvalidArgument(f"temperature: got {value}; it must be at least 0.")
+    return temperature
+
+
+def _short(value: Any) -> str:
+    return "a number beyond float64" if isinstance(value, int) and not isinstance(value, bool) else f"{value!r:.80}"
+
+
+def scalar(value: Any) -> Any:
+    """Text and numbers as Python's own; a SymPy expression as text."""
+    if hasattr(value, "free_symbols"):
+        from langevin_kit.system.derive import text_of
+
+        return text_of(value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def matrix(mobility: Any, d: int) -> Any:
+    """A scalar as it is, or a d-tuple of rows of d."""
+    mobility = mobility.tolist() if hasattr(mobility, "tolist") else mobility
+    if isinstance(mobility, str | int | float) or hasattr(mobility, "free_symbols"):
+        return scalar(mobility)
+    if not isinstance(mobility, Sequence) or not all(isinstance(row, Sequence) and row for row in mobility):
+        raise InvalidArgument(f"mobility: got {mobility!r}; text, a number, or a nested list of these is needed.")
+    if any(isinstance(row, str) for row in mobility):
+        raise InvalidArgument(f"mobility: got {list(mobility)}; a matrix is a list of rows, as in [['1 + x**2']].")
+    if len(mobility) != d or any(len(row) != d for row in mobility):
+        lengths = [len(row) for row in mobility]
+        raise InvalidArgument(
+            f"mobility: got rows of lengths {lengths}; allowed are a scalar or a {d} × {d} matrix."
+        )
+    return tuple(tuple(scalar(entry) for entry in row) for row in mobility)
+
+
+def vector(drift: Any, d: int) -> tuple[Any, ...] | None:
+    """One text or number for each coordinate, or None."""
+    if drift is None:
+        return None
+    drift = drift.tolist() if hasattr(drift, "tolist") else drift
+    rows = (drift,) if isinstance(drift, str | int | float) or hasattr(drift, "free_symbols") else drift
+    if not isinstance(rows, Sequence) or len(rows) != d:
+        got = f"{len(rows)} entries" if isinstance(rows, Sequence) else repr(drift)
+        raise InvalidArgument(f"drift: got {got}; one text or number for each of the {d} coordinates is needed.")
+    return tuple(scalar(b) for b in rows)

@@ -1,0 +1,43 @@
+"""What the rest of the package asks about a system's expressions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Properties that are decided once, when a system is read.
+
+    Attributes
+    ----------
+    is_diagonal : bool
+        K has no entries beside its diagonal.
+    has_drift : bool
+        There is an extra drift b, so that q = exp(−E/T)/Z need not be stationary.
+    has_constant_mobility : bool
+        K does not depend on position.
+    energy_depends_on_time : bool
+        E, and with it q, changes with time.
+    depends_on_time : bool
+        E, K or b changes with time.
+    has_kinks : bool
+        The slope of E may jump.
+    """
+
+    is_diagonal: bool
+    has_drift: bool
+    has_constant_mobility: bool
+    energy_depends_on_time: bool
+    depends_on_time: bool
+    has_kinks: bool
+
+    def to_json(self) -> str:
+        """As text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Facts:
+        """From text."""
+        return cls(**json.loads(text))
