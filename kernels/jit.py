@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from numba import njit, types
 from numba.extending import intrinsic
 
+from .wide import WideCompiler
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,13 +31,13 @@ def inline(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile an array loop; it keeps no lock while it runs."""
-    compiled: Callable[_P, _R] = njit(**OPTIONS)(function)
+    compiled: Callable[_P, _R] = njit(pipeline_class=WideCompiler, **OPTIONS)(function)
     return compiled
 
 
 def cached_driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Like `driver`, with the machine code kept beside the source file: for generated modules only."""
-    compiled: Callable[_P, _R] = njit(cache=True, **OPTIONS)(function)
+    compiled: Callable[_P, _R] = njit(cache=True, pipeline_class=WideCompiler, **OPTIONS)(function)
     return compiled
 
 

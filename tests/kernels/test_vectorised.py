@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numba import types
+from numba import njit, types
 
 from langevin_kit.kernels import noise
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
 from langevin_kit.kernels.elementary import float32, float64
-from langevin_kit.kernels.jit import driver, inline
+from langevin_kit.kernels.jit import OPTIONS, driver, inline
 
 ELEMENTARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "absolute", "sign")
 CASES = [
@@ -80,7 +80,10 @@ def assembly(case: str) -> str:
     else:
         function = libm if name == "libm" else getattr({"float32": float32, "float64": float64}[dtype], name)
         loop, signature = elementary_loop, (types.Dispatcher(function), array, array)
-    compiled: Any = loop
+    return listing_of(loop, signature)
+
+
+def listing_of(compiled: Any, signature: tuple[Any, ...]) -> str:
     compiled.compile(signature)
     listing: str = compiled.inspect_asm(compiled.signatures[-1])
     return listing[listing.index(",@function") : listing.index(".Lfunc_end0:")]
@@ -94,17 +97,30 @@ def verdict(text: str) -> dict[str, bool]:
     }
 
 
-@pytest.fixture(scope="module")
-def verdicts() -> dict[str, dict[str, bool]]:
+def widths() -> dict[str, bool]:
+    """Whether a loop fills 512-bit registers: under the project's driver, and under numba's own pipeline."""
+    array = types.Array(types.float64, 1, "C")
+    signature = (types.Dispatcher(float64.exp), array, array)
+    plain = njit(**OPTIONS)(elementary_loop.py_func)  # type: ignore[attr-defined]
+    return {"driver": "%zmm" in listing_of(elementary_loop, signature), "plain": "%zmm" in listing_of(plain, signature)}
+
+
+def in_a_process_for(processor: str, what: str) -> Any:
     # Empty features: those of the named processor alone, not of this one.
     environment = os.environ | {
-        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_NAME": processor,
         "NUMBA_CPU_FEATURES": "",
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
-    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=False)
+    command = [sys.executable, __file__, what]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found: dict[str, dict[str, bool]] = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, dict[str, bool]]:
+    found: dict[str, dict[str, bool]] = in_a_process_for("haswell", "verdicts")
     return found
 
 
@@ -117,5 +133,10 @@ def test_a_libm_call_is_noticed(verdicts: dict[str, dict[str, bool]]) -> None:
     assert verdicts[CONTROL] == {"packed": False, "calls": True, "converts_between_floats": False}
 
 
+def test_vectors_are_as_wide_as_the_registers_where_numba_halves_them() -> None:
+    assert in_a_process_for("skylake-avx512", "widths") == {"driver": True, "plain": False}
+
+
 if __name__ == "__main__":
-    json.dump({case: verdict(assembly(case)) for case in [*CASES, CONTROL]}, sys.stdout)
+    made = widths() if sys.argv[1] == "widths" else {c: verdict(assembly(c)) for c in [*CASES, CONTROL]}
+    json.dump(made, sys.stdout)
