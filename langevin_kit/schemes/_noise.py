@@ -18,8 +18,8 @@ class Noise:
 
     .. math:: ⟨ζ^k⟩ = ⟨z^k⟩,\quad z ∼ N(0, 1),\quad k ≤ \text{moments},
 
-    which is enough for means of smooth functions in the limit of small steps, up to the weak order below. It is wrong for
-    paths, for first passages, for tails and for anything else within a few steps.
+    which is enough for means of smooth functions in the limit of small steps, up to the weak order below. It is wrong
+    for paths, for first passages, for tails and for anything else within a few steps.
 
     Attributes
     ----------
@@ -54,8 +54,8 @@ class Noise:
     def group(self, d: int, dtype: str) -> tuple[int, int]:
         """Steps and generator calls after which the numbers of a d-dimensional state begin a new call.
 
-        Step k uses the numbers (k mod steps) d, … of the calls (k // steps) calls, …; none is shared by two steps. A call
-        that gives bits serves whole steps only, and its last bits stay unused.
+        Step k uses the numbers (k mod steps) d, … of the calls (k // steps) calls, …; none is shared by two steps. A
+        call that gives bits serves whole steps only, and its last bits stay unused.
 
         Raises
         ------

@@ -12,6 +12,7 @@ import platform
 import re
 import subprocess
 import sys
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,12 @@ CASES = [
     "float32 gaussian_f32",
     "float64 gaussian_f64",
     "float64 uniform_f64",
+    "float32 three_point_f32",
+    "float64 three_point_f64",
+    "float32 rademacher_f32",
+    "float64 rademacher_f64",
 ]
+WIDENED = ["float64 gaussian_f32_as_f64", "float32 gaussian_f64_as_f32"]
 CONTROL = "float64 libm"
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
@@ -41,21 +47,28 @@ def elementary_loop(function: Any, x: np.ndarray, out: np.ndarray) -> None:
         out[i] = function(x[i])
 
 
-@inline
-def total_f32(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> np.float32:
-    z0, z1, z2, z3 = noise.gaussian_f32(a, b, c, d)
-    return z0 + z1 + z2 + z3
+@cache  # Numba holds a function only weakly.
+def total(name: str) -> Any:
+    """The sum of all that a function makes of the four words."""
+    drawn = getattr(noise, name)
 
+    @inline
+    def four(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> Any:
+        z0, z1, z2, z3 = drawn(a, b, c, d)
+        return z0 + z1 + z2 + z3
 
-@inline
-def total_f64(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> np.float64:
-    z0, z1 = noise.gaussian_f64(a, b, c, d)
-    return z0 + z1
+    @inline
+    def two(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> Any:
+        z0, z1 = drawn(a, b, c, d)
+        return z0 + z1
 
+    @inline
+    def of_pairs(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> Any:
+        return drawn(a, b) + drawn(c, d)
 
-@inline
-def uniform(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) -> np.float64:
-    return noise.uniform_f64(a, b) + noise.uniform_f64(c, d)
+    if name.startswith("gaussian_f64"):
+        return two
+    return of_pairs if name.startswith(("uniform", "rademacher")) else four
 
 
 @driver
@@ -74,9 +87,8 @@ def assembly(case: str) -> str:
     """The instructions of the loop's own function, without the wrappers that Python calls."""
     dtype, name = case.split()
     array = types.Array(getattr(types, dtype), 1, "C")
-    drawn = {"gaussian_f32": total_f32, "gaussian_f64": total_f64, "uniform_f64": uniform}
-    if name in drawn:
-        loop, signature = noise_loop, (types.Dispatcher(drawn[name]), types.uint32, array)
+    if hasattr(noise, name):
+        loop, signature = noise_loop, (types.Dispatcher(total(name)), types.uint32, array)
     else:
         function = libm if name == "libm" else getattr({"float32": float32, "float64": float64}[dtype], name)
         loop, signature = elementary_loop, (types.Dispatcher(function), array, array)
@@ -129,6 +141,11 @@ def test_loop_is_packed(verdicts: dict[str, dict[str, bool]], case: str) -> None
     assert verdicts[case] == {"packed": True, "calls": False, "converts_between_floats": False}
 
 
+@pytest.mark.parametrize("case", WIDENED)
+def test_loop_with_a_change_of_type_is_packed(verdicts: dict[str, dict[str, bool]], case: str) -> None:
+    assert verdicts[case] == {"packed": True, "calls": False, "converts_between_floats": True}
+
+
 def test_a_libm_call_is_noticed(verdicts: dict[str, dict[str, bool]]) -> None:
     assert verdicts[CONTROL] == {"packed": False, "calls": True, "converts_between_floats": False}
 
@@ -138,5 +155,5 @@ def test_vectors_are_as_wide_as_the_registers_where_numba_halves_them() -> None:
 
 
 if __name__ == "__main__":
-    made = widths() if sys.argv[1] == "widths" else {c: verdict(assembly(c)) for c in [*CASES, CONTROL]}
+    made = widths() if sys.argv[1] == "widths" else {c: verdict(assembly(c)) for c in [*CASES, *WIDENED, CONTROL]}
     json.dump(made, sys.stdout)
