@@ -1,5 +1,6 @@
 """System + scheme + observables → one compiled module."""
 
-from langevin_kit.codegen.pointwise import library, measurer, stepper
+from langevin_kit.codegen.measure import measurer
+from langevin_kit.codegen.pointwise import library, stepper
 
 __all__ = ["library", "measurer", "stepper"]

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from langevin_kit import memory
 from langevin_kit.codegen.cache import load
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, mobility_lines
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
-
-if TYPE_CHECKING:
-    import sympy as sp
+from langevin_kit.system.names import ELEMENTARY
 
 _HEADER = """\
 import math
@@ -144,28 +141,6 @@ _BITS = """
             {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
             {store}
         k += 1
-"""
-
-_MEASURE = """\
-from langevin_kit.kernels.cpu.tiles import TILE, tile_moments
-
-@cached_driver
-def fill({rows}, t, {scalars}rows):
-    {outputs_rows}
-    for i in range(X0.size):
-        {load}
-{quantities}
-        {store_outputs}
-
-@cached_driver
-def measure(X, low, high, t, parameters, pairs, means, comoments):
-    {unpack}
-    rows = np.zeros(({n_quantities}, TILE))
-    work = np.zeros(TILE)
-    for a in range(low, high, TILE):
-        b = min(a + TILE, high)
-        fill({slices}, t, {scalars}rows)
-        tile_moments(rows, b - a, pairs, work, means[a // TILE], comoments[a // TILE])
 """
 
 _LIBRARY = """\
@@ -354,35 +329,11 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
     )
 
 
-def measure_source(system: System, quantities: Sequence[sp.Expr]) -> str:
-    """Source of `measure(X, low, high, t, parameters, pairs, means, comoments)`, in float64 for any state.
-
-    Tile by tile, the quantities' means and co-moments; `low` is a multiple of the tile.
-    """
-    printer = system.derived.printer()
-    names = printer.emit(quantities)
-    arguments = _Names(system).arguments()
-    arguments["load"] = "; ".join(f"x{a} = R(X{a}[i])" for a in range(system.n_dim))
-    return _header("float64") + _MEASURE.format(
-        **arguments,
-        quantities=_indent(printer.lines, 8),
-        outputs_rows="; ".join(f"row{q} = rows[{q}]" for q in range(len(names))),
-        store_outputs="; ".join(f"row{q}[i] = {name}" for q, name in enumerate(names)),
-        n_quantities=len(names),
-    )
-
-
-
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`."""
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
     key = f"stepper {_sources()} {system.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
     return load(memory.remember(key, lambda: stepper_source(system, scheme, dtype)))
-
-
-def measurer(system: System, quantities: Sequence[sp.Expr]) -> ModuleType:
-    """The compiled module of `measure_source`."""
-    return load(measure_source(system, quantities))
 
 
 def library() -> ModuleType:
@@ -419,10 +370,7 @@ class _Names:
 
 
 def _header(dtype: str) -> str:
-    from langevin_kit.system.printer import FUNCTIONS
-
-    functions = ", ".join([*FUNCTIONS.values(), "sqrt"])
-    return _HEADER.format(dtype=dtype, functions=functions)
+    return _HEADER.format(dtype=dtype, functions=", ".join(ELEMENTARY))
 
 
 def _sources() -> str:

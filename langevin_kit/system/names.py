@@ -1,5 +1,9 @@
-"""Names that no coordinate or parameter may have: what expressions call and know."""
+"""Names that no coordinate or parameter may have, and the functions that generated code calls."""
+
+ELEMENTARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "absolute", "sign", "sqrt")
+"""The functions of `langevin_kit.kernels.elementary`."""
 
 RESERVED = frozenset(
-    "t T pi exp log sqrt sin cos tan sinh cosh tanh abs sign min max".split()  # a test holds these to the functions
+    ("t", "T", "pi", "exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs", "sign", "min", "max")
 )
+"""What expressions call and know."""

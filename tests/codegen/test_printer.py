@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from langevin_kit.codegen.pointwise import measure_source, stepper_source
-from langevin_kit.system.printer import FUNCTIONS, Printer
+from langevin_kit.codegen.measure import measure_source
+from langevin_kit.codegen.pointwise import stepper_source
 from langevin_kit.errors import InvalidExpression
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system import System
+from langevin_kit.system.printer import FUNCTIONS, Printer
 from langevin_kit.system.expression import parse
 
 X, Y, A = sp.symbols("apple banana cherry", real=True)
