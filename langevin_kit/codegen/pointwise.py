@@ -166,7 +166,6 @@ def standard_uniform(out, first, key0, key1):
 """
 
 
-
 def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1)`.
 
@@ -314,7 +313,9 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
 def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
     """The noisy block where one bit of a word is a number."""
     d = system.n_dim
-    choose = "; ".join(f"j{a} = slot*{d} + {a}; W{a} = words[j{a} // 32]; h{a} = np.uint32(j{a} % 32)" for a in range(d))
+    choose = "; ".join(
+        f"j{a} = slot*{d} + {a}; W{a} = words[j{a} // 32]; h{a} = np.uint32(j{a} % 32)" for a in range(d)
+    )
     arguments = {**common, "scratch_rows": "S0, S1, S2, S3, "}
     return _BITS.format(
         **arguments,

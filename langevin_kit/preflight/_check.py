@@ -89,7 +89,10 @@ def check(
         raise InvalidArgument("times: got none; at least one is needed.")
     near = None if positions is None else positions.mean(axis=1)
     try:
-        laws, no_law = [boltzmann(system, t, near) for t in (times if system.facts.energy_depends_on_time else times[:1])], ""
+        laws, no_law = (
+            [boltzmann(system, t, near) for t in (times if system.facts.energy_depends_on_time else times[:1])],
+            "",
+        )
     except NotNormalizable as error:
         laws, no_law = [], str(error)
     low, high, rate, change = np.inf, -np.inf, 0.0, 0.0

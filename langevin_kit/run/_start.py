@@ -84,7 +84,9 @@ def _require_inside(system: System, x: NDArray[np.float64], first: int) -> None:
         raise InvalidArgument(f"initial: particle {first + i} starts at {x[:, i].tolist()}; finite values are needed.")
     lower, upper = system.lower, system.upper
     for a in system.walled("periodic"):
-        x[a] = np.clip(lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a]), lower[a], np.nextafter(upper[a], lower[a]))
+        x[a] = np.clip(
+            lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a]), lower[a], np.nextafter(upper[a], lower[a])
+        )
     for a in system.walled("reflecting"):
         beyond = (x[a] < lower[a]) | (x[a] > upper[a])
         if beyond.any():

@@ -113,9 +113,7 @@ def matrix(mobility: Any, d: int) -> Any:
         raise InvalidArgument(f"mobility: got {list(mobility)}; a matrix is a list of rows, as in [['1 + x**2']].")
     if len(mobility) != d or any(len(row) != d for row in mobility):
         lengths = [len(row) for row in mobility]
-        raise InvalidArgument(
-            f"mobility: got rows of lengths {lengths}; allowed are a scalar or a {d} × {d} matrix."
-        )
+        raise InvalidArgument(f"mobility: got rows of lengths {lengths}; allowed are a scalar or a {d} × {d} matrix.")
     return tuple(tuple(scalar(entry) for entry in row) for row in mobility)
 
 

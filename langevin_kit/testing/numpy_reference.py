@@ -52,7 +52,7 @@ def euler_maruyama(
         if system.temperature:
             z = normals(particles, k * d // 2, key)
             z = z if d == 2 else z[k % 2][None]
-            noise = np.sqrt(2 * system.temperature * time_step * np.einsum('aa...->a...', system.mobility_at(x, t))) * z
+            noise = np.sqrt(2 * system.temperature * time_step * np.einsum("aa...->a...", system.mobility_at(x, t))) * z
             x = x + drift * time_step + noise
         else:
             x = x + drift * time_step

@@ -14,8 +14,9 @@ from langevin_kit.codegen.pointwise import stepper_source
 from langevin_kit.errors import InvalidExpression
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system import System
-from langevin_kit.system.printer import FUNCTIONS, Printer
 from langevin_kit.system.expression import parse
+from langevin_kit.system.names import ELEMENTARY
+from langevin_kit.system.printer import FUNCTIONS, Printer
 
 X, Y, A = sp.symbols("apple banana cherry", real=True)
 NAMES = {"apple": X, "banana": Y, "cherry": A}
@@ -176,3 +177,7 @@ def test_other_values_give_the_same_source() -> None:
         for v in (1.0, 2.0)
     )
     assert first == second
+
+
+def test_the_elementary_functions_are_those_the_printer_calls() -> None:
+    assert {*FUNCTIONS.values(), "sqrt"} == set(ELEMENTARY)

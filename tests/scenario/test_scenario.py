@@ -125,7 +125,7 @@ FAULTS = [
     ("{ a = 1.0 }", "{ T = 1.0 }", "system.parameters: name 'T' is reserved"),
     ("{ a = 1.0 }", "{ x = 1.0 }", "system.parameters: coordinates ('x',) and parameters ('x',)"),
     ("{ a = 1.0 }", "{ a = inf }", "system.parameters.a: got inf"),
-    ("{ a = 1.0 }", '{}\ncoordinates = []', "system.coordinates: got 0 names"),
+    ("{ a = 1.0 }", "{}\ncoordinates = []", "system.coordinates: got 0 names"),
     ("{ a = 1.0 }", '{}\ncoordinates = ["time"]', "system.coordinates: name 'time' is a variable of every run"),
     ("{ a = 1.0 }", '{}\ncoordinates = "x"', "system.coordinates: got 'x'; must be a valid list"),
     ('{ x = "nm"', '{ X = "nm"', "system.units: unknown key 'X'"),

@@ -15,6 +15,8 @@ import pytest
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression
 from langevin_kit.system import System
+from langevin_kit.system.functions import CONSTANTS, LOGICAL, SMOOTH
+from langevin_kit.system.names import RESERVED
 
 WELL: dict[str, Any] = {"energy": "(x**2 - 1)**2", "temperature": 0.5}
 PLANE: dict[str, Any] = {"energy": "(x**2 - 1)**2 + x*y**2/2", "temperature": 0.5, "coordinates": ("x", "y")}
@@ -256,3 +258,7 @@ def test_kinks_and_large_constants(text: str, at: float, gradient: float, hessia
 
 def test_abs_keeps_the_domain() -> None:
     assert np.isnan(System(energy="abs(exp(sqrt(x)))", temperature=1.0).energy_at([[-4.0]])).all()
+
+
+def test_reserved_names_are_what_expressions_know() -> None:
+    assert {"t", "T", *CONSTANTS, *SMOOTH, *LOGICAL} == RESERVED
