@@ -227,8 +227,8 @@ def _stochastic(made: Coefficients) -> list[str]:
 
 
 SWEEPS = 4
-"""Rounds of reflections in a corner of two walls or more that K n does not meet at right angles. Mirrors in the metric of
-K bring a particle back within π/angle reflections; 4 rounds are enough for correlations of S up to 0.92."""
+"""Rounds of reflections in a corner of walls that K n does not meet at right angles. Mirrors in the metric of K bring a
+particle back within π/angle reflections; 4 rounds are enough for correlations of S up to 0.92."""
 
 
 def _walls(system: System, made: Coefficients) -> list[str]:

@@ -125,7 +125,7 @@ class System:
 
     @property
     def values(self) -> Floats:
-        """What compiled code takes at run time: the parameters in their order, then the bounds of walled coordinates."""
+        """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates."""
         bounds = [v for x in self.coordinates if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
         return np.array([*self.parameters.values(), *bounds], np.float64)
 

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression
-from langevin_kit.system import System
-from langevin_kit.system.functions import CONSTANTS, LOGICAL, SMOOTH
+from langevin_kit.system import System, functions
 from langevin_kit.system.names import RESERVED
 
 WELL: dict[str, Any] = {"energy": "(x**2 - 1)**2", "temperature": 0.5}
@@ -261,4 +260,4 @@ def test_abs_keeps_the_domain() -> None:
 
 
 def test_reserved_names_are_what_expressions_know() -> None:
-    assert {"t", "T", *CONSTANTS, *SMOOTH, *LOGICAL} == RESERVED
+    assert {"t", "T", *functions.CONSTANTS, *functions.SMOOTH, *functions.LOGICAL} == RESERVED
