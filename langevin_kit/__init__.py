@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langevin_kit import errors as errors
     from langevin_kit import fokker_planck as fokker_planck
+    from langevin_kit import observables as observables
     from langevin_kit.backends import CPU as CPU
     from langevin_kit.estimate import boltzmann as boltzmann
     from langevin_kit.preflight import check as check
@@ -38,6 +39,7 @@ _PUBLIC = {
     "errors": ("errors", None),
     "fokker_planck": ("fokker_planck", None),
     "initial": ("system.initial", None),
+    "observables": ("observables", None),
     "open": ("run", "open_store"),
     "periodic": ("system", "periodic"),
     "reflecting": ("system", "reflecting"),

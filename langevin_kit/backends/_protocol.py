@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.observables import Plan
+from langevin_kit.observables import Plan, Sums
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 
@@ -42,16 +42,14 @@ class Measurement:
 
     Attributes
     ----------
-    mean : (q,)
-    comoment : (p,)
+    sums : Sums
     histogram : cells or None
     n_outside : int
     nonfinite : (k,)
         Numbers of the particles that left the finite numbers.
     """
 
-    mean: NDArray[np.float64]
-    comoment: NDArray[np.float64]
+    sums: Sums
     histogram: NDArray[np.int64] | None
     n_outside: int
     nonfinite: NDArray[np.int64]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +16,10 @@ from numpy.typing import NDArray
 from langevin_kit import codegen
 from langevin_kit.backends._protocol import Measurement, Program
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.kernels.cpu.tiles import TILE
-from langevin_kit.observables import merge_tiles
+from langevin_kit.kernels.cpu.tiles import GROUP, TILE
+from langevin_kit.observables import Sums
 
+T = TypeVar("T")
 STEPS_PER_TASK = 2**26
 """Particle-steps of one task of the pool: about a tenth of a second, so that progress and Ctrl-C are felt."""
 
@@ -69,11 +72,14 @@ class CPUEnsemble:
         self._threads = backend.threads or _usable_cores()
         plan = program.plan
         self._stepper = codegen.stepper(program.system, program.scheme, program.dtype)
-        self._measurer = codegen.measurer(program.system, plan.quantities)
-        self._count = getattr(codegen.library(), f"count_{plan.d}d")
-        tiles = -(-state.shape[1] // TILE)
-        self._means = np.empty((tiles, len(plan.quantities)))
-        self._comoments = np.empty((tiles, len(plan.pairs)))
+        self._measurer = codegen.measurer(plan)
+        self._start = state[list(plan.start_axes)]
+        groups = -(-state.shape[1] // GROUP)
+        self._means = np.empty((groups, len(plan.rows)))
+        self._comoments = np.empty((groups, len(plan.pairs)))
+        self._tops = np.empty((groups, len(plan.extremes)))
+        self._holders = np.empty((groups, len(plan.extremes)), np.int64)
+        self._lock = Lock()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="langevin_kit")
 
     def __enter__(self) -> CPUEnsemble:
@@ -87,54 +93,79 @@ class CPUEnsemble:
 
         `report` is called, as tasks finish, with time steps; they add up to `n_steps`.
         """
-        n = self.position.shape[1]
-        bounds = self._bounds(n, n_steps)
-        tasks = [self._pool.submit(self._task, low, high, first, n_steps) for low, high in bounds]
-        histogram: NDArray[np.int64] | None = None
-        outside = 0
+
+        def move(low: int, high: int) -> float:
+            self._advance(low, high, first, n_steps)
+            return float(n_steps * (high - low) / self.position.shape[1])
+
+        if n_steps:
+            self._each(move, self._bounds(TILE, n_steps), report)
+        return self._measured((first + n_steps) * self._program.time_step)
+
+    def _each(self, work: Callable[[int, int], T], bounds: list[tuple[int, int]], take: Callable[[T], None]) -> None:
+        """Work on each range of particles, and take the results in order; after an error nothing is left running."""
+        tasks = [self._pool.submit(work, low, high) for low, high in bounds]
         try:
-            for task, (low, high) in zip(tasks, bounds, strict=True):
-                counts, lost = task.result()
-                histogram = counts if histogram is None else histogram + counts
-                outside += lost
-                report(n_steps * (high - low) / n)
+            for task in tasks:
+                take(task.result())
         except BaseException:
             for task in tasks:
                 task.cancel()
             wait_for(tasks)
             raise
-        sizes = np.minimum(TILE, n - TILE * np.arange(len(self._means))).astype(np.float64)
-        bad = self._nonfinite()
-        mean, comoment = merge_tiles(sizes, self._means, self._comoments, self._program.plan.pairs)
-        has_cells = self._program.plan.histogram is not None
-        return Measurement(mean, comoment, histogram if has_cells else None, outside, bad)
 
-    def _bounds(self, n: int, n_steps: int) -> list[tuple[int, int]]:
+    def _bounds(self, unit: int, n_steps: int) -> list[tuple[int, int]]:
+        """Ranges of particles for tasks of about a tenth of a second, each starting at a multiple of `unit`."""
+        n = self.position.shape[1]
         per_task = min(STEPS_PER_TASK // max(n_steps, 16), -(-n // (4 * self._threads)))
-        size = TILE * max(1, -(-per_task // TILE))
+        size = unit * max(1, -(-per_task // unit))
         return [(low, min(low + size, n)) for low in range(0, n, size)]
 
-    def _task(self, low: int, high: int, first: int, n_steps: int) -> tuple[NDArray[np.int64], int]:
-        p, plan = self._program, self._program.plan
-        if n_steps:
-            constants = (p.parameters, p.time_step, p.temperature, *p.key)
-            self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants)
-        time = (first + n_steps) * p.time_step
-        self._measurer.measure(self.state, low, high, time, p.parameters, plan.pairs, self._means, self._comoments)
-        if plan.histogram is None:
-            return np.zeros(0, np.int64), 0
-        counts = np.zeros(plan.histogram.shape, np.int64)
-        lost = self._count(self.position, low, high, plan.histogram.lower, 1.0 / plan.histogram.width, counts)
-        return counts, lost
+    def _advance(self, low: int, high: int, first: int, n_steps: int) -> None:
+        p = self._program
+        constants = (p.parameters, p.time_step, p.temperature, *p.key)
+        self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants)
+
+    def _measured(self, time: float) -> Measurement:
+        """Reduce the ensemble: whole groups of tiles for each task, merged in a tree that no thread decides."""
+        n, plan = self.position.shape[1], self._program.plan
+        parameters = self._program.parameters
+        tables = (plan.pairs, plan.extremes, self._means, self._comoments, self._tops, self._holders)
+        cells = None if plan.histogram is None else np.zeros(plan.histogram.shape, np.int64)
+        outside: list[int] = []
+
+        def reduce(low: int, high: int) -> int:
+            self._measurer.measure(self.state, self._start, low, high, time, parameters, *tables)
+            return 0 if cells is None else self._count(low, high, cells)
+
+        self._each(reduce, self._bounds(GROUP, 1), outside.append)
+        bad = self._nonfinite()
+        sizes = np.minimum(GROUP, n - GROUP * np.arange(len(self._means))).astype(np.float64)
+        self._measurer.merge(sizes, self._means, self._comoments, plan.pairs)
+        winners = self._tops.argmax(axis=0), np.arange(len(plan.extremes))
+        sums = Sums(n, self._means[0].copy(), self._comoments[0].copy(), self._tops[winners], self._holders[winners])
+        return Measurement(sums, cells, sum(outside), bad)
+
+    def _count(self, low: int, high: int, cells: NDArray[np.int64]) -> int:
+        """Add particles to the histogram; return how many lie beyond it."""
+        grid = self._program.plan.histogram
+        assert grid is not None
+        counts = np.zeros_like(cells)
+        count = getattr(codegen.library(), f"count_{cells.ndim}d")
+        lost: int = count(self.position, low, high, grid.lower, 1.0 / grid.width, counts)
+        with self._lock:
+            cells += counts
+        return lost
 
     def _nonfinite(self) -> NDArray[np.int64]:
-        """Numbers of the particles with a non-finite coordinate; tiles with finite means have none."""
-        suspects = np.flatnonzero(~np.isfinite(self._means[:, : self._program.plan.d]).all(axis=1))
-        found = []
-        for tile in suspects:
-            tile_position = self.position[:, tile * TILE : (tile + 1) * TILE]
-            found.append(tile * TILE + np.flatnonzero(~np.isfinite(tile_position).all(axis=0)))
-        return np.concatenate(found) if found else np.zeros(0, np.int64)
+        """Numbers of the particles with a non-finite coordinate; groups with finite means have none."""
+        d = self._program.plan.d
+        found = [np.zeros(0, np.int64)]
+        for group in np.flatnonzero(~np.isfinite(self._means[:, :d]).all(axis=1)):
+            first = group * GROUP
+            position = self.position[:d, first : first + GROUP]
+            found.append(first + np.flatnonzero(~np.isfinite(position).all(axis=0)))
+        return np.concatenate(found)
 
 
 def _usable_cores() -> int:

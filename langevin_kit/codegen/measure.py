@@ -1,73 +1,154 @@
-"""A system and what is measured → the source of one module, in float64 for any state.
+"""What a run measures → the source of one module, in float64 for any state.
 
-Coordinates are `x0, x1`, parameters `p0, p1, …`; time and parameters are run-time arguments.
+Coordinates are `x0, x1, …`, parameters `p0, p1, …`; time and parameters are run-time arguments. Rows that are no
+expression (displacements, products) are one call each, so the source does not grow with the number of coordinates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from langevin_kit.codegen.cache import load
+from langevin_kit.observables import Plan
+from langevin_kit.observables.rows import Product, SquaredDisplacement, StartValue, Value
 from langevin_kit.system import System
 from langevin_kit.system.names import ELEMENTARY
-
-if TYPE_CHECKING:
-    import sympy as sp
 
 _HEADER = f"""\
 import numpy as np
 from langevin_kit.kernels.jit import cached_driver, fma
 from langevin_kit.kernels.elementary.float64 import {", ".join(ELEMENTARY)}
+from langevin_kit.kernels.cpu import tiles
+from langevin_kit.kernels.cpu.tiles import GROUP, TILE, TILES
 R = np.float64
 """
 
-_MEASURE = """\
-from langevin_kit.kernels.cpu.tiles import TILE, tile_moments
-
+_EVALUATE = """
 @cached_driver
-def fill({rows}, t, {scalars}rows):
-    {outputs_rows}
-    for i in range(X0.size):
+def {name}({inputs}t, {scalars}{outputs}):
+    for i in range({first}.size):
         {load}
-{quantities}
-        {store_outputs}
+{lines}
+        {store}
+"""
+
+_MEASURE = """
+@cached_driver
+def fill(rows, starts, turns, n, t, {scalars}):
+{rows}
 
 @cached_driver
-def measure(X, low, high, t, parameters, pairs, means, comoments):
+def measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, tops, holders):
     {unpack}
-    rows = np.zeros(({n_quantities}, TILE))
+    rows = np.zeros(({q}, TILE))
+    starts = np.zeros((S.shape[0], TILE))
+    turns = np.zeros((X.shape[0] - {d}, TILE))
     work = np.zeros(TILE)
-    for a in range(low, high, TILE):
-        b = min(a + TILE, high)
-        fill({slices}, t, {scalars}rows)
-        tile_moments(rows, b - a, pairs, work, means[a // TILE], comoments[a // TILE])
+    counts = np.zeros(TILES)
+    tile_means = np.zeros((TILES, {q}))
+    tile_comoments = np.zeros((TILES, pairs.shape[0]))
+    for first in range(low, high, GROUP):
+        group = first // GROUP
+        holders[group] = -1
+        used = 0
+        for a in range(first, min(first + GROUP, high), TILE):
+            b = min(a + TILE, high)
+            for c in range({d}):
+                tiles.copy(X[c, a:b], rows[c])
+            for c in range(S.shape[0]):
+                tiles.copy(S[c, a:b], starts[c])
+            for c in range(turns.shape[0]):
+                tiles.copy(X[{d} + c, a:b], turns[c])
+            fill(rows, starts, turns, b - a, t, {scalars})
+            tiles.tile_extremes(rows, b - a, a, extremes, work, tops[group], holders[group])
+            tiles.tile_moments(rows, b - a, pairs, work, tile_means[used], tile_comoments[used])
+            counts[used] = b - a
+            used += 1
+        tiles.merge(counts[:used], tile_means, tile_comoments, pairs)
+        means[group] = tile_means[0]
+        comoments[group] = tile_comoments[0]
+
+@cached_driver
+def merge(counts, means, comoments, pairs):
+    tiles.merge(counts, means, comoments, pairs)
 """
 
 
-def measure_source(system: System, quantities: Sequence[sp.Expr]) -> str:
-    """Source of `measure(X, low, high, t, parameters, pairs, means, comoments)`, in float64 for any state.
+def measure_source(plan: Plan) -> str:
+    """Source of `measure` and `merge`.
 
-    Tile by tile, the quantities' means and co-moments; `low` is a multiple of the tile.
+    `measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, tops, holders)` writes for each group of
+    tiles between the particles low and high, a multiple of the group, the means and co-moments of the plan's rows and
+    its extremes; X (≥ d, n) is the state and S (r, n) what it was at the start, in `plan.start_axes`.
+    `merge(counts, means, comoments, pairs)` merges groups into the first.
     """
-    d = system.n_dim
-    parameters = [f"p{j}" for j in range(len(system.parameters))]
-    printer = system.derived.printer()
-    results = printer.emit(quantities)
-    return _HEADER + _MEASURE.format(
-        rows=", ".join(f"X{a}" for a in range(d)),
-        scalars="".join(f"{name}, " for name in parameters),
-        unpack="; ".join(f"{name} = parameters[{j}]" for j, name in enumerate(parameters)) or "pass",
-        slices=", ".join(f"X[{a}, a:b]" for a in range(d)),
-        load="; ".join(f"x{a} = R(X{a}[i])" for a in range(d)),
-        quantities="\n".join(f"        {line}" for line in printer.lines),
-        outputs_rows="; ".join(f"row{q} = rows[{q}]" for q in range(len(results))),
-        store_outputs="; ".join(f"row{q}[i] = {name}" for q, name in enumerate(results)),
-        n_quantities=len(results),
+    system, d = plan.system, plan.d
+    scalars = system.value_names
+    now = {k: row for k, row in enumerate(plan.rows) if isinstance(row, Value) and k >= d}
+    start = {k: row for k, row in enumerate(plan.rows) if isinstance(row, StartValue)}
+    at = {axis: f"starts[{k}, :n]" for k, axis in enumerate(plan.start_axes)}
+    loops: tuple[tuple[str, Mapping[int, Value | StartValue], dict[int, str], str], ...] = (
+        ("values", now, {a: f"rows[{a}, :n]" for a in range(d)}, "t"),
+        ("start_values", start, at, "0.0"),
+    )
+    source, calls = _HEADER, []
+    for name, rows, inputs, t in loops:
+        if rows:
+            text, used = _evaluate(name, system, rows, scalars)
+            source += text
+            arguments = [*(inputs[a] for a in used), t, *scalars, *(f"rows[{k}, :n]" for k in rows)]
+            calls.append(f"{name}({', '.join(arguments)})")
+    for k, row in enumerate(plan.rows):
+        if isinstance(row, SquaredDisplacement):
+            calls += [f"rows[{k}, :n] = 0.0", *(_displacement(system, a, at, k) for a in row.axes)]
+        elif isinstance(row, Product):
+            calls.append(f"tiles.multiply(rows[{row.first}], rows[{row.second}], rows[{k}, :n])")
+    return source + _MEASURE.format(
+        rows="\n".join(f"    {call}" for call in calls),
+        scalars=", ".join(scalars),
+        unpack="; ".join(f"{p} = parameters[{j}]" for j, p in enumerate(scalars)) or "pass",
+        q=len(plan.rows),
+        d=d,
     )
 
 
-def measurer(system: System, quantities: Sequence[sp.Expr]) -> ModuleType:
+def measurer(plan: Plan) -> ModuleType:
     """The compiled module of `measure_source`."""
-    return load(measure_source(system, quantities))
+    return load(measure_source(plan))
+
+
+def _displacement(system: System, axis: int, starts: dict[int, str], row: int) -> str:
+    """Add one coordinate's (x − x₀)² to a row; of a periodic one with the turns that the particle has made."""
+    arguments = f"rows[{axis}], {starts[axis]}, rows[{row}, :n]"
+    periodic = system.walled("periodic")
+    if axis not in periodic:
+        return f"tiles.add_square_of_difference({arguments})"
+    turns = f"turns[{periodic.index(axis)}], upper{axis} - lower{axis}"
+    return f"tiles.add_square_of_turned_difference({turns}, {arguments})"
+
+
+def _evaluate(
+    name: str, system: System, rows: Mapping[int, Value | StartValue], scalars: Sequence[str]
+) -> tuple[str, list[int]]:
+    """A loop over particles that evaluates expressions, and the coordinates that they use."""
+    from langevin_kit.system.printer import Printer
+
+    derived = system.derived
+    expressions = [row.expression for row in rows.values()]
+    used = [a for a, x in enumerate(derived.coordinates) if any(x in e.free_symbols for e in expressions)]
+    names = {derived.coordinates[a]: f"x{a}" for a in used}
+    names |= dict(zip(derived.parameters, scalars, strict=False))
+    printer = Printer({**names, derived.time: "t"})
+    results = printer.emit(expressions)
+    source = _EVALUATE.format(
+        name=name,
+        inputs="".join(f"X{a}, " for a in used),
+        scalars="".join(f"{p}, " for p in scalars),
+        outputs=", ".join(f"row{k}" for k in rows),
+        first=f"row{next(iter(rows))}",
+        load="; ".join(f"x{a} = X{a}[i]" for a in used) or "pass",
+        lines="\n".join(f"        {line}" for line in printer.lines),
+        store="; ".join(f"row{k}[i] = {result}" for k, result in zip(rows, results, strict=True)),
+    )
+    return source, used

@@ -347,11 +347,10 @@ class _Names:
 
     def __init__(self, system: System) -> None:
         d = system.n_dim
-        walled = [a for a, name in enumerate(system.coordinates) if name in system.walls]
         self.periodic = system.walled("periodic")
         self.x = [f"x{a}" for a in range(d)]
-        self.p = [f"p{j}" for j in range(len(system.parameters))]
-        self.bounds = [f"{side}{a}" for a in walled for side in ("lower", "upper")]
+        self.p = system.value_names[: len(system.parameters)]
+        self.bounds = system.value_names[len(system.parameters) :]
         self.turns = [f"w{j}" for j in range(len(self.periodic))]
 
     def arguments(self) -> dict[str, str]:

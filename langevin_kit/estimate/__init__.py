@@ -1,14 +1,17 @@
-"""Estimates with errors: the Boltzmann law, entropy, free energy, Kullback–Leibler divergence."""
+"""Estimates with errors: Boltzmann law, entropy, free energy, Kullback–Leibler divergence, autocorrelation time."""
 
+from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
 from langevin_kit.estimate.boltzmann import Boltzmann, boltzmann
 from langevin_kit.estimate.monotone import Monotone, falls
 from langevin_kit.estimate.relaxation import free_energy_of_density, laws, relaxation
 from langevin_kit.estimate.verdict import Verdict, verdict
 
 __all__ = [
+    "AutocorrelationTime",
     "Boltzmann",
     "Monotone",
     "Verdict",
+    "autocorrelation_time",
     "boltzmann",
     "falls",
     "free_energy_of_density",

@@ -1,7 +1,36 @@
-"""What a run reduces while it goes: moments, energy, histograms, the user's own expressions."""
+"""What a run reduces while it goes: moments, energy, histograms, and the observables of the user's own.
 
+`mean`, `mean_square_displacement`, `autocorrelation`, `maximum` and `minimum` make observables for `simulate`.
+"""
+
+from langevin_kit.observables._autocorrelation import Autocorrelation, autocorrelation
+from langevin_kit.observables._displacement import MeanSquareDisplacement, mean_square_displacement
+from langevin_kit.observables._extremes import Extreme, maximum, minimum
+from langevin_kit.observables._kind import Observable
+from langevin_kit.observables._mean import Mean, mean
 from langevin_kit.observables._plan import Plan, plan
-from langevin_kit.observables.merge import merge_tiles
+from langevin_kit.observables._registry import KINDS
+from langevin_kit.observables.rows import Sums
 from langevin_kit.observables.variables import CELLS, RESERVED, VARIABLES, Variable, attributes
 
-__all__ = ["CELLS", "RESERVED", "VARIABLES", "Plan", "Variable", "attributes", "merge_tiles", "plan"]
+__all__ = [
+    "CELLS",
+    "KINDS",
+    "RESERVED",
+    "VARIABLES",
+    "Autocorrelation",
+    "Extreme",
+    "Mean",
+    "MeanSquareDisplacement",
+    "Observable",
+    "Plan",
+    "Sums",
+    "Variable",
+    "attributes",
+    "autocorrelation",
+    "maximum",
+    "mean",
+    "mean_square_displacement",
+    "minimum",
+    "plan",
+]

@@ -4,68 +4,89 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.observables.variables import RESERVED
+from langevin_kit.observables._kind import Finish, Observable
+from langevin_kit.observables._mean import mean_energy, moments_of_position
+from langevin_kit.observables._registry import observable_from
+from langevin_kit.observables.rows import Row, Rows, SquaredDisplacement, StartValue, Sums, Text
+from langevin_kit.observables.variables import RESERVED, Variable
 from langevin_kit.system import Grid, System
-from langevin_kit.system.expression import parse
 
-if TYPE_CHECKING:
-    import sympy as sp
-
-Floats = NDArray[np.float64]
+MOST_CELLED = 2
+"""Coordinates up to which a run can hold a histogram."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The quantities whose ensemble moments a run takes, and the cells it counts in.
+    """The rows whose sums a run takes, what becomes of them, and the cells it counts in.
 
     Attributes
     ----------
-    d : int
-        The first d quantities are the coordinates; the next is the energy; then the user's.
-    names : tuple of str
-        The user's names.
-    quantities : tuple of Expr
+    system : System
+    observables : mapping of str to Observable
+        The user's, by name.
+    rows : tuple of Row
+        The coordinates first.
     pairs : (p, 2) array
-        Which co-moments are taken: the coordinates' upper triangle, then the diagonal of the others.
+        Rows whose co-moments are taken.
+    extremes : (e, 2) array
+        Row, and 1 for its maximum or −1 for its minimum.
     histogram : Grid or None
     """
 
-    d: int
-    names: tuple[str, ...]
-    quantities: tuple[sp.Expr, ...]
+    system: System
+    observables: Mapping[str, Observable]
+    rows: tuple[Row, ...]
     pairs: NDArray[np.int64]
+    extremes: NDArray[np.int64]
     histogram: Grid | None
+    _finish: Mapping[str, Finish]
 
-    def finish(self, n: int, mean: Floats, comoment: Floats) -> dict[str, Floats]:
-        """The variables of one saved time from the merged mean (q,) and co-moment (p,)."""
-        d = self.d
-        upper = d * (d + 1) // 2
-        covariance = np.zeros((d, d))
-        for (i, j), value in zip(self.pairs[:upper], comoment[:upper] / max(n - 1, 1), strict=True):
-            covariance[i, j] = covariance[j, i] = value
-        stderr = np.sqrt(np.concatenate([np.diag(covariance), comoment[upper:] / max(n - 1, 1)]) / n)
-        if n == 1:
-            covariance, stderr = np.full_like(covariance, np.nan), np.full_like(stderr, np.nan)
-        rows = {"mean": mean[:d], "mean_stderr": stderr[:d], "covariance": covariance}
-        for k, name in enumerate(("energy", *self.names), start=d):
-            rows |= {name: mean[k], f"{name}_stderr": stderr[k]}
-        return rows
+    @property
+    def d(self) -> int:
+        """Number of coordinates: the first rows."""
+        return self.system.n_dim
+
+    @cached_property
+    def start_axes(self) -> tuple[int, ...]:
+        """The coordinates whose values at the start a run must keep."""
+        axes: set[int] = set()
+        for row in self.rows:
+            if isinstance(row, SquaredDisplacement):
+                axes |= {*row.axes}
+            elif isinstance(row, StartValue):
+                used = row.expression.free_symbols
+                axes |= {a for a, x in enumerate(self.system.derived.coordinates) if x in used}
+        return tuple(sorted(axes))
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """The user's variables by their full names."""
+        return {
+            f"{name}{suffix}": variable
+            for name, observable in self.observables.items()
+            for suffix, variable in observable.variables(name).items()
+        }
+
+    def finish(self, sums: Sums) -> dict[str, Any]:
+        """The variables of one saved time."""
+        return {f"{name}{suffix}": v for name, finish in self._finish.items() for suffix, v in finish(sums).items()}
 
 
-def plan(system: System, observables: Mapping[str, str | float] | None, histogram: Grid | None) -> Plan:
-    """Plan the moments, the energy, the histogram and the user's expressions.
+def plan(system: System, observables: Mapping[str, Text | Observable] | None, histogram: Grid | None) -> Plan:
+    """Plan the moments, the energy, the histogram and the user's observables.
 
     Parameters
     ----------
-    observables : mapping of str to str
-        Name → expression in the coordinates, the parameters and t; comparisons count 1 where they hold.
-        The run stores their ensemble mean and its standard error.
+    observables : mapping of str to str or Observable
+        Name → `mean_square_displacement()`, `autocorrelation(of)`, `maximum(of)`, …; or an expression in the
+        coordinates, the parameters, t and `energy`, which stands for its `mean`; comparisons count 1 where they hold.
 
     Raises
     ------
@@ -74,30 +95,46 @@ def plan(system: System, observables: Mapping[str, str | float] | None, histogra
 
     Examples
     --------
-    >>> plan(System(energy="x**2", temperature=1.0), {"right": "x > 0"}, None).names
-    ('right',)
+    >>> sorted(plan(System(energy="x**2", temperature=1.0), {"right": "x > 0"}, None).variables)
+    ['right', 'right_stderr']
     """
     if not isinstance(observables, Mapping | None):
         raise InvalidArgument(f"observables: got {type(observables).__name__}; a mapping of name to text is needed.")
-    if not isinstance(histogram, Grid | None):
-        got = type(histogram).__name__
-        raise InvalidArgument(f"histogram: got {got}; give a Grid, as in Grid(x=cells(-3, 3, 256)).")
-    observables = dict(observables or {})
+    own = _named(system, dict(observables or {}))
+    _check_histogram(system, histogram)
+    rows = Rows(system)
+    finish = {"": moments_of_position(rows), "energy": mean_energy(rows)}
+    finish |= {name: observable.plan(rows, f"observables.{name}") for name, observable in own.items()}
+    pairs, extremes = (np.array([*table], np.int64).reshape(-1, 2) for table in (rows.pairs, rows.extremes))
+    return Plan(system, own, tuple(rows.rows), pairs, extremes, histogram, finish)
+
+
+def _named(system: System, observables: dict[str, Any]) -> dict[str, Observable]:
     for name in (*system.coordinates, *observables):
         if name in RESERVED or f"{name}_stderr" in RESERVED:
             raise InvalidArgument(f"name {name!r} is a variable of every run; choose another.")
     for name in observables:
         if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
             raise InvalidArgument(f"observables: name {name!r}; letters, digits and _ are allowed.")
-        if name.endswith("_stderr") and name.removesuffix("_stderr") in observables:
-            raise InvalidArgument(f"observables: {name!r} is the standard error of {name.removesuffix('_stderr')!r}.")
         if name in system.coordinates:
             raise InvalidArgument(f"observables: {name!r} is a coordinate; its mean is in `mean`. Choose another name.")
-    if histogram is not None:
-        histogram.check(tuple(system.coordinates), "histogram")
-    derived = system.derived
-    own = [parse(text, system.symbols, field=f"observables.{k}", logical=True) for k, text in observables.items()]
-    quantities = (*derived.coordinates, derived.energy, *own)
-    d = system.n_dim
-    pairs = [(i, j) for i in range(d) for j in range(i, d)] + [(k, k) for k in range(d, len(quantities))]
-    return Plan(d, tuple(observables), quantities, np.array(pairs, np.int64), histogram)
+    own = {name: observable_from(value, f"observables.{name}") for name, value in observables.items()}
+    for name, observable in own.items():
+        for suffix, variable in observable.variables(name).items():
+            if suffix and f"{name}{suffix}" in {*own, *system.coordinates}:
+                taken = f"{name}{suffix}"
+                raise InvalidArgument(f"observables: {taken!r} is the {variable.long_name}; choose another name.")
+    return own
+
+
+def _check_histogram(system: System, histogram: Grid | None) -> None:
+    if histogram is None:
+        return
+    if not isinstance(histogram, Grid):
+        got = type(histogram).__name__
+        raise InvalidArgument(f"histogram: got {got}; give a Grid, as in Grid(x=cells(-3, 3, 256)).")
+    histogram.check(tuple(system.coordinates), "histogram")
+    if system.n_dim > MOST_CELLED:
+        raise InvalidArgument(
+            f"histogram: got {system.n_dim} axes; one or two coordinates can be counted in cells. Leave it out."
+        )

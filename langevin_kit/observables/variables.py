@@ -19,12 +19,15 @@ class Variable:
     dims : tuple of str
     long_name : str
     unit : str
-        "coordinate", "coordinate²", "energy" or "1".
+        "coordinate", "coordinate²", "energy" or "1"; "" for an expression of the user's own, which has none to name.
+    coordinates : tuple of str
+        Those that it is over; all if empty.
     """
 
     dims: tuple[str, ...]
     long_name: str
     unit: str = "1"
+    coordinates: tuple[str, ...] = ()
 
 
 VARIABLES = {
@@ -32,6 +35,9 @@ VARIABLES = {
     "mean": Variable((TIME, COMPONENT), "ensemble mean of the position", "coordinate"),
     "mean_stderr": Variable((TIME, COMPONENT), "standard error of the mean position", "coordinate"),
     "covariance": Variable((TIME, COMPONENT, COMPONENT2), "ensemble covariance of the position", "coordinate²"),
+    "variance": Variable(
+        (TIME, COMPONENT), "ensemble variance of the position, of more than 32 coordinates", "coordinate²"
+    ),
     "energy": Variable((TIME,), "mean energy ⟨E⟩", "energy"),
     "energy_stderr": Variable((TIME,), "standard error of the mean energy", "energy"),
     "histogram": Variable((TIME, CELLS), "number of particles in each cell; the outermost cells reach to infinity"),
@@ -56,17 +62,13 @@ RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE})
 """Names that coordinates and observables may not have."""
 
 
-def attributes(name: str, coordinates: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:
+def attributes(about: Variable, coordinates: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:
     """Long name and unit of a variable, from the labels that the user gave ("1", reduced units, otherwise).
 
-    A quantity over coordinates of different units, and an expression of the user's own, have no unit to name.
+    A quantity over coordinates of different units has no unit to name.
     """
-    if name not in VARIABLES:
-        base = name.removesuffix("_stderr")
-        return {"long_name": f"ensemble mean of {base}" if name == base else f"standard error of the mean of {base}"}
-    about = VARIABLES[name]
-    own = {units.get(coordinate, "1") for coordinate in coordinates}
+    own = {units.get(coordinate, "1") for coordinate in about.coordinates or coordinates}
     unit = units.get("energy", "1") if about.unit == "energy" else "1" if about.unit == "1" else own.pop()
-    if about.unit.startswith("coordinate") and own:
+    if not about.unit or (about.unit.startswith("coordinate") and own):
         return {"long_name": about.long_name}
     return {"long_name": about.long_name, "units": f"{unit}**2" if about.unit.endswith("²") and unit != "1" else unit}

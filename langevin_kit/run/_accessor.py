@@ -7,9 +7,9 @@ import json
 import numpy as np
 import xarray as xr
 
-from langevin_kit.errors import InvalidStore
-from langevin_kit.estimate import Monotone, Verdict, falls, laws, relaxation, verdict
-from langevin_kit.observables import attributes
+from langevin_kit.errors import InvalidArgument, InvalidStore, did_you_mean
+from langevin_kit.estimate import Monotone, Verdict, autocorrelation_time, falls, laws, relaxation, verdict
+from langevin_kit.observables import VARIABLES, attributes
 from langevin_kit.system import Grid, System, cells
 
 
@@ -61,6 +61,72 @@ class Langevin:
         """H for each time, from an estimator that does not use q."""
         return self._estimates("entropy")
 
+    def autocorrelation_time(self, name: str) -> xr.Dataset:
+        r"""Integrated autocorrelation time of an observable of kind `autocorrelation`, for a run from equilibrium.
+
+        .. math:: τ = Δ\left(\tfrac12 + \sum_{k=1}^{W} ρ(k)\right), \qquad n_{\mathrm{eff}} = mΔ/2τ
+
+        Δ is the time between two saved ones, m their number; Sokal's window W closes at WΔ ≥ 5τ.
+
+        Parameters
+        ----------
+        name : str
+            The observable's name.
+
+        Returns
+        -------
+        Dataset
+            ``autocorrelation_time`` τ and its standard error, ``effective_sample_size``: independent samples that one
+            particle's path over the run is worth, and ``window``. All but it are NaN where the run is too short for the
+            window, and that is 0.
+
+        Raises
+        ------
+        InvalidArgument
+            For a variable that is no autocorrelation, or times that are not the run's first ones at equal distances.
+
+        Examples
+        --------
+        >>> import langevin_kit as lk
+        >>> ds = lk.simulate(lk.System(energy="x**2/2", temperature=1.0), initial=lk.initial.gaussian([0.0], 1.0),
+        ...                  n_particles=20_000, time_step=0.05, n_steps=200, save_every=2, rng=1,
+        ...                  observables={"c": lk.observables.autocorrelation("x")})
+        >>> round(float(ds.langevin.autocorrelation_time("c").autocorrelation_time), 1)
+        1.0
+        """
+        ds = self._ds
+        known = [str(v) for v, array in ds.data_vars.items() if array.attrs.get("observable") == "autocorrelation"]
+        if name not in known:
+            raise InvalidArgument(f"name: {name!r} is no autocorrelation of this run{did_you_mean(name, known)}.")
+        steps = np.diff(ds.step.values)
+        if len(steps) == 0 or int(ds.step[0]) or (steps != steps[0]).any():
+            raise InvalidArgument("autocorrelation_time: the saved times of the run are needed, all from t = 0 on.")
+        run = json.loads(ds.attrs["run"])
+        spacing = run["time_step"] * int(steps[0])
+        found = autocorrelation_time(ds[name].values, spacing, run["n_particles"])
+        unit = {"units": self.system.units.get("time", "1")}
+        time = f"integrated autocorrelation time of {name}"
+        return xr.Dataset(
+            {
+                "autocorrelation_time": (
+                    (),
+                    found.time,
+                    {"long_name": time, **unit},
+                ),
+                "autocorrelation_time_stderr": (
+                    (),
+                    found.stderr,
+                    {"long_name": f"standard error of the {time}", **unit},
+                ),
+                "effective_sample_size": (
+                    (),
+                    ds.sizes["time"] * spacing / (2 * found.time),
+                    {"long_name": f"independent samples for {name} that one path is worth", "units": "1"},
+                ),
+                "window": ((), found.window, {"long_name": "lags that were summed", "units": "1"}),
+            }
+        )
+
     def free_energy_falls(self, alarm: float = 1e-3) -> Monotone:
         """Test that F never rises from one saved time to the next; a falling F is refused with probability `alarm`."""
         ds = self._estimates("free_energy")
@@ -81,7 +147,7 @@ class Langevin:
         law = laws(system, ds.time.values, np.array(json.loads(ds.attrs["run"])["start"]))
         values = relaxation(law, self.grid, ds.histogram.values, ds.energy.values, ds.n_outside.values)
         variables = {
-            name: ("time", value, attributes(name, system.coordinates, system.units))
+            name: ("time", value, attributes(VARIABLES[name], system.coordinates, system.units))
             for name, value in values.items()
             if name.startswith(prefix)
         }

@@ -9,8 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from langevin_kit.backends import Measurement
-from langevin_kit.observables import CELLS, VARIABLES, Plan, attributes
-from langevin_kit.observables.variables import TIME
+from langevin_kit.observables import CELLS, VARIABLES, Plan, Variable, attributes
 from langevin_kit.store import Store
 from langevin_kit.system import System
 
@@ -37,9 +36,9 @@ class Recorder:
 
     def record(self, row: int, measurement: Measurement, position: NDArray[np.floating]) -> None:
         """Keep one saved time."""
-        finished = self.plan.finish(position.shape[1], measurement.mean, measurement.comoment)
-        for name, value in finished.items():
-            rows = self.values.setdefault(name, np.full((self.n_times, *np.shape(value)), np.nan))
+        for name, value in self.plan.finish(measurement.sums).items():
+            value = np.asarray(value)
+            rows = self.values.setdefault(name, np.zeros((self.n_times, *value.shape), value.dtype))
             rows[row] = value
         self.n_nonfinite[row] = len(measurement.nonfinite)
         if measurement.histogram is not None:
@@ -67,8 +66,9 @@ def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attr
     if recorder.position is not None:
         arrays["position"] = recorder.position[:done]
     axes = () if grid is None else grid.names
+    known = {**VARIABLES, **recorder.plan.variables}
     variables = {
-        name: (_dims(name, axes), values, attributes(name, system.coordinates, units))
+        name: (_dims(known[name], axes), values, _attributes(name, recorder.plan, known[name]))
         for name, values in arrays.items()
     }
     # Strings of variable length: those of fixed length have no Zarr v3 specification.
@@ -76,18 +76,24 @@ def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attr
     coordinates: dict[str, Any] = {
         "time": ("time", recorder.times[:done], {"long_name": "time", "units": units.get("time", "1")}),
         "component": ("component", components, {"long_name": "coordinate"}),
-        "component_": ("component_", components, {"long_name": "second coordinate"}),
     }
+    if "covariance" in arrays:
+        coordinates["component_"] = ("component_", components, {"long_name": "second coordinate"})
     for name, axis in ({} if grid is None else grid.axes).items():
         about = {"long_name": f"{name}, midpoint of the cell", "units": units.get(name, "1")}
         coordinates[name] = (name, axis.centers, {**about, "lower": axis.lower, "upper": axis.upper})
     ds = xr.Dataset(variables, coordinates, attrs)
     if recorder.store is not None:
-        position = attributes("position", system.coordinates, units)
+        position = attributes(VARIABLES["position"], system.coordinates, units)
         recorder.store.finish(ds, position if recorder.n_kept else None)
     return ds
 
 
-def _dims(name: str, axes: tuple[str, ...]) -> tuple[str, ...]:
-    dims = VARIABLES[name].dims if name in VARIABLES else (TIME,)
-    return tuple(d for dim in dims for d in (axes if dim == CELLS else (dim,)))
+def _attributes(name: str, plan: Plan, about: Variable) -> dict[str, str]:
+    """Meaning and unit; for an observable its kind too, so that the accessor knows what it may do with it."""
+    kind = {"observable": plan.observables[name].kind} if name in plan.observables else {}
+    return attributes(about, plan.system.coordinates, plan.system.units) | kind
+
+
+def _dims(about: Variable, axes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(d for dim in about.dims for d in (axes if dim == CELLS else (dim,)))

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from langevin_kit.backends import Backend, Measurement, Program, backend_from
 from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
 from langevin_kit.estimate import Boltzmann, laws, relaxation
-from langevin_kit.observables import plan
+from langevin_kit.observables import Observable, plan
 from langevin_kit.preflight import arguments, sample_times
 from langevin_kit.preflight import check as preflight_check
 from langevin_kit.progress import Progress, Watched
 from langevin_kit.random import RNG, philox_key, seed_sequence
 from langevin_kit.run._dataset import Recorder, assemble
-from langevin_kit.run._grid import default_grid
+from langevin_kit.run._grid import DEFAULT_CELLS, default_grid
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.store import Store, open_store, provenance, refuse_existing
@@ -38,7 +38,7 @@ def simulate(
     n_steps: int,
     n_particles: int | None = None,
     save_every: int | None = None,
-    observables: Mapping[str, str | float] | None = None,
+    observables: Mapping[str, str | float | Observable] | None = None,
     histogram: Grid | None = None,
     save_positions: bool | int = False,
     rng: RNG = None,
@@ -72,8 +72,9 @@ def simulate(
         Needed unless `initial` is an array.
     save_every : int, optional
         Steps between saved times, a divisor of `n_steps`; a hundredth of them if left out and divisible.
-    observables : mapping of str to str, optional
-        Name → expression; its ensemble mean and standard error are stored, as `name` and `name_stderr`.
+    observables : mapping of str to str or observable, optional
+        Name → expression, whose ensemble mean and standard error are stored as `name` and `name_stderr`; or one of
+        `langevin_kit.observables`: `mean_square_displacement`, `autocorrelation`, `maximum`, `minimum`.
     histogram : Grid, optional
         Cells of the fine histogram; chosen from the Boltzmann law and the initial ensemble if left out. Without a
         Boltzmann law and without this argument there is no histogram.
@@ -148,7 +149,7 @@ def simulate(
         suggested = preflight_check(system, time_step=time_step, positions=position, times=checked).time_step
     start = position.mean(axis=1, dtype=np.float64)
     law, no_law = _laws(system, times, start)
-    grid = histogram or (default_grid(system, law, position) if law else None)
+    grid = histogram or (default_grid(system, law, position) if law and system.n_dim in DEFAULT_CELLS else None)
     program = Program(system, scheme, plan(system, observables, grid), dtype, float(time_step), key)
     run = {
         "n_particles": n,

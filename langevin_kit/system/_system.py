@@ -130,6 +130,12 @@ class System:
         return np.array([*self.parameters.values(), *bounds], np.float64)
 
     @property
+    def value_names(self) -> list[str]:
+        """What generated source calls `values`."""
+        walled = [a for a, x in enumerate(self.coordinates) if x in self.walls]
+        return [f"p{j}" for j in range(len(self.parameters))] + [f"{s}{a}" for a in walled for s in ("lower", "upper")]
+
+    @property
     def symbols(self) -> dict[str, Any]:
         """Every name that an expression of this system may use, with its SymPy symbol."""
         return self.derived.symbols()

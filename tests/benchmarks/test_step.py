@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from langevin_kit import System
+from langevin_kit import System, observables
 from langevin_kit.codegen import library, measurer, stepper
 from langevin_kit.observables import plan
 from langevin_kit.schemes import scheme_from
@@ -23,6 +23,12 @@ SYSTEMS = {
         temperature=0.5,
         coordinates=("x", "y"),
     ),
+}
+MEASURED: dict[str, dict[str, Any]] = {
+    "moments": {},
+    "displacement": {"msd": observables.mean_square_displacement()},
+    "autocorrelation": {"c": observables.autocorrelation("x")},
+    "extremes": {"top": observables.maximum("x"), "low": observables.minimum("x")},
 }
 N, STEPS = 4096, 64
 KEY = (np.uint32(1), np.uint32(2))
@@ -41,13 +47,16 @@ def test_step(benchmark: Any, name: str, dtype: str) -> None:
     assert np.isfinite(x).all()
 
 
-def test_measurement(benchmark: Any) -> None:
+@pytest.mark.parametrize("name", MEASURED)
+def test_measurement(benchmark: Any, name: str) -> None:
     system = SYSTEMS["2-D diagonal"]
-    reduced = plan(system, {"right": "x > 0"}, None)
-    module = measurer(system, reduced.quantities)
+    reduced = plan(system, {"right": "x > 0", **MEASURED[name]}, None)
+    module = measurer(reduced)
     x = np.random.default_rng(0).normal(size=(2, N))
-    means, comoments = np.empty((N // 256, len(reduced.quantities))), np.empty((N // 256, len(reduced.pairs)))
-    arguments = (x, 0, N, 0.0, np.zeros(1), reduced.pairs, means, comoments)
+    start = x[list(reduced.start_axes)]
+    means, comoments = np.empty((1, len(reduced.rows))), np.empty((1, len(reduced.pairs)))
+    tops, holders = np.empty((1, len(reduced.extremes))), np.empty((1, len(reduced.extremes)), np.int64)
+    arguments = (x, start, 0, N, 0.0, np.zeros(1), reduced.pairs, reduced.extremes, means, comoments, tops, holders)
     module.measure(*arguments)
     benchmark(module.measure, *arguments)
     assert np.isfinite(means).all()

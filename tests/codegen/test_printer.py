@@ -12,6 +12,7 @@ import sympy as sp
 from langevin_kit.codegen.measure import measure_source
 from langevin_kit.codegen.pointwise import stepper_source
 from langevin_kit.errors import InvalidExpression
+from langevin_kit.observables import autocorrelation, mean_square_displacement, plan
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system import System
 from langevin_kit.system.expression import parse
@@ -163,11 +164,16 @@ def test_generated_modules_hold_no_users_names(dtype: str) -> None:
         coordinates=("apple", "banana"),
         parameters={"cherry": 4.567},
     )
-    observable = parse("apple > banana", system.symbols, field="observables.a", logical=True)
-    for source in (stepper_source(system, scheme_from("euler_maruyama"), dtype), measure_source(system, [observable])):
+    own = {
+        "date": "apple > banana",
+        "elder": autocorrelation("cherry*banana"),
+        "fig": mean_square_displacement("apple"),
+    }
+    measured = measure_source(plan(system, own, None))
+    for source in (stepper_source(system, scheme_from("euler_maruyama"), dtype), measured):
         ast.parse(source)
         # Values are run-time arguments: a sweep of them compiles once.
-        assert not any(word in source for word in (*NAMES, "0.123", "4.567"))
+        assert not any(word in source for word in (*NAMES, *own, "0.123", "4.567"))
 
 
 def test_other_values_give_the_same_source() -> None:

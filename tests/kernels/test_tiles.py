@@ -10,26 +10,26 @@ import pytest
 
 from langevin_kit.kernels.cpu.histogram import histogram_1d, histogram_2d
 from langevin_kit.kernels.cpu.initial import standard_normal, standard_uniform
-from langevin_kit.kernels.cpu.tiles import TILE, tile_moments, tree_sum
+from langevin_kit.kernels.cpu.tiles import GROUP, TILE, TILES, fold, merge, tile_extremes, tile_moments
 
 PAIRS = np.array([(0, 0), (0, 1), (1, 1), (2, 2)], np.int64)
 KEY = (np.uint32(11), np.uint32(12))
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e300, 1e-300])
-def test_tree_sum(scale: float) -> None:
-    values = np.random.default_rng(1).normal(size=TILE) * scale
+def test_fold(scale: float) -> None:
+    values = np.random.default_rng(1).normal(size=TILE // 2) * scale
     exact = math.fsum(values)
-    bound = 8 * 2.0**-53 * math.fsum(abs(values))  # eight levels of the tree
-    assert abs(tree_sum(values) - exact) <= bound
+    bound = 7 * 2.0**-53 * math.fsum(abs(values))  # seven levels of the tree
+    assert abs(fold(values) - exact) <= bound
 
 
-def test_tree_sum_adds_halves() -> None:
-    values = np.random.default_rng(2).normal(size=TILE)
+def test_fold_adds_halves() -> None:
+    values = np.random.default_rng(2).normal(size=TILE // 2)
     expected = values.copy()
     while len(expected) > 1:
         expected = expected[: len(expected) // 2] + expected[len(expected) // 2 :]
-    assert tree_sum(values) == expected[0]
+    assert fold(values) == expected[0]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 100, 255, 256])
@@ -58,6 +58,127 @@ def test_a_nan_stays_in_its_row() -> None:
     tile_moments(rows, TILE, PAIRS, np.empty(TILE), means, comoments)
     assert np.isfinite(means).tolist() == [True, True, False]
     assert np.isfinite(comoments).tolist() == [True, True, True, False]
+
+
+def extremes_of(values: np.ndarray, signs: list[int] | None = None) -> tuple[list[float], list[int]]:
+    """Of values that are given tile by tile, the largest of sign·value and who has it."""
+    table = np.array([(0, sign) for sign in signs or [1, -1]])
+    tops, holders = np.empty(len(table)), np.full(len(table), -1, np.int64)
+    for first in range(0, len(values), TILE):
+        part = values[first : first + TILE]
+        rows = np.full((1, TILE), np.inf)  # what an earlier tile left
+        rows[0, : len(part)] = part
+        tile_extremes(rows, len(part), first, table, np.empty(TILE), tops, holders)
+    return tops.tolist(), holders.tolist()
+
+
+@pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 5000])
+def test_extremes_against_numpy(n: int) -> None:
+    values = np.random.default_rng(n).normal(size=n)
+    tops, holders = extremes_of(values)
+    assert tops == [values.max(), -values.min()]
+    assert holders == [values.argmax(), values.argmin()]
+
+
+def test_the_first_of_equal_extremes_holds_it() -> None:
+    values = np.round(np.random.default_rng(6).normal(size=3000)).clip(-2, 2)
+    tops, holders = extremes_of(values)
+    assert tops == [values.max(), -values.min()]
+    assert holders == [values.argmax(), values.argmin()]
+    assert np.sum(values == values.max()) > 1
+    assert extremes_of(np.full(600, -np.inf)) == ([-np.inf, np.inf], [0, 0])
+
+
+@pytest.mark.parametrize("where", [0, 100, 255, 256, 700])
+def test_nan_is_the_extreme_of_all(where: int) -> None:
+    values = np.random.default_rng(7).normal(size=800)
+    values[where] = values[750] = np.nan
+    values[3] = np.inf
+    tops, holders = extremes_of(values)
+    assert np.isnan(tops).all()
+    assert holders == [where, where]
+
+
+def merged(counts: np.ndarray, means: np.ndarray, comoments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    counts, means, comoments = counts.copy(), means.copy(), comoments.copy()
+    merge(counts, means, comoments, PAIRS)
+    return means[0], comoments[0]
+
+
+def tiles(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count, mean and co-moments of each tile, by NumPy."""
+    parts = [x[:, a : a + TILE] for a in range(0, x.shape[1], TILE)]
+    counts = np.array([part.shape[1] for part in parts], np.float64)
+    means = np.array([part.mean(axis=1) for part in parts])
+    deltas = [part - part.mean(axis=1, keepdims=True) for part in parts]
+    return counts, means, np.array([[(d[i] * d[j]).sum() for i, j in PAIRS] for d in deltas])
+
+
+def sample(n: int) -> np.ndarray:
+    x = np.random.default_rng(n).normal(size=(3, n))
+    x[1] += 0.5 * x[0]
+    return x
+
+
+@pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 511, 513, 1000, 65537])
+def test_merge_against_numpy(n: int) -> None:
+    x = sample(n)
+    mean, comoment = merged(*tiles(x))
+    np.testing.assert_allclose(mean, x.mean(axis=1), rtol=1e-12, atol=1e-14)
+    delta = x - x.mean(axis=1, keepdims=True)
+    expected = delta @ delta.T
+    np.testing.assert_allclose(comoment, [expected[i, j] for i, j in PAIRS], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [257, 1000, 65537])
+@pytest.mark.parametrize("offset", [1e8, -1e8])
+def test_merge_with_a_large_offset(n: int, offset: float) -> None:
+    x = sample(n) + np.array([[offset], [-offset], [0.0]])
+    mean, comoment = merged(*tiles(x))
+    for (i, j), value in zip(PAIRS, comoment, strict=True):
+        # The subtraction of the offset is exact, so these are the moments of the very same numbers.
+        a, b = x[i] - round(mean[i]), x[j] - round(mean[j])
+        exact = math.fsum(a * b) - math.fsum(a) * math.fsum(b) / n
+        assert math.isclose(value, exact, rel_tol=1e-9)
+    np.testing.assert_allclose(mean, [math.fsum(row) / n for row in x], rtol=1e-15, atol=1e-12)
+
+
+@pytest.mark.parametrize("n", [TILE, GROUP - 1, GROUP, GROUP + 1, 3 * GROUP + 5 * TILE, 5 * GROUP + 77])
+def test_groups_do_not_show_in_the_bits(n: int) -> None:
+    """The tree over all tiles is that over groups of the trees over a group's tiles, whole or not."""
+    counts, means, comoments = tiles(sample(n))
+    starts = range(0, len(counts), TILES)
+    groups = [merged(*(a[k : k + TILES] for a in (counts, means, comoments))) for k in starts]
+    sizes = np.add.reduceat(counts, list(starts))
+    got = merged(sizes, np.array([g[0] for g in groups]), np.array([g[1] for g in groups]))
+    for a, b in zip(got, merged(counts, means, comoments), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_another_tree_would_show_in_the_bits() -> None:
+    counts, means, comoments = tiles(sample(4 * GROUP))
+    order = np.roll(np.arange(len(counts)), 1)
+    other = merged(counts[order], means[order], comoments[order])
+    assert not np.array_equal(np.concatenate(other), np.concatenate(merged(counts, means, comoments)))
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5, 64, 257])
+def test_equal_particles_have_no_spread(k: int) -> None:
+    counts = np.full(k, 256.0)
+    counts[-1] = 7.0
+    mean, comoment = merged(counts, np.full((k, 3), 0.1), np.zeros((k, 4)))
+    assert mean.tolist() == [0.1] * 3
+    assert comoment.tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("tile", [0, 2])
+def test_a_non_finite_tile_shows_in_its_quantity_alone(bad: float, tile: int) -> None:
+    counts, means, comoments = tiles(sample(700))
+    means[tile, 2], comoments[tile, 3] = bad, math.nan
+    mean, comoment = merged(counts, means, comoments)
+    assert np.isfinite(mean).tolist() == [True, True, False]
+    assert np.isfinite(comoment).tolist() == [True, True, True, False]
 
 
 EDGE = [-math.inf, -1e308, -2.0, math.nextafter(-2.0, -3.0), -1.75, 0.0, -0.0, -1e-15, 0.25, 1.5]
