@@ -2,6 +2,7 @@
 
 from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
 from langevin_kit.estimate.boltzmann import Boltzmann, boltzmann
+from langevin_kit.estimate.gaussian import gaussian_relaxation
 from langevin_kit.estimate.monotone import Monotone, falls
 from langevin_kit.estimate.relaxation import free_energy_of_density, laws, relaxation
 from langevin_kit.estimate.verdict import Verdict, verdict
@@ -15,6 +16,7 @@ __all__ = [
     "boltzmann",
     "falls",
     "free_energy_of_density",
+    "gaussian_relaxation",
     "laws",
     "relaxation",
     "verdict",

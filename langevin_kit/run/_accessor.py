@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from langevin_kit.errors import InvalidArgument, InvalidStore, did_you_mean
-from langevin_kit.estimate import Monotone, Verdict, autocorrelation_time, falls, laws, relaxation, verdict
+from langevin_kit.estimate import Monotone, Verdict, autocorrelation_time, falls, laws, verdict
 from langevin_kit.observables import VARIABLES, attributes
+from langevin_kit.run._estimates import estimate
 from langevin_kit.system import Grid, System, cells
 
 
@@ -137,18 +139,27 @@ class Langevin:
         if "kl_divergence" not in self._ds:
             return Verdict("cannot tell", self._ds.attrs.get("boltzmann", "this is no run").removeprefix("none: "))
         last = Langevin(self._ds.isel(time=slice(-1, None)))._estimates("").isel(time=0)
+        kl, floor = float(last.kl_divergence), float(last.kl_divergence_floor)
+        if "kl_divergence_limit" not in last:
+            found = verdict(kl, floor, np.inf)
+            return replace(found, reason=f"{found.reason} Only mean and covariance were compared.")
         outside = float(self._ds.n_outside[-1]) / float(self._ds.histogram[-1].sum())
-        kl, floor, limit = (float(last[f"kl_divergence{part}"]) for part in ("", "_floor", "_limit"))
         resolution = float(last.free_energy_from_entropy_stderr + 0 * last.free_energy_from_entropy)
+        limit = float(last.kl_divergence_limit)
         return verdict(kl, floor, limit, outside, resolution / self.system.temperature)
 
     def _estimates(self, prefix: str) -> xr.Dataset:
         ds, system = self._ds, self.system
-        law = laws(system, ds.time.values, np.array(json.loads(ds.attrs["run"])["start"]))
-        values = relaxation(law, self.grid, ds.histogram.values, ds.energy.values, ds.n_outside.values)
+        run = json.loads(ds.attrs["run"])
+        law = laws(system, ds.time.values, np.array(run["start"]))
+        needed = [name for name in ("energy", "histogram", "n_outside", "mean", "covariance") if name in ds]
+        grid = self.grid if "histogram" in ds or system.n_dim <= 2 else None
+        values, long_names = estimate(law, grid, run["n_particles"], {name: ds[name].values for name in needed})
         variables = {
             name: ("time", value, attributes(VARIABLES[name], system.coordinates, system.units))
             for name, value in values.items()
             if name.startswith(prefix)
         }
+        for name in long_names.keys() & variables.keys():
+            variables[name][2]["long_name"] = long_names[name]
         return xr.Dataset(variables, {"time": ds.time})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,17 @@ class Recorder:
         self.rows = row + 1
 
 
-def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attrs: dict[str, Any]) -> xr.Dataset:
-    """Build the Dataset of the rows that were recorded, and write it to the store if there is one."""
+def assemble(
+    system: System,
+    recorder: Recorder,
+    estimates: dict[str, Any],
+    attrs: dict[str, Any],
+    long_names: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """Build the Dataset of the rows that were recorded, and write it to the store if there is one.
+
+    `long_names` say what the estimates mean where that is not what they usually do.
+    """
     grid, done = recorder.plan.histogram, recorder.rows
     units = system.units
     arrays: dict[str, NDArray[Any]] = {
@@ -68,7 +78,7 @@ def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attr
     axes = () if grid is None else grid.names
     known = {**VARIABLES, **recorder.plan.variables}
     variables = {
-        name: (_dims(known[name], axes), values, _attributes(name, recorder.plan, known[name]))
+        name: (_dims(known[name], axes), values, _attributes(name, recorder.plan, known[name]) | _long_name(name, long_names))
         for name, values in arrays.items()
     }
     # Strings of variable length: those of fixed length have no Zarr v3 specification.
@@ -87,6 +97,10 @@ def assemble(system: System, recorder: Recorder, estimates: dict[str, Any], attr
         position = attributes(VARIABLES["position"], system.coordinates, units)
         recorder.store.finish(ds, position if recorder.n_kept else None)
     return ds
+
+
+def _long_name(name: str, long_names: Mapping[str, str] | None) -> dict[str, str]:
+    return {"long_name": long_names[name]} if long_names and name in long_names else {}
 
 
 def _attributes(name: str, plan: Plan, about: Variable) -> dict[str, str]:

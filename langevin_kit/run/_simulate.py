@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from langevin_kit.backends import Backend, Measurement, Program, backend_from
 from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
-from langevin_kit.estimate import Boltzmann, laws, relaxation
+from langevin_kit.estimate import Boltzmann, laws
 from langevin_kit.observables import Observable, plan
 from langevin_kit.preflight import arguments, sample_times
 from langevin_kit.preflight import check as preflight_check
 from langevin_kit.progress import Progress, Watched
 from langevin_kit.random import RNG, philox_key, seed_sequence
 from langevin_kit.run._dataset import Recorder, assemble
-from langevin_kit.run._grid import DEFAULT_CELLS, default_grid
+from langevin_kit.run._estimates import estimate
+from langevin_kit.run._grid import default_grid
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.store import Store, open_store, provenance, refuse_existing
@@ -111,7 +112,9 @@ def simulate(
 
     Notes
     -----
-    The histogram is exact counting; F, H and KL come from it, with standard errors and a detection floor.
+    The histogram is exact counting; F, H and KL come from it, with standard errors and a detection floor. With more
+    than two coordinates they come from mean and covariance, if the Boltzmann law is Gaussian (a quadratic energy): then
+    they are those of the Gaussian with the ensemble's moments, and KL and F are lower bounds.
 
     Examples
     --------
@@ -149,7 +152,7 @@ def simulate(
         suggested = preflight_check(system, time_step=time_step, positions=position, times=checked).time_step
     start = position.mean(axis=1, dtype=np.float64)
     law, no_law = _laws(system, times, start)
-    grid = histogram or (default_grid(system, law, position) if law and system.n_dim in DEFAULT_CELLS else None)
+    grid = histogram or default_grid(system, law, position)
     program = Program(system, scheme, plan(system, observables, grid), dtype, float(time_step), key)
     run = {
         "n_particles": n,
@@ -180,12 +183,10 @@ def simulate(
         _evolve(program, device, state, recorder, progress)
     finally:
         done = recorder.rows
-        estimates = {}
-        if grid is not None and law and done:
-            estimates = relaxation(
-                law[:done], grid, recorder.histogram[:done], recorder.values["energy"][:done], recorder.n_outside[:done]
-            )
-        ds = assemble(system, recorder, estimates, about)
+        measured = {name: rows[:done] for name, rows in recorder.values.items()}
+        measured |= {"histogram": recorder.histogram[:done], "n_outside": recorder.n_outside[:done]}
+        estimates, long_names = estimate(law[:done], grid, n, measured)
+        ds = assemble(system, recorder, estimates, about, long_names)
     return ds if path is None else open_store(path)
 
 

@@ -89,6 +89,14 @@ class Derived:
         )
         return force, divergence
 
+    @property
+    def is_quadratic(self) -> bool:
+        """Whether E is a polynomial of degree two, or less, in the coordinates."""
+        if not self.energy.is_polynomial(*self.coordinates):  # |x| has no curvature either
+            return False
+        entries = (sp.expand(entry) for row in self.hessian for entry in row)
+        return all(entry.free_symbols.isdisjoint(self.coordinates) for entry in entries)
+
     def symbols(self) -> dict[str, sp.Symbol]:
         """Every name that an expression of this system may use."""
         return {str(s): s for s in (*self.coordinates, *self.parameters, self.time)}
@@ -112,6 +120,7 @@ class Derived:
             energy_depends_on_time=self.time in self.energy.free_symbols,
             depends_on_time=any(self.time in e.free_symbols for e in (self.energy, *mobility, *self.drift)),
             has_kinks=bool(self.energy.has(Absolute)),
+            is_quadratic=self.is_quadratic,
         )
 
     def array_source(self, name: str) -> str:

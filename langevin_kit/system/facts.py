@@ -24,6 +24,8 @@ class Facts:
         E, K or b changes with time.
     has_kinks : bool
         The slope of E may jump.
+    is_quadratic : bool
+        E is a polynomial of degree two, or less, in the coordinates: then q is a normal law.
     """
 
     is_diagonal: bool
@@ -32,6 +34,7 @@ class Facts:
     energy_depends_on_time: bool
     depends_on_time: bool
     has_kinks: bool
+    is_quadratic: bool
 
     def to_json(self) -> str:
         """As text."""

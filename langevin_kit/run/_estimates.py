@@ -1,0 +1,44 @@
+"""Which estimator serves a run: bins and cells in one or two coordinates, mean and covariance beyond."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from langevin_kit.estimate import Boltzmann, gaussian_relaxation, relaxation
+from langevin_kit.estimate.gaussian import LONG_NAMES
+from langevin_kit.system import Grid
+
+
+def estimate(
+    law: Sequence[Boltzmann], grid: Grid | None, n_particles: int, variables: Mapping[str, NDArray[Any]]
+) -> tuple[dict[str, NDArray[Any]], Mapping[str, str]]:
+    """F, H and KL at each time from what the run measured.
+
+    Parameters
+    ----------
+    law : sequence of Boltzmann
+        One for each time; none if there is no Boltzmann law.
+    grid : Grid or None
+        Of the histogram.
+    variables : mapping
+        ``energy``; ``histogram`` and ``n_outside``, or ``mean`` and ``covariance``.
+
+    Returns
+    -------
+    values : dict
+        Variables by name, each (time,); empty where no estimator serves.
+    long_names : mapping
+        Of those that do not mean what they usually do.
+    """
+    if not len(law):
+        return {}, {}
+    energy = variables["energy"]
+    if grid is not None and len(grid.shape) <= 2:
+        return relaxation(law, grid, variables["histogram"], energy, variables["n_outside"]), {}
+    if "covariance" in variables and all(q.gaussian is not None for q in law):
+        moments = variables["mean"], variables["covariance"]
+        return gaussian_relaxation(law, n_particles, *moments, energy), LONG_NAMES
+    return {}, {}
