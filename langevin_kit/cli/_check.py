@@ -46,9 +46,13 @@ def _lines(read: Scenario, report: Report) -> list[str]:
 
     run, law = read.arguments, report.law
     low, high = report.mobility_range
-    found = f"found, ln Z = {law.log_z:.9g} ± {law.log_z_error:.1g}" if law else f"none: {report.no_law}"
+    found = f"ln Z = {law.log_z:.9g} ± {law.log_z_error:.1g}, {law.how}" if law else report.boltzmann
     step = f"{run['time_step']:g}"
-    step += f"; suggested is at most {report.time_step:g}" if report.fastest_rate else "; no stiffness limits it"
+    step += (
+        f"; at most {report.time_step:g} is suggested ({report.limited_by})"
+        if any(report.rates.values())
+        else "; nothing limits it"
+    )
     return [
         read.title,
         row("system", equation(read.system.to_dict())),
@@ -72,7 +76,7 @@ def _memory(read: Scenario, has_law: bool) -> float:
     d = read.system.n_dim
     positions = run["n_particles"] * d * (8 + np.dtype(run["dtype"]).itemsize)
     every = saving_interval(run["save_every"], run["n_steps"])
-    default = DEFAULT_CELLS[d] ** d if has_law else 0
+    default = DEFAULT_CELLS.get(d, 0) ** d if has_law else 0
     cells = default if run["histogram"] is None else np.prod(run["histogram"].shape, dtype=float)
     return float(positions + 8 * cells * (run["n_steps"] // every + 1))
 

@@ -148,9 +148,9 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
     """
     if system.temperature == 0.0:
         raise NotNormalizable("temperature 0 has no Boltzmann law: the ensemble ends in the minima of E.")
-    if has_extra_drift(system):
+    if system.facts.has_drift:
         raise NotNormalizable("an extra drift that is no −K ∇E has no Boltzmann law in general.")
-    quadratic = system.derived.is_quadratic and not system.walls
+    quadratic = system.facts.is_quadratic and not system.walls
     if system.n_dim <= 2:
         law = _integrated(system, t, *find_box(system, t, near))
         return replace(law, gaussian=gaussian_law(system, t)) if quadratic else law
@@ -158,13 +158,6 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
         return _closed(system, t, gaussian_law(system, t))
     what = "walls" if system.walls else "no quadratic energy"
     raise NotNormalizable(f"ln Z not known: more than two coordinates and {what}; {rises(system, t, near)}.")
-
-
-def has_extra_drift(system: System) -> bool:
-    """Whether the drift has a part, not zero, beside −K ∇E + T ∇·K."""
-    extra = getattr(system, "extra_drift", None)
-    entries = [extra] if isinstance(extra, str | int | float) else list(extra or ())
-    return any(str(entry).strip() not in ("0", "0.0") for entry in entries)
 
 
 def _closed(system: System, t: float, gaussian: Gaussian) -> Boltzmann:

@@ -11,18 +11,19 @@ from numpy.typing import NDArray
 from langevin_kit.errors import InvalidArgument, MobilityNotPositive, NotNormalizable, StepTooLarge
 from langevin_kit.estimate import Boltzmann, boltzmann
 from langevin_kit.preflight.arguments import require_time_step
+from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
+from langevin_kit.preflight.periodicity import require_periodic
+from langevin_kit.preflight.rates import MEANING, rates, suggest
+from langevin_kit.preflight.region import TYPICAL, place, region, require_inside
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
 
-TYPICAL = 12.0
-"""(E − min E)/T of the region in which derivatives, mobility and stiffness are looked at."""
-
-ACCURACY = 0.05
-"""The suggested time step times the fastest relaxation rate."""
-
 STABILITY = 2.0
 """The explicit step multiplies a deviation by 1 − rate·Δt, so it grows beyond this."""
+
+ROUNDING = 1e-12
+"""Share of the largest eigenvalue of K by which another may be negative, or K asymmetric."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,35 @@ class Report:
         Why there is none.
     mobility_range : (float, float)
         Least and greatest eigenvalue of K in the typical region.
-    fastest_rate : float
-        The largest eigenvalue of √K ∂²E √K there.
-    time_step : float
-        Suggested: `ACCURACY` over the fastest rate at which drift or noise change, rounded down to 1, 2 or 5 times a
-        power of ten.
+    rates : dict
+        The fastest rates by name: see `langevin_kit.preflight.rates.MEANING`.
     """
 
     law: Boltzmann | None
     no_law: str
     mobility_range: tuple[float, float]
-    fastest_rate: float
-    time_step: float
+    rates: dict[str, float]
+
+    @property
+    def boltzmann(self) -> str:
+        """How Z was found, or "none" and why."""
+        return self.law.how if self.law else f"none: {self.no_law}"
+
+    @property
+    def fastest_rate(self) -> float:
+        """The largest eigenvalue of √K ∂²E √K."""
+        return self.rates["stiffness"]
+
+    @property
+    def time_step(self) -> float:
+        """Suggested: 0.05 over the fastest rate, rounded down to 1, 2 or 5 times a power of ten."""
+        return suggest(max(self.rates.values()))
+
+    @property
+    def limited_by(self) -> str:
+        """Which rate limits the time step, and its value."""
+        name = max(self.rates, key=lambda key: self.rates[key])
+        return f"{MEANING[name]}, rate {self.rates[name]:.3g}" if self.rates[name] else "nothing"
 
 
 def check(
@@ -60,8 +78,10 @@ def check(
 ) -> Report:
     """Check a system before a run; `simulate` does this by itself.
 
-    Energy, gradient, mobility and its divergence must be finite, and the mobility not negative, in the region where
-    (E − min E)/T < 12 and at the given positions; the time step must be stable there.
+    In the region where (E − min E)/T < 12 and at the given positions: energy, gradient, mobility and its divergence
+    must be finite, and the derivatives those that dual numbers give; the mobility symmetric and not negative; the drift
+    such that the Boltzmann law carries no flux; and the time step stable. On a ring energy and mobility must close.
+    With more than two coordinates the region is a sample.
 
     Parameters
     ----------
@@ -80,14 +100,22 @@ def check(
 
     Examples
     --------
-    >>> check(System(energy="x**2/2", temperature=1.0)).time_step
-    0.05
+    >>> report = check(System(energy="x**2/2", temperature=1.0))
+    >>> report.time_step, report.boltzmann
+    (0.05, 'quadrature on 2048 cells')
     """
     if time_step is not None:
         require_time_step(time_step)
     if not len(times):
         raise InvalidArgument("times: got none; at least one is needed.")
-    near = None if positions is None else positions.mean(axis=1)
+    near = None
+    if positions is not None:
+        if positions.shape[0] != system.n_dim:
+            raise InvalidArgument(
+                f"positions: got shape {positions.shape}; the first must have length d = {system.n_dim}."
+            )
+        require_inside(system, positions)
+        near = positions.mean(axis=1)
     try:
         laws, no_law = (
             [boltzmann(system, t, near) for t in (times if system.facts.energy_depends_on_time else times[:1])],
@@ -95,52 +123,43 @@ def check(
         )
     except NotNormalizable as error:
         laws, no_law = [], str(error)
-    low, high, rate, change = np.inf, -np.inf, 0.0, 0.0
+    dual, low, high = DualNumbers(system), np.inf, -np.inf
+    fastest = dict.fromkeys(MEANING, 0.0)
     for k, t in enumerate(times):
-        law = laws[min(k, len(laws) - 1)] if laws else None
-        x = _region(system, law, positions, t)
+        x = region(system, laws[min(k, len(laws) - 1)] if laws else None, positions, t)
         if not x.size:
             raise InvalidArgument(
                 "check: without a Boltzmann law there is no typical region; give `positions` where particles start. "
                 f"({no_law})"
             )
         _require_finite(system, x, t)
-        mobility = _diagonal(system, x, t)
-        low, high = min(low, float(mobility.min())), max(high, float(mobility.max()))
-        if low < 0:
-            component, point = divmod(int(mobility.argmin()), mobility.shape[1])
-            raise MobilityNotPositive(
-                f"mobility of {system.coordinates[component]!r} is {low:.6g} at {_place(system, x[:, point], t)}; "
-                "it must not be negative where particles may go. Change the mobility, or confine the particles."
-            )
-        rate = max(rate, _fastest_rate(system, x, t, mobility))
-        change = max(change, rate, _fastest_change(system, x, t, mobility))
-    if time_step is not None and time_step * rate > STABILITY:
+        require_periodic(system, x, t)
+        mobility = system.mobility_at(x, t)
+        least, most = _eigenvalue_range(system, x, t, mobility)
+        low, high = min(low, least), max(high, most)
+        some = x[:, :: -(-x.shape[1] // POINTS)]
+        found = dual.at(some, t)
+        require_derivatives(system, found, some, t)
+        if laws:
+            require_stationary(system, found, some, t)
+        for name, rate in rates(system, dual, x, t, mobility).items():
+            fastest[name] = max(fastest[name], rate)
+    report = Report(laws[0] if laws else None, no_law, (low, high), fastest)
+    if time_step is not None and time_step * report.fastest_rate > STABILITY:
         raise StepTooLarge(
-            f"time_step: got {time_step:g}, beyond the stability limit {STABILITY / rate:.3g} of the explicit step "
-            f"(fastest relaxation rate {rate:.3g} where (E − min E)/T < {TYPICAL:g}); use about {_suggest(change):g}."
+            f"time_step: got {time_step:g}, beyond the stability limit {STABILITY / report.fastest_rate:.3g} of the "
+            f"explicit step (fastest relaxation rate {report.fastest_rate:.3g} where (E − min E)/T < {TYPICAL:g}); use "
+            f"about {report.time_step:g}."
         )
-    return Report(laws[0] if laws else None, no_law, (low, high), rate, _suggest(change))
-
-
-def _region(system: System, law: Boltzmann | None, positions: Floats | None, t: float) -> Floats:
-    parts = []
-    if law is not None:
-        n = {1: 4001, 2: 161}[system.n_dim]
-        axes = [np.linspace(a, b, n) for a, b in zip(law.lower, law.upper, strict=True)]
-        x = np.stack(np.meshgrid(*axes, indexing="ij")).reshape(system.n_dim, -1)
-        energy = system.energy_at(x, t)
-        parts.append(x[:, energy - np.nanmin(energy) < TYPICAL * system.temperature])
-    if positions is not None:
-        parts.append(np.asarray(positions[:, :: max(1, positions.shape[1] // 4096)], np.float64))
-    return np.concatenate(parts, axis=1) if parts else np.empty((system.n_dim, 0))
+    return report
 
 
 def _require_finite(system: System, x: Floats, t: float) -> None:
+    mobility = system.mobility_at(x, t)
     fields = {
         "energy": system.energy_at(x, t)[None],
         "gradient of the energy": system.gradient(x, t),
-        "mobility": _diagonal(system, x, t),
+        "mobility": mobility.reshape(-1, x.shape[1]),
         "divergence of the mobility": system.mobility_divergence(x, t),
     }
     for name, value in fields.items():
@@ -148,53 +167,35 @@ def _require_finite(system: System, x: Floats, t: float) -> None:
         if bad.any():
             where = int(np.argmax(bad))
             raise InvalidArgument(
-                f"{name} is {value[:, where].tolist()} at {_place(system, x[:, where], t)}; it must be finite where "
+                f"{name} is {value[:, where].tolist()} at {place(system, x[:, where], t)}; it must be finite where "
                 "particles may go."
             )
 
 
-def _fastest_rate(system: System, x: Floats, t: float, mobility: Floats) -> float:
-    root = np.sqrt(mobility)
-    stiffness = np.moveaxis(root[:, None] * system.hessian(x, t) * root[None, :], -1, 0)
-    stiffness = stiffness[np.isfinite(stiffness).all(axis=(1, 2))]
-    return max(0.0, float(np.linalg.eigvalsh(stiffness).max())) if len(stiffness) else 0.0
-
-
-def _fastest_change(system: System, x: Floats, t: float, mobility: Floats) -> float:
-    """The fastest rate at which drift and noise change along a path.
-
-    The Jacobian of the whole drift, the noise's own slope T (∂ₐKᵃᵃ)²/2Kᵃᵃ, and where E has a kink K|∇E|²/T.
-    """
-    temperature = system.temperature
-    jacobian = np.moveaxis(system.drift_jacobian(x, t), -1, 0)
-    jacobian = jacobian[np.isfinite(jacobian).all(axis=(1, 2))]
-    rates = [np.abs(np.linalg.eigvals(jacobian)).max()] if len(jacobian) else []
-    if temperature:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rates.append(np.nanmax(temperature * system.mobility_divergence(x, t) ** 2 / (2 * mobility), initial=0.0))
-        if system.facts.has_kinks:
-            rates.append(np.nanmax(mobility * system.gradient(x, t) ** 2, initial=0.0) / temperature)
-    return float(max((r for r in rates if np.isfinite(r)), default=0.0))
+def _eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> tuple[float, float]:
+    """Least and greatest eigenvalue of S, which may be semi-definite."""
+    skew = np.abs(mobility - mobility.swapaxes(0, 1)).max(axis=(0, 1))
+    point = int(skew.argmax())
+    if skew[point] > ROUNDING * np.abs(mobility[:, :, point]).max():
+        raise InvalidArgument(
+            f"mobility is not symmetric at {place(system, x[:, point], t)}: {mobility[:, :, point].tolist()}; as a "
+            "covariance of noise it must be. Give both entries the same text."
+        )
+    values = np.linalg.eigvalsh(np.moveaxis(mobility, -1, 0))
+    point = int(values[:, 0].argmin())
+    least, most = float(values[point, 0]), float(values.max())
+    if least < -ROUNDING * max(0.0, float(values[point, -1])):
+        diagonal = np.diag(mobility[:, :, point])
+        own = int(diagonal.argmin())
+        name = f"of {system.coordinates[own]!r}" if diagonal[own] == least else "in its least direction"
+        raise MobilityNotPositive(
+            f"mobility {name} is {least:.6g} at {place(system, x[:, point], t)}; it must not be negative where "
+            "particles may go. Change the mobility, or confine the particles."
+        )
+    return max(least, 0.0), most
 
 
 def sample_times(end: float) -> tuple[float, ...]:
     """0, `end`, and times between them that no period is in step with."""
     golden = (np.arange(1, 16) * 0.6180339887498949) % 1.0
     return (0.0, *(float(end) * float(share) for share in np.sort(golden)), float(end))
-
-
-def _suggest(rate: float) -> float:
-    if rate == 0.0:
-        return np.inf
-    raw = ACCURACY / rate
-    power = 10.0 ** np.floor(np.log10(raw) + 1e-9)
-    return float(max(m for m in (1.0, 2.0, 5.0) if m * power <= raw * (1 + 1e-9)) * power)
-
-
-def _place(system: System, x: Floats, t: float) -> str:
-    where = ", ".join(f"{name} = {value:.6g}" for name, value in zip(system.coordinates, x, strict=True))
-    return f"{where}, t = {t:g}"
-
-
-def _diagonal(system: System, x: Floats, t: float) -> Floats:
-    return np.einsum("aa...->a...", system.mobility_at(x, t))

@@ -1,0 +1,104 @@
+r"""Do the formulas that the kernels use differentiate E and S, and is q stationary under them?
+
+What is compared is, at points of the typical region, `System.gradient`, `System.mobility_divergence` and
+`System.drift_at` with derivatives by dual numbers of the energy and the mobility alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.preflight.dual import differentiated, variables
+from langevin_kit.preflight.region import place
+from langevin_kit.system import System, fields
+
+Floats = NDArray[np.float64]
+
+RELATIVE, ABSOLUTE = 1e-6, 1e-9
+"""Two derivatives are the same if they differ by less than `RELATIVE` of themselves plus `ABSOLUTE` of the largest one
+met: beyond the rounding of any formula that is not ruined by cancellation, below any slip in one."""
+
+POINTS = 256
+"""At most so many points are looked at."""
+
+
+@dataclass(frozen=True)
+class Differentials:
+    """∂E (d, n), S (d, d, n) and ∂_c S as [c, a, b, point], by dual numbers."""
+
+    gradient: Floats
+    mobility: Floats
+    slope: Floats
+
+    @property
+    def divergence(self) -> Floats:
+        """∂_b Sᵃᵇ, (d, n)."""
+        return np.asarray(np.einsum("babn->an", self.slope))
+
+
+class DualNumbers:
+    """E and S of a system, evaluated on dual numbers."""
+
+    def __init__(self, system: System) -> None:
+        self._functions = [fields.compiled(system.array_source(what))[what] for what in ("energy", "mobility")]
+        self._parameters = tuple(np.float64(value) for value in system.parameters.values())
+
+    def at(self, x: Floats, t: float) -> Differentials:
+        """Derivatives at points (d, n)."""
+        d, n = x.shape
+        with np.errstate(all="ignore"):
+            rows = [row for f in self._functions for row in f(np.float64(t), *variables(x), *self._parameters)]
+            values, slopes = differentiated(rows, x)
+        mobility, slope = values[1:].reshape(d, d, n), slopes[1:].reshape(d, d, d, n)
+        return Differentials(slopes[0], mobility, np.moveaxis(slope, 2, 0))
+
+
+def require_derivatives(system: System, found: Differentials, x: Floats, t: float) -> None:
+    """Refuse a gradient or a divergence that is not the derivative of E or S."""
+    pairs = {
+        "gradient of the energy": (system.gradient(x, t), found.gradient),
+        "divergence of the mobility": (system.mobility_divergence(x, t), found.divergence),
+    }
+    for name, (given, dual) in pairs.items():
+        bad = _worst(given - dual, given, dual)
+        if bad is not None:
+            a, point = bad
+            raise InvalidArgument(
+                f"{name}: component {system.coordinates[a]!r} is {given[a, point]:.9g} at "
+                f"{place(system, x[:, point], t)}, where dual numbers give {dual[a, point]:.9g}. Correct the "
+                "derivative that was given, or leave it out."
+            )
+
+
+def require_stationary(system: System, found: Differentials, x: Floats, t: float) -> None:
+    r"""Refuse a drift under which the Boltzmann law carries a flux.
+
+    .. math:: L^* q = -∂_a J^a, \qquad J^a/q = drift^a - T ∂_b S^{ab} + S^{ab} ∂_b E = 0
+    """
+    tension = np.einsum("abn,bn->an", found.mobility, found.gradient)
+    push = system.temperature * found.divergence
+    drift = system.drift_at(x, t)
+    bad = _worst(drift - push + tension, push, tension)
+    if bad is not None:
+        a, point = bad
+        raise InvalidArgument(
+            f"drift: component {system.coordinates[a]!r} is {drift[a, point]:.9g} at {place(system, x[:, point], t)}, "
+            f"where T ∇·K − K ∇E = {push[a, point] - tension[a, point]:.9g} keeps the Boltzmann law; it would carry a "
+            "flux."
+        )
+
+
+def _worst(difference: Floats, first: Floats, second: Floats) -> tuple[int, int] | None:
+    """Component and point of the largest difference in units of the tolerance, if it is beyond it."""
+    usable = np.isfinite(difference) & np.isfinite(first) & np.isfinite(second)
+    size = np.where(usable, np.abs(first) + np.abs(second), 0.0)
+    allowed = RELATIVE * size + ABSOLUTE * size.max(initial=0.0)
+    excess = np.where(usable, np.abs(difference) - allowed, -np.inf)
+    if not excess.max(initial=-np.inf) > 0:
+        return None
+    a, point = np.unravel_index(excess.argmax(), excess.shape)
+    return int(a), int(point)

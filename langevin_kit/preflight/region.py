@@ -1,0 +1,71 @@
+"""Where particles may go: the points at which `check` looks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.estimate import Boltzmann
+from langevin_kit.system import System
+
+Floats = NDArray[np.float64]
+
+TYPICAL = 12.0
+"""(E − min E)/T of the region in which derivatives, mobility and stiffness are looked at."""
+
+_MESH = {1: 4001, 2: 161}
+"""Points an axis of the mesh over the Boltzmann law, by number of coordinates."""
+
+_SAMPLE = 4096
+_ENTRIES = 2**22
+"""At most so many points, and entries of all their d × d matrices, are sampled."""
+
+
+def region(system: System, law: Boltzmann | None, positions: Floats | None, t: float) -> Floats:
+    """Points (d, n): a mesh over the law, or with more than two coordinates a sample of it; and the positions.
+
+    Without a law, a sample of a domain that is closed on all sides, if noise may carry particles anywhere.
+    """
+    d, parts = system.n_dim, []
+    count = int(np.clip(_ENTRIES // d**2, 16, _SAMPLE))
+    rng = np.random.default_rng(0)
+    if law is not None:
+        if d <= 2:
+            axes = [np.linspace(a, b, _MESH[d]) for a, b in zip(law.lower, law.upper, strict=True)]
+            x = np.stack(np.meshgrid(*axes, indexing="ij")).reshape(d, -1)
+        else:
+            assert law.gaussian is not None
+            mean, covariance = law.gaussian
+            x = mean[:, None] + np.linalg.cholesky(covariance) @ rng.standard_normal((d, count))
+        energy = system.energy_at(x, t)
+        typical = TYPICAL * system.temperature if d <= 2 else np.inf
+        parts.append(x[:, energy - np.nanmin(energy) < typical])
+    elif system.temperature and np.isfinite(system.lower).all() and np.isfinite(system.upper).all():
+        parts.append(rng.uniform(system.lower[:, None], system.upper[:, None], (d, count)))
+    if positions is not None:
+        parts.append(np.asarray(positions[:, :: max(1, -(-positions.shape[1] // count))], np.float64))
+    return np.concatenate(parts, axis=1) if parts else np.empty((d, 0))
+
+
+def place(system: System, x: Floats, t: float) -> str:
+    """A point and a time, in words."""
+    where = [f"{name} = {value:.6g}" for name, value in zip(system.coordinates, x, strict=True)]
+    if len(where) > 6:
+        where[3:-1] = ["…"]
+    return f"{', '.join(where)}, t = {t:g}"
+
+
+def require_inside(system: System, positions: Floats) -> None:
+    """Refuse particles that start beyond a reflecting wall."""
+    for a, name in enumerate(system.coordinates):
+        wall = system.walls.get(name)
+        if wall is None or wall.kind == "periodic":
+            continue
+        beyond = (positions[a] < wall.lower) | (positions[a] > wall.upper)
+        if beyond.any():
+            first = int(beyond.argmax())
+            raise InvalidArgument(
+                f"initial: {int(beyond.sum())} of {len(beyond)} particles start beyond the walls [{wall.lower:g}, "
+                f"{wall.upper:g}] of {name!r}, such as number {first} at {positions[a, first]:.6g}. Start them inside."
+            )
