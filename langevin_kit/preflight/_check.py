@@ -73,7 +73,7 @@ def check(
     system: System,
     *,
     time_step: float | None = None,
-    positions: Floats | None = None,
+    positions: NDArray[np.floating] | None = None,
     times: Sequence[float] = (0.0,),
 ) -> Report:
     """Check a system before a run; `simulate` does this by itself.
@@ -115,7 +115,7 @@ def check(
                 f"positions: got shape {positions.shape}; the first must have length d = {system.n_dim}."
             )
         require_inside(system, positions)
-        near = positions.mean(axis=1)
+        near = positions.mean(axis=1, dtype=np.float64)
     try:
         laws, no_law = (
             [boltzmann(system, t, near) for t in (times if system.facts.energy_depends_on_time else times[:1])],

@@ -22,7 +22,7 @@ _ENTRIES = 2**22
 """At most so many points, and entries of all their d × d matrices, are sampled."""
 
 
-def region(system: System, law: Boltzmann | None, positions: Floats | None, t: float) -> Floats:
+def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating] | None, t: float) -> Floats:
     """Points (d, n): a mesh over the law, or with more than two coordinates a sample of it; and the positions.
 
     Without a law, a sample of a domain that is closed on all sides, if noise may carry particles anywhere.
@@ -56,7 +56,7 @@ def place(system: System, x: Floats, t: float) -> str:
     return f"{', '.join(where)}, t = {t:g}"
 
 
-def require_inside(system: System, positions: Floats) -> None:
+def require_inside(system: System, positions: NDArray[np.floating]) -> None:
     """Refuse particles that start beyond a reflecting wall."""
     for a, name in enumerate(system.coordinates):
         wall = system.walls.get(name)

@@ -78,7 +78,11 @@ def assemble(
     axes = () if grid is None else grid.names
     known = {**VARIABLES, **recorder.plan.variables}
     variables = {
-        name: (_dims(known[name], axes), values, _attributes(name, recorder.plan, known[name]) | _long_name(name, long_names))
+        name: (
+            _dims(known[name], axes),
+            values,
+            _attributes(name, recorder.plan, known[name]) | _long_name(name, long_names),
+        )
         for name, values in arrays.items()
     }
     # Strings of variable length: those of fixed length have no Zarr v3 specification.

@@ -27,7 +27,7 @@ COARSER = 8.0
 """How much longer than what the ensemble needs a closed domain may be for its cells to cover all of it."""
 
 
-def default_grid(system: System, law: Sequence[Boltzmann], position: NDArray[np.float64]) -> Grid | None:
+def default_grid(system: System, law: Sequence[Boltzmann], position: NDArray[np.floating]) -> Grid | None:
     """Cover the Boltzmann laws of all saved times, and the initial ensemble if that does not coarsen the cells much.
 
     Between two walls, or on a ring, the cells are those of the domain, edge to edge; no cell lies beyond a wall.
