@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from langevin_kit.system import initial as initial
     from langevin_kit.system import periodic as periodic
     from langevin_kit.system import reflecting as reflecting
+    from langevin_kit.system import zoo as zoo
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ _PUBLIC = {
     "periodic": ("system", "periodic"),
     "reflecting": ("system", "reflecting"),
     "simulate": ("run", "simulate"),
+    "zoo": ("system.zoo", None),
 }
 
 __all__ = ["__version__", *_PUBLIC]
