@@ -118,7 +118,7 @@ NOISES = {
             "call",
             5,
             2,
-            "means of smooth functions, stationary ones included; never paths, first passages or tails",
+            "means of smooth functions at weak orders 1 and 2; never paths, first passages or tails",
             "Kloeden & Platen 1992, section 14.2",
         ),
         Noise(
