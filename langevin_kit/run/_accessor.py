@@ -106,28 +106,19 @@ class Langevin:
         run = json.loads(ds.attrs["run"])
         spacing = run["time_step"] * int(steps[0])
         found = autocorrelation_time(ds[name].values, spacing, run["n_particles"])
-        unit = {"units": self.system.units.get("time", "1")}
-        time = f"integrated autocorrelation time of {name}"
-        return xr.Dataset(
-            {
-                "autocorrelation_time": (
-                    (),
-                    found.time,
-                    {"long_name": time, **unit},
-                ),
-                "autocorrelation_time_stderr": (
-                    (),
-                    found.stderr,
-                    {"long_name": f"standard error of the {time}", **unit},
-                ),
-                "effective_sample_size": (
-                    (),
-                    ds.sizes["time"] * spacing / (2 * found.time),
-                    {"long_name": f"independent samples for {name} that one path is worth", "units": "1"},
-                ),
-                "window": ((), found.window, {"long_name": "lags that were summed", "units": "1"}),
-            }
-        )
+        unit = self.system.units.get("time", "1")
+        about = f"integrated autocorrelation time of {name}"
+        values = {
+            "autocorrelation_time": (found.time, about, unit),
+            "autocorrelation_time_stderr": (found.stderr, f"standard error of the {about}", unit),
+            "effective_sample_size": (
+                ds.sizes["time"] * spacing / (2 * found.time),
+                f"independent samples of {name} that the path of one particle is worth",
+                "1",
+            ),
+            "window": (found.window, "lags that were summed", "1"),
+        }
+        return xr.Dataset({k: ((), v, {"long_name": text, "units": u}) for k, (v, text, u) in values.items()})
 
     def free_energy_falls(self, alarm: float = 1e-3) -> Monotone:
         """Test that F never rises from one saved time to the next; a falling F is refused with probability `alarm`."""

@@ -16,8 +16,6 @@ from langevin_kit.scenario._format import TABLES
 MOST = 50
 """Faults that a message lists; a file with more is no scenario."""
 
-_KINDS = [place[1] for place in TABLES if place[:1] == ("initial",)]
-
 
 def invalid(name: str, faults: Sequence[str]) -> InvalidScenario:
     """The error that lists all faults of a file."""
@@ -41,8 +39,14 @@ def _meant(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
 
 
 def _fields(place: tuple[int | str, ...]) -> list[str]:
-    inside = tuple(str(part) for part in place[:-1] if not str(part).startswith("<"))
-    return list(TABLES[inside if inside[:2] != ("system", "walls") else inside[:2]].model_fields)
+    table = tuple(str(part) for part in place[:-1])
+    # An observable's table, and that of a wall, stands under the name that the user gave it.
+    named = {"observables": table[:1] + table[2:], "system": table[:2]}
+    return list(TABLES[named.get(table[0], table) if table else table].model_fields)
+
+
+def _kinds(place: tuple[int | str, ...]) -> list[str]:
+    return [table[1].strip("<>") for table in TABLES if table[0:1] == place[:1] and len(table) == 2]
 
 
 def _describe(detail: ErrorDetails) -> str:
@@ -53,9 +57,10 @@ def _describe(detail: ErrorDetails) -> str:
         case "extra_forbidden":
             return f"{_path(place)}: unknown field{did_you_mean(str(place[-1]), _fields(place))}"
         case "union_tag_invalid":
-            return f"initial.kind: got {context['tag']!r}{did_you_mean(str(context['tag']), _KINDS)}"
+            kind = str(context["tag"]).strip("<>")
+            return f"{_path(place)}.kind: got {kind!r}{did_you_mean(kind, _kinds(place))}"
         case "union_tag_not_found":
-            return f"initial.kind: missing; must be one of {', '.join(_KINDS)}"
+            return f"{_path(place)}.kind: missing; must be one of {', '.join(_kinds(place))}"
         case "value_error":
             return _refused(place, detail["input"], str(context["error"]))
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -83,7 +88,7 @@ def _path(place: tuple[int | str, ...]) -> str:
     for part in place:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif part != "[key]" and not re.fullmatch("<[a-z]+>", part):
+        elif part != "[key]" and not re.fullmatch("<[a-z_]+>", part):
             text += f".{part if re.fullmatch(r'[A-Za-z0-9_-]+', part) else repr(part)}"
     return text.removeprefix(".")
 

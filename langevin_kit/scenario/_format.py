@@ -22,7 +22,8 @@ from pydantic import (
 
 from langevin_kit.backends import backend_from
 from langevin_kit.errors import BackendUnavailable
-from langevin_kit.observables import plan
+from langevin_kit.observables import KINDS, Observable, mean_square_displacement, plan
+from langevin_kit.observables.rows import Rows, read
 from langevin_kit.preflight import arguments
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system import Grid, System, Wall, cells, initial
@@ -40,14 +41,16 @@ class Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-def _parse(text: Any, info: ValidationInfo, *, logical: bool = False) -> Any:
+def _parse(text: Any, info: ValidationInfo) -> Any:
     if info.context is not None:
-        parse(text, info.context.symbols, field=str(info.field_name), logical=logical)
+        parse(text, info.context.symbols, field=str(info.field_name))
     return text
 
 
-def _parse_logical(text: Any, info: ValidationInfo) -> Any:
-    return _parse(text, info, logical=True)
+def _read_observable(text: Any, info: ValidationInfo) -> Any:
+    if info.context is not None:
+        read(info.context, text, str(info.field_name))
+    return text
 
 
 def _name_observable(name: str, info: ValidationInfo) -> str:
@@ -74,6 +77,12 @@ def _depth(value: Any) -> str:
     return "<matrix>" if any(isinstance(row, list) for row in value) else "<vector>"
 
 
+def _kind_or_text(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return "<text>"
+    return f"<{value['kind']}>" if "kind" in value else None
+
+
 def _flag_or_count(value: Any) -> str:
     return "<flag>" if isinstance(value, bool) else "<count>"
 
@@ -98,10 +107,7 @@ Covariance = Annotated[
 ]
 # TOML has arrays, which are lists; a strict tuple would refuse them.
 Axis = Annotated[tuple[float, float, int], Field(strict=False), AfterValidator(_cells)]
-Observables = dict[
-    Annotated[str, AfterValidator(_name_observable)],
-    Annotated[Any, AfterValidator(_parse_logical)],
-]
+Reduced = Annotated[Any, AfterValidator(_read_observable)]
 Kept = Annotated[
     Annotated[bool, Tag("<flag>")] | Annotated[int, Field(ge=0), Tag("<count>")],
     Discriminator(_flag_or_count),
@@ -215,6 +221,58 @@ class UniformTable(InitialTable):
         return initial.uniform(self.lower, self.upper)
 
 
+class ObservableTable(Table, ABC):
+    """One of ``[observables]`` that is no plain text."""
+
+    @abstractmethod
+    def observable(self) -> Observable:
+        """The observable that the table describes."""
+
+
+class ReducedTable(ObservableTable):
+    """An expression and how it is reduced."""
+
+    kind: Literal["mean", "autocorrelation", "maximum", "minimum"]
+    of: Reduced
+
+    def observable(self) -> Observable:
+        """The observable of the table's kind."""
+        return KINDS[self.kind](self.of)
+
+
+class DisplacementTable(ObservableTable):
+    """A mean-square displacement."""
+
+    kind: Literal["mean_square_displacement"]
+    of: Any = None
+
+    @field_validator("of")
+    @classmethod
+    def _are_coordinates(cls, value: Any, info: ValidationInfo) -> Any:
+        made = mean_square_displacement(value)
+        if info.context is not None:
+            made.plan(Rows(info.context), "of")
+        return value
+
+    def observable(self) -> Observable:
+        """The displacement over the coordinates named."""
+        return mean_square_displacement(self.of)
+
+
+Observables = dict[
+    Annotated[str, AfterValidator(_name_observable)],
+    Annotated[
+        Annotated[Reduced, Tag("<text>")]
+        | Annotated[ReducedTable, Tag("<mean>")]
+        | Annotated[ReducedTable, Tag("<autocorrelation>")]
+        | Annotated[ReducedTable, Tag("<maximum>")]
+        | Annotated[ReducedTable, Tag("<minimum>")]
+        | Annotated[DisplacementTable, Tag("<mean_square_displacement>")],
+        Discriminator(_kind_or_text),
+    ],
+]
+
+
 _RUN_CHECKS: dict[str, Callable[[Any], Any]] = {
     "n_particles": partial(arguments.require_count, "n_particles"),
     "time_step": arguments.require_time_step,
@@ -302,6 +360,13 @@ class ScenarioTable(Table):
             raise ValueError(f"got {value!r}; one line of printable text is needed")
         return value
 
+    @field_validator("observables")
+    @classmethod
+    def _have_names_of_their_own(cls, value: Observables, info: ValidationInfo) -> Observables:
+        if info.context is not None:
+            plan(info.context, observables(value), None)
+        return value
+
     @field_validator("histogram")
     @classmethod
     def _covers(cls, value: dict[str, Axis] | None, info: ValidationInfo) -> dict[str, Axis] | None:
@@ -313,6 +378,11 @@ class ScenarioTable(Table):
             value = {name: value[name] for name in names}
         grid(value).check(names, "histogram")
         return value
+
+
+def observables(tables: Observables) -> dict[str, Any]:
+    """What the run reduces, from its table."""
+    return {name: v.observable() if isinstance(v, ObservableTable) else v for name, v in tables.items()}
 
 
 def grid(axes: dict[str, Axis]) -> Grid:
@@ -327,7 +397,9 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("initial", "point"): PointTable,
     ("initial", "uniform"): UniformTable,
     ("run",): RunTable,
-    ("run", "scheme"): SchemeTable,
+    ("run", "scheme", "<options>"): SchemeTable,
     ("system", "walls"): WallTable,
+    **{("observables", f"<{kind}>"): ReducedTable for kind in KINDS},
+    ("observables", "<mean_square_displacement>"): DisplacementTable,
 }
 """The place of each table of fixed fields in an error's location."""

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from langevin_kit.scenario._faults import describe, invalid
-from langevin_kit.scenario._format import NamesTable, ScenarioTable, grid
+from langevin_kit.scenario._format import NamesTable, ScenarioTable, grid, observables
 from langevin_kit.system import System
 
 MAX_BYTES = 10**6
@@ -110,7 +110,7 @@ def loads(text: str, name: str = "scenario") -> Scenario:
         "initial": read.initial.law(),
         "rng": run.pop("seed"),
         **run,
-        "observables": read.observables,
+        "observables": observables(read.observables),
         "histogram": grid(read.histogram) if read.histogram is not None else None,
         "attrs": {"scenario": text},
     }

@@ -84,6 +84,86 @@ def test_reductions_equal_those_of_the_stored_positions(system: lk.System) -> No
     assert (ds.n_nonfinite == 0).all()
 
 
+OWN: dict[str, Any] = {
+    "right": "x > 0",
+    "msd": lk.observables.mean_square_displacement(),
+    "msd_x": lk.observables.mean_square_displacement("x"),
+    "c": lk.observables.autocorrelation("x**2 + t"),
+    "e": lk.observables.autocorrelation("energy"),
+    "top": lk.observables.maximum("x**2"),
+    "low": lk.observables.minimum("energy"),
+}
+GROUP = 16384
+
+
+@pytest.mark.parametrize("system", [LINE, PLANE], ids=["1-D", "2-D"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_observables_equal_those_of_the_stored_positions(system: lk.System, dtype: str) -> None:
+    n = 2 * GROUP + 300
+    ds = simulate(system, save_positions=True, observables=OWN, n_particles=n, dtype=dtype)
+    x = ds.position.values.astype(float)
+    squared = (x - x[0]) ** 2
+    a = x[:, 0] ** 2 + ds.time.values[:, None]
+    energy = np.stack([system.energy_at(row) for row in x])
+    for name, values in {"msd": squared.sum(axis=1), "msd_x": squared[:, 0]}.items():
+        np.testing.assert_allclose(ds[name], values.mean(axis=-1), rtol=1e-13)
+        np.testing.assert_allclose(ds[f"{name}_stderr"], values.std(axis=-1, ddof=1) / np.sqrt(n), rtol=1e-12)
+    for name, values in {"c": a, "e": energy}.items():
+        delta = values - values.mean(axis=1, keepdims=True)
+        products = delta * delta[0]
+        np.testing.assert_allclose(ds[name], products.sum(axis=1) / (n - 1), rtol=1e-12)
+        np.testing.assert_allclose(ds[f"{name}_stderr"], products.std(axis=1, ddof=1) / np.sqrt(n), rtol=1e-9)
+    np.testing.assert_array_equal(ds.top, (x[:, 0] ** 2).max(axis=-1))
+    np.testing.assert_array_equal(ds.top_particle, (x[:, 0] ** 2).argmax(axis=-1))
+    assert ds.top_particle.dtype == np.int64
+    lowest = ds.low_particle.values
+    np.testing.assert_allclose(ds.low, energy.min(axis=-1), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(energy[range(4), lowest], energy.min(axis=-1), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(ds["mean"], x.mean(axis=-1), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("n", [300, GROUP + 1, 5 * GROUP + 1000])
+def test_bits_of_observables_do_not_depend_on_threads_blocks_or_saves(n: int) -> None:
+    arguments: dict[str, Any] = {"observables": OWN, "n_particles": n, "dtype": "float32"}
+    one = simulate(PLANE, backend=lk.CPU(threads=1), **arguments)
+    for backend in (lk.CPU(threads=2), lk.CPU(threads=3, block_size=1024)):
+        xr.testing.assert_identical(one.drop_attrs(), simulate(PLANE, backend=backend, **arguments).drop_attrs())
+    often = simulate(PLANE, save_every=5, **arguments).isel(time=slice(None, None, 4))
+    for name in ("mean", "covariance", "histogram", *(v for v in one.data_vars if str(v).split("_")[0] in OWN)):
+        np.testing.assert_array_equal(often[name], one[name], err_msg=str(name))
+
+
+def test_observables_carry_their_meaning(tmp_path: Path) -> None:
+    ds = simulate(LINE, observables=OWN, store=tmp_path / "run.zarr")
+    assert ds.msd.attrs == {
+        "long_name": "mean-square displacement",
+        "units": "nm**2",
+        "observable": "mean_square_displacement",
+    }
+    assert ds.top.attrs == {"long_name": "maximum of x**2 over the ensemble", "observable": "maximum"}
+    assert ds.low_particle.attrs["units"] == "1"
+    found = ds.langevin.autocorrelation_time("c")
+    assert np.isnan(found.autocorrelation_time)  # four saved times are no window
+    assert int(found.window) == 0
+
+
+def test_an_autocorrelation_time_needs_an_autocorrelation_from_the_start() -> None:
+    ds = simulate(LINE, observables=OWN)
+    with pytest.raises(InvalidArgument, match="name: 'msd' is no autocorrelation of this run; known are c, e"):
+        ds.langevin.autocorrelation_time("msd")
+    for part in (slice(1, None), slice(0, 1), [0, 1, 3]):
+        with pytest.raises(InvalidArgument, match="all from t = 0 on"):
+            ds.isel(time=part).langevin.autocorrelation_time("c")
+
+
+def test_lost_particles_of_several_groups_are_numbered() -> None:
+    steep = lk.System(energy="x**4", temperature=0.5)
+    start = np.full((2 * GROUP + 5, 1), 0.1)
+    start[[7, GROUP - 1, 2 * GROUP + 3]] = 30.0
+    with pytest.raises(NonFinite, match=r"3 particles .* \(the first is number 7\)"):
+        lk.simulate(steep, initial=start, time_step=1e-2, n_steps=20, save_every=20, rng=0, check=False)
+
+
 def test_moments_follow_the_recursion_of_the_scheme() -> None:
     """E = (x − sin t)²/2, K = 1 + ½ cos 3t: mean and variance of Euler–Maruyama obey exact recursions; 5 s.e."""
     system = lk.System(energy="(x - sin(t))**2/2", mobility="1 + cos(3*t)/2", temperature=0.7)

@@ -83,6 +83,26 @@ def test_a_scenario_is_the_arguments_of_simulate() -> None:
     assert ds.right_well.size == 3
 
 
+def test_observables_of_every_kind() -> None:
+    tables = """{ kind = "mean", of = "x > 0" }
+msd = { kind = "mean_square_displacement" }
+msd_x = { kind = "mean_square_displacement", of = ["x"] }
+c = { kind = "autocorrelation", of = "energy" }
+top = { kind = "maximum", of = "x**2" }
+low = { kind = "minimum", of = "x" }
+"""
+    made = loads(changed(('"x > 0"', tables))).arguments["observables"]
+    assert made == {
+        "right_well": lk.observables.mean("x > 0"),
+        "msd": lk.observables.mean_square_displacement(),
+        "msd_x": lk.observables.mean_square_displacement("x"),
+        "c": lk.observables.autocorrelation("energy"),
+        "top": lk.observables.maximum("x**2"),
+        "low": lk.observables.minimum("x"),
+    }
+    assert {observable.kind for observable in made.values()} == set(lk.observables.KINDS)
+
+
 def test_the_optional_fields_may_be_left_out() -> None:
     scenario = loads(TWO)
     assert scenario.arguments["save_every"] is None
@@ -165,6 +185,19 @@ FAULTS = [
     ("x > 0", "q > 0", "observables.right_well: unknown name 'q'"),
     ("right_well =", "energy =", "observables.energy: name 'energy' is a variable of every run"),
     ("right_well =", '"a b" =', "observables.'a b': name 'a b'; letters, digits and _ are allowed"),
+    ('"x > 0"', '{ of = "x" }', "observables.right_well.kind: missing; must be one of mean, mean_square_displacement"),
+    (
+        '"x > 0"',
+        '{ kind = "maximun", of = "x" }',
+        "observables.right_well.kind: got 'maximun'; did you mean",
+    ),
+    ('"x > 0"', '{ kind = "maximum" }', "observables.right_well.of: missing; this field is required"),
+    ('"x > 0"', '{ kind = "maximum", off = "x" }', "observables.right_well.off: unknown field; did you mean 'of'?"),
+    ('"x > 0"', '{ kind = "minimum", of = "q" }', "observables.right_well.of: unknown name 'q'"),
+    ('"x > 0"', '{ kind = "mean_square_displacement", of = "y" }', "observables.right_well.of: 'y' is no coordinate"),
+    ('"x > 0"', '{ kind = "mean_square_displacement", of = 3 }', "observables.right_well.of: got 3; a coordinate,"),
+    ('"x > 0"', '["x > 0"]', "observables.right_well: got ['x > 0'] of type list; give text or a number"),
+    ('"x > 0"', '"x > 0"\nright_well_stderr = "x"', "observables: 'right_well_stderr' is the standard error"),
     ("[-3.0, 3.0, 1024]", "[3, -3, 10]", "histogram.x: cells: got bounds 3.0, -3.0"),
     ("[-3.0, 3.0, 1024]", "[-3, 3, 1.5]", "histogram.x[2]: got 1.5; must be a valid integer"),
     ("[-3.0, 3.0, 1024]", "[-3, 3]", "histogram.x[2]: missing"),
@@ -202,7 +235,7 @@ def test_all_faults_are_reported_at_once() -> None:
         "  run.time_step: got -1.0; a positive finite number is needed",
         "  run.save_evry: unknown field; did you mean 'save_every'?",
         "  run.sed: unknown field; did you mean 'seed'?",
-        "  observables.right_well: unknown name 'y'; known are a, pi, t, x",
+        "  observables.right_well: unknown name 'y'; known are a, energy, pi, t, x",
         "      x > y",
         "          ^",
         "  histogram.x: cells: got 0 cells; 1 to 1048576 are allowed",
