@@ -149,7 +149,7 @@ def kl_divergence(
     value = 0.5 * (trace * (1 - 1 / n) + delta @ delta + d * np.log(2 * np.pi)) - h
     nu = n - 1
     square = nu**2 / ((nu - 1) * (nu + 2)) * ((s * s).sum() - trace**2 / nu) if nu > 1 else np.nan  # unbiased tr S²
-    spread = 0.5 * (square - 2 * trace + d) + delta @ s @ delta - square / n
+    spread = float(0.5 * (square - 2 * trace + d) + delta @ s @ delta - square / n)
     return float(value), float(np.sqrt(max(spread, 0.0) / n + d * (d + 3) / (4 * n**2)))
 
 

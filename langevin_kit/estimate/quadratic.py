@@ -17,7 +17,7 @@ Gaussian = tuple[Floats, Floats]
 RAYS = 256
 """Random directions along which E is followed, beside those of the axes."""
 
-_RADII = np.logspace(2, 7, 6)
+_RADII = np.logspace(6, 9, 4)
 
 
 def gaussian_law(system: System, t: float = 0.0) -> Gaussian:

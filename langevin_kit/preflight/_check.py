@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.errors import InvalidArgument, MobilityNotPositive, NotNormalizable, StepTooLarge
+from langevin_kit.errors import InvalidArgument, NotNormalizable, StepTooLarge
 from langevin_kit.estimate import Boltzmann, boltzmann
 from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
 from langevin_kit.preflight.periodicity import require_periodic
+from langevin_kit.preflight.positivity import eigenvalue_range
 from langevin_kit.preflight.rates import MEANING, rates, suggest
 from langevin_kit.preflight.region import TYPICAL, place, region, require_inside
 from langevin_kit.system import System
@@ -21,9 +22,6 @@ Floats = NDArray[np.float64]
 
 STABILITY = 2.0
 """The explicit step multiplies a deviation by 1 − rate·Δt, so it grows beyond this."""
-
-ROUNDING = 1e-12
-"""Share of the largest eigenvalue of K by which another may be negative, or K asymmetric."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def check(
         _require_finite(system, x, t)
         require_periodic(system, x, t)
         mobility = system.mobility_at(x, t)
-        least, most = _eigenvalue_range(system, x, t, mobility)
+        least, most = eigenvalue_range(system, x, t, mobility)
         low, high = min(low, least), max(high, most)
         some = x[:, :: -(-x.shape[1] // POINTS)]
         found = dual.at(some, t)
@@ -170,29 +168,6 @@ def _require_finite(system: System, x: Floats, t: float) -> None:
                 f"{name} is {value[:, where].tolist()} at {place(system, x[:, where], t)}; it must be finite where "
                 "particles may go."
             )
-
-
-def _eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> tuple[float, float]:
-    """Least and greatest eigenvalue of S, which may be semi-definite."""
-    skew = np.abs(mobility - mobility.swapaxes(0, 1)).max(axis=(0, 1))
-    point = int(skew.argmax())
-    if skew[point] > ROUNDING * np.abs(mobility[:, :, point]).max():
-        raise InvalidArgument(
-            f"mobility is not symmetric at {place(system, x[:, point], t)}: {mobility[:, :, point].tolist()}; as a "
-            "covariance of noise it must be. Give both entries the same text."
-        )
-    values = np.linalg.eigvalsh(np.moveaxis(mobility, -1, 0))
-    point = int(values[:, 0].argmin())
-    least, most = float(values[point, 0]), float(values.max())
-    if least < -ROUNDING * max(0.0, float(values[point, -1])):
-        diagonal = np.diag(mobility[:, :, point])
-        own = int(diagonal.argmin())
-        name = f"of {system.coordinates[own]!r}" if diagonal[own] == least else "in its least direction"
-        raise MobilityNotPositive(
-            f"mobility {name} is {least:.6g} at {place(system, x[:, point], t)}; it must not be negative where "
-            "particles may go. Change the mobility, or confine the particles."
-        )
-    return max(least, 0.0), most
 
 
 def sample_times(end: float) -> tuple[float, ...]:

@@ -66,7 +66,8 @@ class Dual(NDArrayOperatorsMixin):
         self.slope = np.asarray(slope, np.float64)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        if method != "__call__" or options:
+        known = ufunc in _UNARY or ufunc in _BINARY or ufunc in _COMPARISONS
+        if method != "__call__" or options or not known:
             return NotImplemented
         values = [_value(x) for x in inputs]
         result = ufunc(*values)
@@ -74,8 +75,6 @@ class Dual(NDArrayOperatorsMixin):
             return result
         if ufunc in _UNARY:
             return Dual(result, self.slope * _UNARY[ufunc](values[0], result))
-        if ufunc not in _BINARY:
-            return NotImplemented
         slopes = [
             x.slope * f(*values, result) for x, f in zip(inputs, _BINARY[ufunc], strict=True) if isinstance(x, Dual)
         ]

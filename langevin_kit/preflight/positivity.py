@@ -1,0 +1,46 @@
+"""The mobility is the covariance of the noise: symmetric, and negative nowhere."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.errors import InvalidArgument, MobilityNotPositive
+from langevin_kit.preflight.region import place
+from langevin_kit.system import System
+
+Floats = NDArray[np.float64]
+
+ROUNDING = 1e-12
+"""Share of the largest eigenvalue by which another may be negative, or an entry differ from its mirror image."""
+
+
+def eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> tuple[float, float]:
+    """Least and greatest eigenvalue of S (d, d, n) at points x (d, n); S may be semi-definite.
+
+    Raises
+    ------
+    InvalidArgument
+        Where S is not symmetric.
+    MobilityNotPositive
+        With the place of the least eigenvalue.
+    """
+    skew = np.abs(mobility - mobility.swapaxes(0, 1)).max(axis=(0, 1))
+    point = int(skew.argmax())
+    if skew[point] > ROUNDING * np.abs(mobility[:, :, point]).max():
+        raise InvalidArgument(
+            f"mobility is not symmetric at {place(system, x[:, point], t)}: {mobility[:, :, point].tolist()}; as a "
+            "covariance of noise it must be. Give both entries the same text."
+        )
+    values = np.linalg.eigvalsh(np.moveaxis(mobility, -1, 0))
+    point = int(values[:, 0].argmin())
+    least, most = float(values[point, 0]), float(values.max())
+    if least < -ROUNDING * max(0.0, float(values[point, -1])):
+        diagonal = np.diag(mobility[:, :, point])
+        own = int(diagonal.argmin())
+        name = f"of {system.coordinates[own]!r}" if diagonal[own] == least else "in its least direction"
+        raise MobilityNotPositive(
+            f"mobility {name} is {least:.6g} at {place(system, x[:, point], t)}; it must not be negative where "
+            "particles may go. Change the mobility, or confine the particles."
+        )
+    return max(least, 0.0), most
