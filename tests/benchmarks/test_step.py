@@ -1,6 +1,7 @@
 """Cost of a step, of a measurement and of a histogram; ratios are to be read within one run.
 
-To measure: pytest tests/benchmarks -n 0 --benchmark-enable --benchmark-columns=min,median
+To measure: pytest tests/benchmarks -n 0 --benchmark-enable --benchmark-columns=min,median. Beside other packages:
+tests/benchmarks/table.py.
 """
 
 from __future__ import annotations
@@ -9,47 +10,42 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models import MODELS
 
-from langevin_kit import System, observables
+from langevin_kit import observables
 from langevin_kit.codegen import library, measurer, stepper
 from langevin_kit.observables import plan
 from langevin_kit.schemes import scheme_from
 
-SYSTEMS = {
-    "1-D well": System(energy="(x**2 - 1)**2", temperature=0.5),
-    "2-D diagonal": System(
-        energy="(x**2 - 1)**2 + x*y/2 + y**2",
-        mobility=[["1/2 + 1/(1 + x**2 + y**2)", 0], [0, "1/2 + 1/(1 + y**2)"]],
-        temperature=0.5,
-        coordinates=("x", "y"),
-    ),
-}
 MEASURED: dict[str, dict[str, Any]] = {
     "moments": {},
     "displacement": {"msd": observables.mean_square_displacement()},
     "autocorrelation": {"c": observables.autocorrelation("x")},
     "extremes": {"top": observables.maximum("x"), "low": observables.minimum("x")},
 }
-N, STEPS = 4096, 64
 KEY = (np.uint32(1), np.uint32(2))
+N = 4096
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", MODELS)
 def test_step(benchmark: Any, name: str, dtype: str) -> None:
-    system = SYSTEMS[name]
-    module = stepper(system, scheme_from("euler_maruyama"), dtype)
-    x = np.full((system.n_dim, N), 0.5, dtype)
-    arguments = (x, 0, N, 256, 0, STEPS, np.zeros(1), 1e-3, 0.5, *KEY)
+    model = MODELS[name]
+    module = stepper(model.system(), scheme_from("euler_maruyama"), dtype)
+    start = np.tile(np.array(model.start, dtype)[:, None], (1, model.particles))
+    x = start.copy()
+    constants = (model.flat_parameters(), model.time_step, model.temperature, *KEY)
+    arguments = (x, 0, model.particles, 256, 0, model.steps, *constants)
     module.advance(*arguments)
-    benchmark.extra_info["particle-steps"] = N * STEPS
+    benchmark.extra_info["particle-steps"] = model.particles * model.steps
     benchmark(module.advance, *arguments)
     assert np.isfinite(x).all()
+    assert (x != start).all()
 
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_measurement(benchmark: Any, name: str) -> None:
-    system = SYSTEMS["2-D diagonal"]
+    system = MODELS["P2"].system()
     reduced = plan(system, {"right": "x > 0", **MEASURED[name]}, None)
     module = measurer(reduced)
     x = np.random.default_rng(0).normal(size=(2, N))

@@ -89,7 +89,7 @@ class Free:
     velocity: Floats
     temperature: float = 0.5
 
-    def drift(self, x: Floats, t: float) -> Floats:
+    def drift_at(self, x: Floats, t: float) -> Floats:
         return np.broadcast_to(self.velocity[:, None], x.shape)
 
     def mobility_at(self, x: Floats, t: float) -> Floats:
