@@ -32,7 +32,7 @@ def ours(name: str, dtype: str) -> Call:
     advance = stepper(model.system(), scheme_from("euler_maruyama"), dtype).advance
     windows = max(2, 2**25 // (model.n_dim * model.particles * 8))
     x = np.tile(np.array(model.start, dtype)[:, None], (1, windows * model.particles))
-    constants = (model.flat_parameters(), model.time_step, model.temperature, np.uint32(1), np.uint32(2))
+    constants = (model.system().values, model.time_step, model.temperature, np.uint32(1), np.uint32(2))
     at = 0
 
     def call() -> None:

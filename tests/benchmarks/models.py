@@ -50,11 +50,6 @@ class Model:
 
         return System(**self.arguments)
 
-    def flat_parameters(self) -> NDArray[np.float64]:
-        """The parameters as the compiled step takes them."""
-        values = [np.ravel(np.asarray(v, np.float64)) for v in self.arguments.get("parameters", {}).values()]
-        return np.concatenate(values) if values else np.zeros(1)
-
 
 MULLER_BROWN = (  # A, a, b, c, x, y of A exp(a (x − x₀)² + b (x − x₀)(y − y₀) + c (y − y₀)²)
     (-200 / 20, -1.0, 0.0, -10.0, 1.0, 0.0),

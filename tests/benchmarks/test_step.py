@@ -34,7 +34,7 @@ def test_step(benchmark: Any, name: str, dtype: str) -> None:
     module = stepper(model.system(), scheme_from("euler_maruyama"), dtype)
     start = np.tile(np.array(model.start, dtype)[:, None], (1, model.particles))
     x = start.copy()
-    constants = (model.flat_parameters(), model.time_step, model.temperature, *KEY)
+    constants = (model.system().values, model.time_step, model.temperature, *KEY)
     arguments = (x, 0, model.particles, 256, 0, model.steps, *constants)
     module.advance(*arguments)
     benchmark.extra_info["particle-steps"] = model.particles * model.steps

@@ -1,0 +1,172 @@
+"""A dense system and a scheme → the source of one module: a tile of particles through all steps, a gemm per product.
+
+The state of a tile is a buffer (d, P) that stays in the cache while time goes on; P is part of the source, and tiles
+are filled up with zeros. No sum runs over particles and each runs in a fixed order, so a particle's bits do not depend
+on the tile it is in. No name a user typed reaches the source, and no value of a parameter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from types import ModuleType
+
+from langevin_kit.codegen.cache import load
+from langevin_kit.codegen.dense_loops import Loops, indented
+from langevin_kit.schemes import Scheme
+from langevin_kit.system.dense import DenseDerived
+
+NORMALS_PER_CALL = {"float32": 4, "float64": 2}
+"""Normals from the four 32-bit words of one Philox call."""
+
+_TILE_BYTES = 8192
+_WIDTHS = (32, 256)
+
+_HEADER = """\
+import math
+import numpy as np
+from langevin_kit.kernels.cpu.buffers import aligned, empty_tile, fill_tile, load, store
+from langevin_kit.kernels.cpu.gemm import gemm, pack, pack_symmetric
+from langevin_kit.kernels.jit import cached_driver, fma
+from langevin_kit.kernels.elementary.{dtype} import absolute, cos, cosh, exp, log, sign, sin, sinh, sqrt, tanh
+R = np.{dtype}
+"""
+
+_ADVANCE = """\
+from langevin_kit.kernels.cpu.normals import draw_words, normals_{suffix} as normals
+from langevin_kit.kernels.schemes.{scheme} import deterministic, stochastic
+
+@cached_driver
+def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1):
+    like = np.zeros(1, R)
+    dt = R(time_step)
+    amplitude = R(math.sqrt(2.0*temperature*time_step))
+    T = R(temperature)
+    words = np.zeros((4, {calls}*{P}), np.uint32)
+    z = aligned({per_call}, {calls}*{P}, like)
+    b2 = aligned({d}, {P}, like)
+{setup}
+    for a in range(low, high, {P}):
+        b = min(a + {P}, high)
+        fill_tile(b2, X, a, b)
+        for k in range(first, first + n_steps):
+            t = R(k*time_step)
+{each_step}
+            if temperature > 0.0:
+                normal = (k % {group})*{d}
+                draw_words(words, {shift}, a, (k // {group})*{group_calls} + normal // {per_call}, key0, key1)
+                normals(words, z)
+                normal = normal % {per_call}
+{noisy}
+            else:
+{noiseless}
+        empty_tile(b2, X, a, b)
+"""
+
+_ENERGY = """\
+@cached_driver
+def energy_rows(X, low, high, t, parameters, out):
+    like = np.zeros(1, R)
+    t = R(t)
+    b2 = aligned({d}, {P}, like)
+{setup}
+    for a in range(low, high, {P}):
+        b = min(a + {P}, high)
+        fill_tile(b2, X, a, b)
+{each_step}
+{final}
+        for i in range(b - a):
+            out[a - low + i] = {energy}[0, i]
+"""
+
+
+def tile_width(d: int, dtype: str) -> int:
+    """Particles P of a tile: a power of two, whole strips of the gemm, few enough for the first-level cache."""
+    width, widest = _WIDTHS
+    item = int(dtype.removeprefix("float")) // 8
+    while width < widest and 2 * width * d * item <= _TILE_BYTES:
+        width *= 2
+    return width
+
+
+def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
+    """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1)`.
+
+    It moves the particles low … high of X (d, n) from step `first` through `n_steps` steps. `parameters` is
+    `DenseDerived.flat_parameters`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls
+    of the generator, the smallest with g d = c times the normals of a call; its step s uses those from s d to s d + d − 1.
+    """
+    d, width, per_call = derived.d, tile_width(derived.d, dtype), NORMALS_PER_CALL[dtype]
+    group = per_call // math.gcd(d, per_call)
+    calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
+    outputs = [derived.force, derived.mobility_divergence, derived.noise_factor]
+    loops = Loops(derived, outputs, width)
+    noise_row = [
+        "q = normal + r",
+        f"q = ((q % {per_call})*{calls} + q // {per_call})*{width}",
+    ]
+    noisy: list[str] = []
+    z, before = "load(z, 1, q + i)", noise_row
+    if derived.has_matrix_mobility:
+        ordered, noise = loops.buffer(d), loops.buffer(d)
+        root = loops.packed(sum(value.size for value in derived.parameters.values()), d, d)
+        noisy += loops.loop(d, [], lambda: [f"store({ordered}, at, {z})"], before=noise_row)
+        noisy += [f"gemm({root}, {ordered.split(',')[0]}, {noise.split(',')[0]})"]
+        z, before = f"load({noise}, at)", []
+
+    def stochastic(force: str, divergence: str, factor: str) -> Sequence[str]:
+        step = f"stochastic(load(b2, 2, at), {force}, {divergence}, {factor}, dt, T, amplitude, {z})"
+        return [f"store(b2, 2, at, {step})"]
+
+    def deterministic(force: str) -> Sequence[str]:
+        return [f"store(b2, 2, at, deterministic(load(b2, 2, at), {force}, dt))"]
+
+    noisy += loops.loop(d, outputs, stochastic, before=before)
+    noiseless = loops.loop(d, outputs[:1], deterministic)
+    return _HEADER.format(dtype=dtype) + _ADVANCE.format(
+        suffix=dtype.replace("float", "f"),
+        scheme=scheme.kernel,
+        d=d,
+        P=width,
+        shift=width.bit_length() - 1,
+        per_call=per_call,
+        calls=calls,
+        group=group,
+        group_calls=group * d // per_call,
+        setup=_block(loops.setup, 1),
+        each_step=_block(loops.each_step, 3),
+        noisy=_block(noisy, 4),
+        noiseless=_block(noiseless, 4),
+    )
+
+
+def energy_source(derived: DenseDerived) -> str:
+    """Source of `energy_rows(X, low, high, t, parameters, out)`: E of the particles low … high, in float64."""
+    width = tile_width(derived.d, "float64")
+    loops = Loops(derived, [derived.energy], width)
+    energy = loops.buffer(1)
+    final = loops.loop(0, [derived.energy], lambda value: [f"store({energy}, i, {value})"])
+    return _HEADER.format(dtype="float64") + _ENERGY.format(
+        d=derived.d,
+        P=width,
+        setup=_block(loops.setup, 1),
+        each_step=_block(loops.each_step, 2),
+        final=_block(final, 2),
+        energy=energy.split(",")[0],
+    )
+
+
+def stepper(derived: DenseDerived, scheme: Scheme, dtype: str) -> ModuleType:
+    """The compiled module of `stepper_source`."""
+    return load(stepper_source(derived, scheme, dtype))
+
+
+def measurer(derived: DenseDerived) -> ModuleType:
+    """The compiled module of `energy_source`."""
+    return load(energy_source(derived))
+
+
+def _block(lines: Sequence[str], levels: int) -> str:
+    for _ in range(levels):
+        lines = indented(lines)
+    return "\n".join(lines) or "    " * levels + "pass"

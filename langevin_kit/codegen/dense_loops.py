@@ -1,0 +1,329 @@
+"""A graph over a tile of particles → source of loops: matrix products, reductions, and fused elementwise loops between.
+
+A tile holds a vector as a buffer (m, P), a scalar of each particle as a buffer (1, P). A node gets a buffer when a
+product or reduction gives or takes it, or when it is costly and more than one loop needs it; all else is computed in
+the loop that uses it. What depends on neither state nor time is computed once, before the particles.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from langevin_kit.system.dense.derived import DenseDerived
+from langevin_kit.system.dense.graph import CONTRACTIONS, Node, is_value, postorder
+
+_COSTLY = frozenset({"exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "divide"})
+_TAKES_BUFFER = frozenset({"product", "logsumexp", "softmax"})
+"""Contractions whose argument stands in a buffer; `dot` and `sum` compute theirs as they go."""
+
+_NAMES = {"abs": "absolute"}
+"""Functions that have another name in `langevin_kit.kernels.elementary`."""
+
+_EXPONENTIALS = """\
+for i in range({P}):
+    store({top}, i, load({z}, i))
+for at in range({P}, {m}*{P}):
+    i = at % {P}
+    highest = load({top}, i)
+    v = load({z}, at)
+    store({top}, i, v if v > highest else highest)
+for i in range({P}):
+    store({sum}, i, R(0.0))
+for r in range({m}):
+    for i in range({P}):
+        e = exp(load({z}, r*{P} + i) - load({top}, i))
+        store({sum}, i, load({sum}, i) + e){keep}
+"""
+
+_SOFTMAX = """\
+for i in range({P}):
+    store({sum}, i, R(1.0)/load({sum}, i))
+for r in range({m}):
+    for i in range({P}):
+        store({out}, r*{P} + i, load({out}, r*{P} + i)*load({sum}, i))
+"""
+
+
+class Loops:
+    """Loops that fill every buffer the outputs need, in an order in which each finds its arguments.
+
+    Parameters
+    ----------
+    derived : DenseDerived
+        For the layout of the parameters.
+    outputs : sequence of Node
+        What the caller's own loops will compute, through `loop`.
+    width : int
+        Particles P of a tile.
+
+    Attributes
+    ----------
+    setup : list of str
+        Lines before the particles: buffers, packed matrices, parameters, and what is constant.
+    each_step : list of str
+        Lines before the caller's loops, at every step.
+    """
+
+    def __init__(self, derived: DenseDerived, outputs: Sequence[Node], width: int) -> None:
+        self.P = width
+        self.setup: list[str] = []
+        self.each_step: list[str] = []
+        self._n_buffers, self._n_names = 3, 0
+        self._buffers: dict[Node, str] = {derived.state: "b2, 2"}
+        self._straight: dict[Node, str] = {}
+        self._vectors: dict[Node, str] = {}
+        self._matrices: dict[Node, str] = {}
+        sizes = [value.size for value in derived.parameters.values()]
+        self._offsets = {name: sum(sizes[:i]) for i, name in enumerate(derived.parameters)}
+        order = postorder(outputs)
+        self._scalars(order)
+        chosen = self._chosen(order, outputs)
+        for node in chosen:
+            self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
+        for node in chosen:
+            lines = self._filled(node)
+            (self.each_step if _changes(node) else self.setup).extend(lines)
+
+    def buffer(self, rows: int) -> str:
+        """A new buffer: its name and number, as `load` and `store` take them."""
+        number, self._n_buffers = self._n_buffers, self._n_buffers + 1
+        self.setup.append(f"b{number} = aligned({rows}, {self.P}, like)")
+        return f"b{number}, {number}"
+
+    def packed(self, offset: int, rows: int, columns: int, orientation: str = "") -> str:
+        """The name of the matrix at an offset of the parameters, as `gemm` takes it."""
+        name = f"u{len(self._matrices)}"
+        matrix = f"parameters[{offset}:{offset + rows * columns}].reshape({rows}, {columns})"
+        shape = (rows, columns) if orientation == "T" else (columns, rows)
+        pack = "pack_symmetric" if orientation == "S" else "pack"
+        turned = ".T" if orientation == "T" else ""
+        self.setup.append(f"{name} = aligned({shape[0]}, {shape[1]}, like)")
+        self.setup.append(f"{pack}({name}, {matrix}{turned})")
+        return name
+
+    def loop(
+        self,
+        rows: int,
+        expressions: Sequence[Node],
+        finish: Callable[..., Sequence[str]],
+        *,
+        before: Sequence[str] = (),
+        by_row: bool = False,
+    ) -> list[str]:
+        """A loop over a vector (rows > 0) or over particles (rows = 0) with the lines that `finish(*values)` gives.
+
+        In it `at` counts the tile flat and, where the loop goes by rows, `r` the rows and `i` the particles; `before`
+        are lines of each row.
+        """
+        body = _Body(self)
+        values = [body.value(e) for e in expressions]
+        lines = [*body.lines, *finish(*values)]
+        if not rows:
+            return [f"for i in range({self.P}):", *indented(lines)]
+        if not (by_row or before or body.row_lines or body.uses_lane):
+            return [f"for at in range({rows * self.P}):", *indented(lines)]
+        inner = [f"for i in range({self.P}):", *indented([f"at = r*{self.P} + i", *lines])]
+        return [f"for r in range({rows}):", *indented([*before, *body.row_lines, *inner])]
+
+    def _scalars(self, order: Iterable[Node]) -> None:
+        """Name what is one number for all particles, and read the parameters."""
+        body = _Body(self)
+        for node in order:
+            if node.kind == "parameter":
+                name = f"p{len(self._vectors) + len(self._straight)}"
+                at = self._offsets[str(node.value)]
+                if node.shape == ():
+                    self.setup.append(f"{name} = R(parameters[{at}])")
+                    self._straight[node] = name
+                else:
+                    self.setup.append(f"{name} = parameters[{at}:{at + node.shape[0]}].astype(R)")
+                    self._vectors[node] = name
+            elif node.kind == "time":
+                self._straight[node] = "t"
+            elif node.kind == "matrix":
+                rows, columns = node.shape[::-1] if node.orientation == "T" else node.shape
+                at = self._offsets[str(node.value)]
+                self._matrices[node] = self.packed(at, rows, columns, node.orientation)
+            elif node.shape == () and node.arguments and all(map(self.is_straight, node.arguments)):
+                body.lines = []
+                self._straight[node] = body.value(node)
+                (self.each_step if node.depends_on_time else self.setup).extend(body.lines)
+
+    def is_straight(self, node: Node) -> bool:
+        """Whether a node is one number for all particles."""
+        return node in self._straight or (node.is_number and node.shape == ())
+
+    def _chosen(self, order: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:
+        """The nodes that get a buffer, in order."""
+        chosen: set[Node] = set()
+        for node in order:
+            if self.is_straight(node):
+                continue
+            if node.kind in CONTRACTIONS:
+                chosen.add(node)
+            if node.kind in _TAKES_BUFFER:
+                chosen.add(node.arguments[-1])
+            if node.shape != ():
+                chosen.update(a for a in node.arguments if a.shape == () and not self.is_straight(a))
+            if node.kind in _COSTLY and not _changes(node):
+                chosen.add(node)
+        chosen -= self._buffers.keys()
+        uses: Counter[Node] = Counter()
+        for expressions in [*(_computed(node) for node in chosen), outputs]:
+            uses.update(node for node in self._inside(expressions, chosen) if node.kind in _COSTLY)
+        chosen.update(node for node, count in uses.items() if count > 1)
+        return [node for node in order if node in chosen]
+
+    def _inside(self, expressions: Iterable[Node], chosen: set[Node]) -> set[Node]:
+        """What a loop computes that does not stand in a buffer."""
+        found: set[Node] = set()
+        stack = list(expressions)
+        while stack:
+            node = stack.pop()
+            if not (node in found or node in chosen or node in self._buffers or self.is_straight(node)):
+                found.add(node)
+                stack.extend(node.arguments)
+        return found
+
+    def _filled(self, node: Node) -> list[str]:
+        """The lines that fill a node's buffer."""
+        out = self._buffers[node]
+        name = out.split(",")[0]
+        match node.kind:
+            case "product":
+                matrix, x = node.arguments
+                return [f"gemm({self._matrices[matrix]}, {self._buffers[x].split(',')[0]}, {name})"]
+            case "logsumexp" | "softmax":
+                return self._exponentials(node, out)
+            case "dot" | "sum":
+                zero = [f"for i in range({self.P}):", f"    store({out}, i, R(0.0))"]
+                total = f"load({out}, i)"
+
+                def finish(*v: str) -> list[str]:
+                    return [
+                        f"store({out}, i, {f'fma({v[0]}, {v[1]}, {total})' if len(v) == 2 else f'{total} + {v[0]}'})"
+                    ]
+
+                return zero + self.loop(node.arguments[0].shape[0], node.arguments, finish, by_row=True)
+        del self._buffers[node]
+        index = "at" if node.shape else "i"
+        lines = self.loop(node.shape[0] if node.shape else 0, [node], lambda v: [f"store({out}, {index}, {v})"])
+        self._buffers[node] = out
+        return lines
+
+    def _exponentials(self, node: Node, out: str) -> list[str]:
+        (z,) = node.arguments
+        names = {"P": self.P, "m": z.shape[0], "z": self._buffers[z], "out": out}
+        names |= {"top": self.buffer(1), "sum": self.buffer(1)}
+        keep = f"\n        store({out}, r*{self.P} + i, e)" if node.kind == "softmax" else ""
+        lines = _EXPONENTIALS.format(**names, keep=keep).splitlines()
+        if node.kind == "softmax":
+            return lines + _SOFTMAX.format(**names).splitlines()
+        total = f"load({names['top']}, i) + log(load({names['sum']}, i))"
+        return [*lines, f"for i in range({self.P}):", f"    store({out}, i, {total})"]
+
+    def _new_name(self) -> str:
+        self._n_names += 1
+        return f"v{self._n_names}"
+
+
+class _Body:
+    """The lines of one loop; equal nodes are computed once."""
+
+    def __init__(self, loops: Loops) -> None:
+        self.loops = loops
+        self.lines: list[str] = []
+        self.row_lines: list[str] = []
+        self.uses_lane = False
+        self._known: dict[Node, str] = {}
+
+    def value(self, node: Node) -> str:
+        """The name that holds a node's value."""
+        if node.is_number:
+            return f"R({float(node.value)!r})"
+        if node in self.loops._straight:
+            return self.loops._straight[node]
+        for each in postorder([node]):
+            self._known.setdefault(each, "")
+        if not self._known[node]:
+            self._known[node] = self._computed(node)
+        return self._known[node]
+
+    def _assign(self, source: str) -> str:
+        name = self.loops._new_name()
+        self.lines.append(f"{name} = {source}")
+        return name
+
+    def _computed(self, node: Node) -> str:
+        if node in self.loops._buffers:
+            self.uses_lane |= node.shape == ()
+            return self._assign(f"load({self.loops._buffers[node]}, {'at' if node.shape else 'i'})")
+        if node in self.loops._vectors:
+            name = self.loops._new_name()
+            self.row_lines.append(f"{name} = {self.loops._vectors[node]}[r]")
+            return name
+        a = node.arguments
+        match node.kind:
+            case "add":
+                return self._sum(*a)
+            case "subtract":
+                return self._difference(*a)
+            case "multiply" if is_value(a[0], -1):
+                return self._assign(f"-{self.value(a[1])}")
+            case "multiply":
+                return self._assign(f"{self.value(a[0])}*{self.value(a[1])}")
+            case "divide":
+                return self._assign(f"{self.value(a[0])}/{self.value(a[1])}")
+            case "power":
+                return self._power(self.value(a[0]), int(node.value))
+            case "step":
+                x, above, below = map(self.value, a)
+                return self._assign(f"{above} if {x} > R(0.0) else {below}")
+        return self._assign(f"{_NAMES.get(node.kind, node.kind)}({self.value(a[0])})")
+
+    def _is_product(self, node: Node) -> bool:
+        return node.kind == "multiply" and node not in self.loops._buffers and node not in self.loops._straight
+
+    def _sum(self, a: Node, b: Node) -> str:
+        if not self._is_product(b):
+            a, b = b, a
+        if self._is_product(b):
+            x, y = map(self.value, b.arguments)
+            return self._assign(f"fma({x}, {y}, {self.value(a)})")
+        return self._assign(f"{self.value(b)} + {self.value(a)}")
+
+    def _difference(self, a: Node, b: Node) -> str:
+        if self._is_product(b):
+            x, y = map(self.value, b.arguments)
+            return self._assign(f"fma(-{x}, {y}, {self.value(a)})")
+        if self._is_product(a):
+            x, y = map(self.value, a.arguments)
+            return self._assign(f"fma({x}, {y}, -{self.value(b)})")
+        return self._assign(f"{self.value(a)} - {self.value(b)}")
+
+    def _power(self, square: str, count: int) -> str:
+        result = ""
+        while count:
+            if count & 1:
+                result = self._assign(f"{result}*{square}") if result else square
+            count >>= 1
+            if count:
+                square = self._assign(f"{square}*{square}")
+        return result
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """One level further to the right."""
+    return [f"    {line}" for line in lines]
+
+
+def _computed(node: Node) -> tuple[Node, ...]:
+    """What the loop that fills a node's buffer computes."""
+    if node.kind in _TAKES_BUFFER:
+        return ()
+    return node.arguments
+
+
+def _changes(node: Node) -> bool:
+    return node.depends_on_state or node.depends_on_time

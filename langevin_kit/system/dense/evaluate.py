@@ -1,0 +1,70 @@
+"""A graph's value in NumPy, in float64 or, for tests of its derivatives, in complex128."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.system.dense.graph import Node, postorder
+
+Array = NDArray[Any]
+
+
+def evaluate(node: Node, x: Array, t: float, parameters: Mapping[str, Array]) -> Array:
+    """Value of shape (m, ...) of a vector or (...) of a scalar node, for x of shape (d, ...)."""
+    values: dict[Node, Array] = {}
+    with np.errstate(all="ignore"):
+        for each in postorder([node]):
+            arguments = [values[a] for a in each.arguments]
+            values[each] = np.asarray(_value(each, arguments, x, t, parameters))
+    return np.broadcast_to(values[node], node.shape + x.shape[1:])
+
+
+def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: Mapping[str, Array]) -> Any:
+    match node.kind:
+        case "number":
+            return node.value
+        case "state":
+            return x
+        case "time":
+            return t
+        case "parameter":
+            value = parameters[str(node.value)]
+            return value.reshape(value.shape + (1,) * (x.ndim - 1) * value.ndim)
+        case "matrix":
+            a = parameters[str(node.value)]
+            return a + a.T if node.orientation == "S" else a.T if node.orientation == "T" else a
+        case "power":
+            return arguments[0] ** int(node.value)
+        case "product":
+            a, y = arguments
+            return np.tensordot(a, np.broadcast_to(y, node.arguments[1].shape + x.shape[1:]), axes=1)
+        case "sum" | "dot":
+            wide = [np.broadcast_to(y, z.shape + x.shape[1:]) for y, z in zip(arguments, node.arguments, strict=True)]
+            return np.sum(np.multiply(*wide) if len(wide) == 2 else wide[0], axis=0)
+    return _FUNCTIONS[node.kind](*arguments)
+
+
+def _logsumexp(z: Array) -> Any:
+    shift = z.real.max(axis=0)
+    return shift + np.log(np.exp(z - shift).sum(axis=0))
+
+
+def _softmax(z: Array) -> Any:
+    e = np.exp(z - z.real.max(axis=0))
+    return e / e.sum(axis=0)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in ("add", "subtract", "multiply", "divide")},
+    **{name: getattr(np, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh")},
+    # Analytic in x, so that a complex step passes through.
+    "abs": lambda x: np.where(x.real > 0, x, -x),
+    "sign": lambda x: np.sign(x.real),
+    "step": lambda x, above, below: np.where(x.real > 0, above, below),
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+}
