@@ -115,7 +115,8 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
         z, before = f"load({noise}, at)", []
 
     def stochastic(force: str, divergence: str, factor: str) -> Sequence[str]:
-        step = f"stochastic(load(b2, 2, at), {force}, {divergence}, {factor}, dt, T, amplitude, {z})"
+        drift = force if derived.mobility_divergence.is_number else f"fma(T, {divergence}, {force})"
+        step = f"stochastic(load(b2, 2, at), {drift}, {factor}*{z}, dt, amplitude)"
         return [f"store(b2, 2, at, {step})"]
 
     def deterministic(force: str) -> Sequence[str]:

@@ -333,7 +333,7 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`."""
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
-    key = f"stepper {_sources()} {system.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
+    key = f"stepper {_sources()} {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
     return load(memory.remember(key, lambda: stepper_source(system, scheme, dtype)))
 
 

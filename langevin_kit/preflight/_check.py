@@ -14,7 +14,7 @@ from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
 from langevin_kit.preflight.periodicity import require_periodic
 from langevin_kit.preflight.positivity import eigenvalue_range
-from langevin_kit.preflight.rates import MEANING, rates, suggest
+from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
 from langevin_kit.preflight.region import TYPICAL, place, region, require_inside
 from langevin_kit.system import System
 
@@ -135,7 +135,7 @@ def check(
         mobility = system.mobility_at(x, t)
         least, most = eigenvalue_range(system, x, t, mobility)
         low, high = min(low, least), max(high, most)
-        some = x[:, :: -(-x.shape[1] // POINTS)]
+        some = x[:, :: -(-x.shape[1] // max(1, min(POINTS, ENTRIES // len(x) ** 3)))]
         found = dual.at(some, t)
         require_derivatives(system, found, some, t)
         if laws:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.preflight.dual import differentiated, variables
 from langevin_kit.preflight.region import place
-from langevin_kit.system import System, fields
+from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
 
 Floats = NDArray[np.float64]
 
@@ -41,17 +42,19 @@ class Differentials:
 
 
 class DualNumbers:
-    """E and S of a system, evaluated on dual numbers."""
+    """E and S of a system, differentiated a second way: on dual numbers, or of a vector system by complex steps."""
 
     def __init__(self, system: System) -> None:
-        self._functions = [fields.compiled(system.array_source(what))[what] for what in ("energy", "mobility")]
-        self._parameters = tuple(np.float64(value) for value in system.parameters.values())
+        self._content = system.content
 
     def at(self, x: Floats, t: float) -> Differentials:
         """Derivatives at points (d, n)."""
         d, n = x.shape
+        if isinstance(self._content, Vector):
+            gradient, slope = self._content.slopes(x, t)
+            return Differentials(gradient, self._content.evaluate("mobility", x, t), slope)
         with np.errstate(all="ignore"):
-            rows = [row for f in self._functions for row in f(np.float64(t), *variables(x), *self._parameters)]
+            rows = [row for what in ("energy", "mobility") for row in self._content.differentiable(what, variables(x), t)]
             values, slopes = differentiated(rows, x)
         mobility, slope = values[1:].reshape(d, d, n), slopes[1:].reshape(d, d, d, n)
         return Differentials(slopes[0], mobility, np.moveaxis(slope, 2, 0))

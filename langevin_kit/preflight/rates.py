@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 ACCURACY = 0.05
 """The suggested time step times the fastest rate."""
 
-_ENTRIES = 2**22
+ENTRIES = 2**22
 """At most so many entries of ∂_c Sᵃᵇ are held."""
 
 MEANING = {
@@ -43,7 +43,7 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
         "drift": max((np.abs(np.linalg.eigvals(m)).max() for m in [_finite(jacobian)] if len(m)), default=0.0),
     }
     if temperature:
-        every = max(1, x.shape[1] * len(x) ** 3 // _ENTRIES)
+        every = max(1, x.shape[1] * len(x) ** 3 // ENTRIES)
         slope = np.moveaxis(dual.at(x[:, ::every], t).slope, -1, 0)
         found["noise"] = temperature * _noise_slope(slope, values[::every], vectors[::every])
         if system.facts.has_kinks:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
-from pathlib import Path
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit import memory
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.system import arguments, fields
+from langevin_kit.system import arguments
+from langevin_kit.system.dense import Components, Vector
 from langevin_kit.system.facts import Facts
+from langevin_kit.system.texts import Texts
 from langevin_kit.system.walls import Wall
 
 if TYPE_CHECKING:
@@ -48,9 +47,10 @@ class System:
         T ≥ 0; zero turns noise and divergence off.
     drift : sequence of d of str, number or SymPy expression, optional
         The extra drift b(x, t), which need not be a gradient.
-    coordinates : sequence of str
-        Their names, up to 16.
-    parameters : mapping of str to float
+    coordinates : sequence of str, or mapping of one str to int
+        Their names, up to 16. Or the name and length of one vector, as in ``{"v": 64}``: then texts may use products
+        of matrices and vectors (see `langevin_kit.system.dense.expression.parse`).
+    parameters : mapping of str to float, or to array for a vector system
         Names that the texts may use; run-time arguments, so other values need no new compilation.
     units : mapping of str to str
         Labels for the coordinates, ``energy`` and ``time``; reduced units ("1") otherwise.
@@ -73,36 +73,64 @@ class System:
     energy: Text = 0.0
     mobility: Text | Matrix = 1.0
     drift: Sequence[Text] | Text | None = None
-    coordinates: Sequence[str] = ("x",)
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    coordinates: Sequence[str] | Mapping[str, int] = ("x",)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     walls: Mapping[str, Wall] = field(default_factory=dict)
+    content: Texts | Vector = field(init=False, repr=False)
+    """What the arguments were read into."""
 
     def __post_init__(self) -> None:
         arguments.check_kinds(
             {
-                "coordinates": (self.coordinates, Sequence),
+                "coordinates": (self.coordinates, Sequence | Mapping),
                 "parameters": (self.parameters, Mapping),
                 "units": (self.units, Mapping),
                 "walls": (self.walls, Mapping),
             }
         )
-        names = arguments.names_of(self.coordinates, self.parameters)
-        arguments.check_units(self.units, names)
-        values = {k: arguments.number(f"parameters.{k}", v) for k, v in self.parameters.items()}
+        temperature = arguments.temperature_of(self.temperature)
+        # A copy with other fields is given the components' names.
+        vector = self.coordinates.vector if isinstance(self.coordinates, Components) else self.coordinates
+        content = self._vector(vector) if isinstance(vector, Mapping) else self._texts()
+        names = content.coordinates
+        content.facts  # noqa: B018  (a wrong text is refused here, not at the first use)
         canonical: dict[str, object] = {
             "coordinates": names,
-            "temperature": arguments.temperature_of(self.temperature),
-            "parameters": MappingProxyType(values),
-            "energy": arguments.scalar(self.energy),
-            "mobility": arguments.matrix(self.mobility, len(names)),
-            "drift": arguments.vector(self.drift, len(names)),
-            "units": MappingProxyType(dict(self.units)),
+            "temperature": temperature,
+            "parameters": MappingProxyType(dict(content.parameters)),
+            "energy": content.energy,
+            "mobility": content.mobility,
+            "drift": content.drift,
+            "units": MappingProxyType(arguments.units_of(self.units, names, content.name if isinstance(content, Vector) else None)),
             "walls": MappingProxyType(arguments.walls_of(self.walls, names)),
+            "content": content,
         }
         for key, value in canonical.items():
             object.__setattr__(self, key, value)
-        self.facts  # noqa: B018  (a wrong text is refused here, not at the first use)
+
+    def _texts(self) -> Texts:
+        names = arguments.names_of(self.coordinates, self.parameters)
+        return Texts(
+            names,
+            {k: arguments.number(f"parameters.{k}", v) for k, v in self.parameters.items()},
+            arguments.scalar(self.energy),
+            arguments.matrix(self.mobility, len(names)),
+            arguments.vector(self.drift, len(names)),
+        )
+
+    def _vector(self, vector: Mapping[str, int]) -> Vector:
+        name, length = arguments.vector_of(vector, self.parameters)
+        if self.walls:
+            raise InvalidArgument("walls: a vector of coordinates has none in this version; leave them out.")
+        parameters = {k: arguments.array(f"parameters.{k}", v) for k, v in self.parameters.items()}
+        energy, mobility = arguments.scalar(self.energy), self.mobility
+        return Vector(name, length, parameters, energy, arguments.array_or_text(mobility), self.drift)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the coordinates are the components of one vector."""
+        return isinstance(self.content, Vector)
 
     @property
     def n_dim(self) -> int:
@@ -127,7 +155,7 @@ class System:
     def values(self) -> Floats:
         """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates."""
         bounds = [v for x in self.coordinates if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
-        return np.array([*self.parameters.values(), *bounds], np.float64)
+        return np.concatenate([self.content.values, bounds])
 
     @property
     def value_names(self) -> list[str]:
@@ -136,37 +164,24 @@ class System:
         return [f"p{j}" for j in range(len(self.parameters))] + [f"{s}{a}" for a in walled for s in ("lower", "upper")]
 
     @property
-    def symbols(self) -> dict[str, Any]:
-        """Every name that an expression of this system may use, with its SymPy symbol."""
-        return self.derived.symbols()
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """All that decides the derived formulas: the texts and names, not the values of parameters."""
-        texts = (self.energy, self.mobility, self.drift)
-        return json.dumps([_sources(), texts, self.coordinates, list(self.parameters)], default=repr)
-
-    @cached_property
     def facts(self) -> Facts:
         """Properties of the expressions."""
-        return Facts.from_json(memory.remember(f"facts {self.fingerprint}", lambda: self.derived.facts().to_json()))
+        return self.content.facts
 
-    @cached_property
+    @property
     def derived(self) -> Derived:
-        """Energy, mobility and drift as symbols, with their exact derivatives."""
-        from langevin_kit.system.derive import derive
+        """Scalar expressions as symbols, with their exact derivatives."""
+        assert isinstance(self.content, Texts)
+        return self.content.derived
 
-        drift: Any = self.drift
-        return derive(self.coordinates, tuple(self.parameters), self.energy, self.mobility, drift)
-
-    def array_source(self, what: str) -> str:
-        """Source of a NumPy function of position, by its name in `Derived`."""
-        return memory.remember(f"{what} {self.fingerprint}", lambda: self.derived.array_source(what))
+    @property
+    def symbols(self) -> dict[str, Any]:
+        """Every name that a scalar expression of this system may use, with its SymPy symbol."""
+        return self.derived.symbols()
 
     def energy_at(self, x: Any, t: float = 0.0) -> Floats:
         """E(x, t) for x of shape (d, ...)."""
-        energy: Floats = self._evaluate("energy", x, t)[0]
-        return energy
+        return self._evaluate("energy", x, t)
 
     def gradient(self, x: Any, t: float = 0.0) -> Floats:
         """∇E, shape (d, ...)."""
@@ -174,11 +189,11 @@ class System:
 
     def hessian(self, x: Any, t: float = 0.0) -> Floats:
         """∂²E, shape (d, d, ...)."""
-        return self._matrix(self._evaluate("hessian", x, t))
+        return self._evaluate("hessian", x, t)
 
     def mobility_at(self, x: Any, t: float = 0.0) -> Floats:
         """K(x, t), shape (d, d, ...)."""
-        return self._matrix(self._evaluate("mobility", x, t))
+        return self._evaluate("mobility", x, t)
 
     def mobility_divergence(self, x: Any, t: float = 0.0) -> Floats:
         """(∇·K)ᵃ = ∂_b Kᵃᵇ, shape (d, ...)."""
@@ -189,44 +204,38 @@ class System:
         return self._evaluate("force", x, t)
 
     def drift_at(self, x: Any, t: float = 0.0) -> Floats:
-        """B − K ∇E + T ∇·K, shape (d, ...)."""
+        """b − K ∇E + T ∇·K, shape (d, ...)."""
         force = self.force_at(x, t)
         return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
 
     def drift_jacobian(self, x: Any, t: float = 0.0) -> Floats:
         """∂fᵃ/∂xᵇ of the whole drift f = b − K ∇E + T ∇·K, shape (d, d, ...)."""
-        force, divergence = np.split(self._evaluate("drift_jacobian", x, t), 2)
-        return self._matrix(force + self.temperature * divergence if self.temperature else force)
+        force, divergence = self._evaluate("drift_jacobian", x, t)
+        return np.asarray(force + self.temperature * divergence if self.temperature else force)
 
     def _evaluate(self, what: str, x: Any, t: float) -> Floats:
         x = np.asarray(x, np.float64)
         if x.ndim < 1 or x.shape[0] != self.n_dim:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")
-        function = fields.compiled(self.array_source(what))[what]
-        return fields.rows(function, x, t, tuple(self.parameters.values()))
-
-    def _matrix(self, rows: Floats) -> Floats:
-        return rows.reshape(self.n_dim, self.n_dim, *rows.shape[1:])
+        return self.content.evaluate(what, x, t)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(System, **self.to_dict()), ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data from which `System(**data)` builds the same system."""
-        mobility: Any = self.mobility
-        drift: Any = self.drift
+        vector = self.content if isinstance(self.content, Vector) else None
+        units = dict(self.units)
+        if vector is not None and units:
+            units = {name: label for name, label in units.items() if name not in self.coordinates}
+            units |= {vector.name: self.units[self.coordinates[0]]} if self.coordinates[0] in self.units else {}
         return {
             "energy": self.energy,
-            "mobility": [list(row) for row in mobility] if isinstance(mobility, tuple) else mobility,
-            "drift": None if drift is None else list(drift),
+            "mobility": arguments.plain(self.mobility),
+            "drift": arguments.plain(self.drift),
             "temperature": self.temperature,
-            "coordinates": list(self.coordinates),
-            "parameters": dict(self.parameters),
-            "units": dict(self.units),
+            "coordinates": list(self.coordinates) if vector is None else vector.coordinates.vector,
+            "parameters": {name: arguments.plain(value) for name, value in self.parameters.items()},
+            "units": units,
             "walls": {name: wall.to_dict() for name, wall in self.walls.items()},
         }
-
-
-@lru_cache(maxsize=1)
-def _sources() -> str:
-    return memory.digest_of(Path(__file__).parent)

@@ -39,21 +39,64 @@ def check_name(name: Any) -> None:
         raise InvalidArgument(f"name {name!r} is reserved; reserved are {', '.join(sorted(RESERVED))}.")
 
 
-def check_kinds(values: Mapping[str, tuple[Any, type]]) -> None:
+def check_kinds(values: Mapping[str, tuple[Any, Any]]) -> None:
     """Refuse fields that are no mapping or sequence."""
     for name, (value, kind) in values.items():
         if not isinstance(value, kind):
             got = type(value).__name__
-            raise InvalidArgument(f"{name}: got {got}; a {kind.__name__.lower()} of names is needed.")
+            need = "mapping" if kind is Mapping else "sequence"
+            raise InvalidArgument(f"{name}: got {got}; a {need} of names is needed.")
 
 
-def check_units(units: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Refuse units that are no text, or of nothing there is."""
+def units_of(units: Mapping[str, Any], names: Sequence[str], vector: str | None) -> dict[str, str]:
+    """Labels by name; that of a vector is given to its components. Units of nothing there is are refused."""
+    known = (*(names if vector is None else (vector,)), "energy", "time")
+    made: dict[str, str] = {}
     for key, label in units.items():
         if not isinstance(label, str):
             raise InvalidArgument(f"units: got {label!r} for {key!r}; a label in text is needed.")
-        if key not in (*names, "energy", "time"):
-            raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, (*names, 'energy', 'time'))}.")
+        if key not in known and key not in names:
+            raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, known)}.")
+        made |= dict.fromkeys(names, label) if key == vector else {key: label}
+    return made
+
+
+def vector_of(coordinates: Mapping[Any, Any], parameters: Mapping[str, Any]) -> tuple[str, int]:
+    """Name and length of the one vector of a dense system."""
+    if len(coordinates) != 1:
+        raise InvalidArgument(f"coordinates: got {dict(coordinates)}; one vector is allowed, as in {{'v': 64}}.")
+    (name, length), *_ = coordinates.items()
+    for each in (name, *parameters):
+        check_name(each)
+    return name, length
+
+
+def array(name: str, value: Any) -> Any:
+    """A number as float, anything else as an array of finite numbers."""
+    if isinstance(value, str | bool):
+        raise InvalidArgument(f"{name}: got {value!r}; a number or an array is needed.")
+    try:
+        made = np.array(value, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(f"{name}: got {value!r:.80}; a number or an array of numbers is needed.") from None
+    if not np.isfinite(made).all():
+        raise InvalidArgument(f"{name}: holds a number that is not finite.")
+    if made.ndim == 0:
+        return float(made)
+    made.flags.writeable = False
+    return made
+
+
+def array_or_text(value: Any) -> Any:
+    """Text or a number as it is, nested lists as an array."""
+    return value if isinstance(value, str | int | float) else array("mobility", value)
+
+
+def plain(value: Any) -> Any:
+    """Arrays and tuples as nested lists."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    return [plain(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
 def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:

@@ -1,0 +1,134 @@
+"""What a dense system holds: its graphs, and their values and derivatives in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.system.dense.derived import DenseDerived, dense
+from langevin_kit.system.facts import Facts
+
+Floats = NDArray[np.float64]
+
+_STEP = 1e-30
+"""Of the complex step: nothing cancels, so it may be tiny."""
+
+
+class Components(tuple[str, ...]):
+    """Names of a vector's components, that know the vector.
+
+    Examples
+    --------
+    >>> Components("v", 2)
+    ('v[0]', 'v[1]')
+    """
+
+    vector: dict[str, int]
+
+    def __new__(cls, name: str, length: int) -> Components:
+        """Name the components."""
+        names = super().__new__(cls, (f"{name}[{i}]" for i in range(length)))
+        names.vector = {name: length}
+        return names
+
+    def __reduce__(self) -> tuple[type[Components], tuple[str, int]]:
+        ((name, length),) = self.vector.items()
+        return Components, (name, length)
+
+
+@dataclass(frozen=True, eq=False)
+class Vector:
+    """Energy, mobility and drift as text in one state vector, or as arrays."""
+
+    name: str
+    length: int
+    parameters: Mapping[str, Any]
+    energy: Any
+    mobility: Any
+    drift: Any
+
+    @cached_property
+    def derived(self) -> DenseDerived:
+        """The texts as graphs, with their exact derivatives."""
+        return dense(
+            name=self.name,
+            length=self.length,
+            energy=self.energy,
+            mobility=self.mobility,
+            drift=self.drift,
+            parameters=self.parameters,
+        )
+
+    @property
+    def coordinates(self) -> Components:
+        """Names of the components."""
+        return Components(self.name, self.length)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Properties of the expressions."""
+        derived = self.derived
+        return Facts(
+            is_diagonal=not derived.has_matrix_mobility,
+            has_drift=self.drift is not None,
+            has_constant_mobility=derived.has_matrix_mobility or not derived.mobility.depends_on_state,
+            energy_depends_on_time=derived.energy.depends_on_time,
+            depends_on_time=derived.depends_on_time,
+            has_kinks=derived.has_kinks,
+            is_quadratic=derived.quadratic() is not None,
+        )
+
+    @property
+    def values(self) -> Floats:
+        """All parameters, as the compiled step takes them."""
+        return self.derived.flat_parameters()
+
+    def evaluate(self, what: str, x: Floats, t: float) -> Floats:
+        """One of the quantities of `langevin_kit.system.texts.SHAPES` at x (d, ...)."""
+        derived, d = self.derived, self.length
+        match what:
+            case "energy":
+                return derived.energy_at(x, t)
+            case "gradient":
+                return derived.gradient_at(x, t)
+            case "mobility_divergence":
+                return derived.mobility_divergence_at(x, t)
+            case "force":
+                return derived.force_at(x, t)
+            case "mobility":
+                matrix = np.zeros((d, d, *x.shape[1:]))
+                mobility = derived.mobility_at(x, t)
+                if derived.has_matrix_mobility:
+                    return matrix + mobility.reshape(d, d, *[1] * (x.ndim - 1))
+                matrix[range(d), range(d)] = mobility
+                return matrix
+            case "hessian":
+                return self._jacobian(derived.gradient_at, x, t)
+        return np.stack([self._jacobian(f, x, t) for f in (derived.force_at, derived.mobility_divergence_at)])
+
+    def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
+        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n), by complex steps of E and S alone."""
+        d, n = x.shape
+        slope = np.zeros((d, d, d, n))
+        gradient = np.empty((d, n))
+        for c, shifted in enumerate(_steps(x)):
+            gradient[c] = self.derived.energy_at(shifted, t).imag / _STEP
+            if not self.facts.has_constant_mobility:
+                slope[c, range(d), range(d)] = self.derived.mobility_at(shifted, t).imag / _STEP
+        return gradient, slope
+
+    def _jacobian(self, function: Callable[..., Any], x: Floats, t: float) -> Floats:
+        """∂fᵃ/∂xᵇ, (d, d, ...)."""
+        return np.stack([np.asarray(function(shifted, t)).imag / _STEP for shifted in _steps(x)], axis=1)
+
+
+def _steps(x: Floats) -> Any:
+    for c in range(len(x)):
+        shifted = x.astype(np.complex128)
+        shifted[c] += 1j * _STEP
+        yield shifted

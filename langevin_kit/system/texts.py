@@ -1,0 +1,98 @@
+"""What a system of scalar expressions holds: its texts, and their formulas as NumPy functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit import memory
+from langevin_kit.system import fields
+from langevin_kit.system.facts import Facts
+
+if TYPE_CHECKING:
+    from langevin_kit.system.derive import Derived
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """Energy, mobility and drift as text or numbers.
+
+    What SymPy makes of them is remembered, so that a system that was met before needs no SymPy.
+    """
+
+    coordinates: tuple[str, ...]
+    parameters: Mapping[str, float]
+    energy: Any
+    mobility: Any
+    drift: Any
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """All that decides the formulas: texts and names, not the values of parameters."""
+        texts = (self.energy, self.mobility, self.drift)
+        return json.dumps([_sources(), texts, self.coordinates, list(self.parameters)], default=repr)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Properties of the expressions.
+
+        Raises
+        ------
+        InvalidExpression, InvalidArgument
+            For a faulty text.
+        """
+        return Facts.from_json(memory.remember(f"facts {self.fingerprint}", lambda: self.derived.facts().to_json()))
+
+    @cached_property
+    def derived(self) -> Derived:
+        """The texts as symbols, with their exact derivatives."""
+        from langevin_kit.system.derive import derive
+
+        return derive(self.coordinates, tuple(self.parameters), self.energy, self.mobility, self.drift)
+
+    @property
+    def values(self) -> Floats:
+        """The parameters in their order."""
+        return np.array(list(self.parameters.values()), np.float64)
+
+    def source(self, what: str) -> str:
+        """Source of a NumPy function of position, by its name in `Derived`."""
+        return memory.remember(f"{what} {self.fingerprint}", lambda: self.derived.array_source(what))
+
+    def evaluate(self, what: str, x: Floats, t: float) -> Floats:
+        """One of energy (...), gradient, mobility_divergence, force (d, ...), mobility, hessian (d, d, ...), and
+        drift_jacobian (2, d, d, ...), at x (d, ...)."""
+        function = fields.compiled(self.source(what))[what]
+        rows = fields.rows(function, x, t, tuple(self.parameters.values()))
+        return rows.reshape(*SHAPES[what](len(self.coordinates)), *x.shape[1:])
+
+    def differentiable(self, what: str, x: Any, t: float) -> list[Any]:
+        """The rows of `evaluate` from coordinates of any kind of number that NumPy's functions take."""
+        function = fields.compiled(self.source(what))[what]
+        return list(function(np.float64(t), *x, *map(np.float64, self.parameters.values())))
+
+
+SHAPES: dict[str, Any] = {
+    "energy": lambda d: (),
+    "gradient": lambda d: (d,),
+    "mobility_divergence": lambda d: (d,),
+    "force": lambda d: (d,),
+    "mobility": lambda d: (d, d),
+    "hessian": lambda d: (d, d),
+    "drift_jacobian": lambda d: (2, d, d),
+}
+"""Quantities by name, and their shape in front of the points'."""
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    return memory.digest_of(Path(__file__).parent)
