@@ -10,7 +10,6 @@ from typing import Any
 
 import xarray as xr
 
-from langevin_kit.observables import VARIABLES
 from langevin_kit.run import Langevin
 
 COARSE = 10.0
@@ -86,7 +85,7 @@ def _scheme(run: dict[str, Any]) -> str:
 def results(ds: xr.Dataset) -> list[str]:
     """The user's observables, F and KL at the last saved time."""
     last = ds.isel(time=-1)
-    own = [f"{name} = {with_error(float(last[name]), float(last[f'{name}_stderr']))}" for name in observables(ds)]
+    own = [f"{name} = {_observed(last, name)}" for name in observables(ds)]
     seen = [row("observed", ", ".join(own))] if own else []
     if "kl_divergence" not in ds:
         return [*seen, row("F, KL", "none without a Boltzmann law")]
@@ -108,7 +107,12 @@ def results(ds: xr.Dataset) -> list[str]:
 
 def observables(ds: xr.Dataset) -> list[str]:
     """Names of the user's own observables."""
-    return [str(name) for name in ds.data_vars if f"{name}_stderr" in ds and name not in VARIABLES]
+    return [str(name) for name, variable in ds.data_vars.items() if "observable" in variable.attrs]
+
+
+def _observed(last: xr.Dataset, name: str) -> str:
+    value = float(last[name])
+    return with_error(value, float(last[f"{name}_stderr"])) if f"{name}_stderr" in last else f"{value:.6g}"
 
 
 def closing(ds: xr.Dataset) -> str:

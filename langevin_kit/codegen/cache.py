@@ -52,6 +52,12 @@ def _load(source: str, _: str) -> ModuleType:
 
 
 @lru_cache(maxsize=1)
+def sources() -> str:
+    """Digest of the modules that write generated source: part of the key of what is remembered of it."""
+    return memory.digest_of(Path(__file__).parent)
+
+
+@lru_cache(maxsize=1)
 def _fingerprint() -> bytes:
     versions = repr((sorted(OPTIONS.items()), numba.__version__, llvmlite.__version__, sys.version))
     kernels = memory.digest_of(Path(next(iter(langevin_kit.kernels.__path__))))

@@ -8,13 +8,15 @@ on the tile it is in. No name a user typed reaches the source, and no value of a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from langevin_kit.codegen.cache import load
 from langevin_kit.codegen.dense_loops import Loops, indented
+from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived
+from langevin_kit.system.dense.graph import Node
 
 NORMALS_PER_CALL = {"float32": 4, "float64": 2}
 """Normals from the four 32-bit words of one Philox call."""
@@ -63,9 +65,12 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
         empty_tile(b2, X, a, b)
 """
 
-_ENERGY = """\
+_SCALARS = """\
+from langevin_kit.kernels.cpu.buffers import aligned, empty_tile, fill_tile, load, store
+from langevin_kit.kernels.cpu.gemm import gemm, pack, pack_symmetric
+
 @cached_driver
-def energy_rows(X, low, high, t, parameters, out):
+def {name}(X, low, high, t, parameters, out):
     like = np.zeros(1, R)
     t = R(t)
     b2 = aligned({d}, {P}, like)
@@ -76,7 +81,7 @@ def energy_rows(X, low, high, t, parameters, out):
 {each_step}
 {final}
         for i in range(b - a):
-            out[a - low + i] = {energy}[0, i]
+            {store}
 """
 
 
@@ -141,30 +146,34 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     )
 
 
-def energy_source(derived: DenseDerived) -> str:
-    """Source of `energy_rows(X, low, high, t, parameters, out)`: E of the particles low … high, in float64."""
+def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]) -> str:
+    """Source of `name(X, low, high, t, parameters, out)`: scalars of the particles low … high, in float64.
+
+    Each goes to the row of `out` (rows, ≥ high − low) that is its key. The module it stands in has imported what
+    `measure` needs.
+    """
     width = tile_width(derived.d, "float64")
-    loops = Loops(derived, [derived.energy], width)
-    energy = loops.buffer(1)
-    final = loops.loop(0, [derived.energy], lambda value: [f"store({energy}, i, {value})"])
-    return _HEADER.format(dtype="float64") + _ENERGY.format(
+    loops = Loops(derived, list(scalars.values()), width)
+    found = {row: loops.buffer(1) for row in scalars}
+    final = loops.loop(
+        0, list(scalars.values()), lambda *values: [f"store({b}, i, {v})" for b, v in zip(found.values(), values, strict=True)]
+    )
+    return _SCALARS.format(
+        name=name,
         d=derived.d,
         P=width,
         setup=_block(loops.setup, 1),
         each_step=_block(loops.each_step, 2),
         final=_block(final, 2),
-        energy=energy.split(",")[0],
+        store="; ".join(f"out[{row}, a - low + i] = {b.split(',')[0]}[0, i]" for row, b in found.items()),
     )
 
 
 def stepper(derived: DenseDerived, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`."""
+    if scheme.noise.name != "gaussian":
+        raise InvalidArgument(f"noise: got {scheme.noise.name!r}; a vector of coordinates takes 'gaussian' alone.")
     return load(stepper_source(derived, scheme, dtype))
-
-
-def measurer(derived: DenseDerived) -> ModuleType:
-    """The compiled module of `energy_source`."""
-    return load(energy_source(derived))
 
 
 def _block(lines: Sequence[str], levels: int) -> str:

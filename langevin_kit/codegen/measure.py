@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from langevin_kit.codegen.cache import load
+from langevin_kit import memory
+from langevin_kit.codegen.cache import load, sources
+from langevin_kit.codegen.dense import scalars_source
 from langevin_kit.observables import Plan
-from langevin_kit.observables.rows import Product, SquaredDisplacement, StartValue, Value
+from langevin_kit.observables.rows import Product, SquaredDisplacement, StartValue, Text, Value, read, read_vector
 from langevin_kit.system import System
 from langevin_kit.system.names import ELEMENTARY
 
@@ -33,6 +35,8 @@ def {name}({inputs}t, {scalars}{outputs}):
         {store}
 """
 
+_EXTREMES = "tiles.tile_extremes(rows, b - a, a, extremes, work, tops[group], holders[group])"
+
 _MEASURE = """
 @cached_driver
 def fill(rows, starts, turns, n, t, {scalars}):
@@ -41,13 +45,13 @@ def fill(rows, starts, turns, n, t, {scalars}):
 @cached_driver
 def measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, tops, holders):
     {unpack}
-    rows = np.zeros(({q}, TILE))
-    starts = np.zeros((S.shape[0], TILE))
-    turns = np.zeros((X.shape[0] - {d}, TILE))
-    work = np.zeros(TILE)
-    counts = np.zeros(TILES)
-    tile_means = np.zeros((TILES, {q}))
-    tile_comoments = np.zeros((TILES, pairs.shape[0]))
+    rows = np.empty(({q}, TILE))
+    starts = np.empty((S.shape[0], TILE))
+    turns = np.empty((X.shape[0] - {d}, TILE))
+    work = np.empty(TILE)
+    counts = np.empty(TILES)
+    tile_means = np.empty((TILES, {q}))
+    tile_comoments = np.empty((TILES, pairs.shape[0]))
     for first in range(low, high, GROUP):
         group = first // GROUP
         holders[group] = -1
@@ -60,14 +64,15 @@ def measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, t
                 tiles.copy(S[c, a:b], starts[c])
             for c in range(turns.shape[0]):
                 tiles.copy(X[{d} + c, a:b], turns[c])
+            {vector_rows}
             fill(rows, starts, turns, b - a, t, {scalars})
-            tiles.tile_extremes(rows, b - a, a, extremes, work, tops[group], holders[group])
+            {extremes}
             tiles.tile_moments(rows, b - a, pairs, work, tile_means[used], tile_comoments[used])
             counts[used] = b - a
             used += 1
         tiles.merge(counts[:used], tile_means, tile_comoments, pairs)
-        means[group] = tile_means[0]
-        comoments[group] = tile_comoments[0]
+        tiles.copy(tile_means[0], means[group])
+        tiles.copy(tile_comoments[0], comoments[group])
 
 @cached_driver
 def merge(counts, means, comoments, pairs):
@@ -84,30 +89,26 @@ def measure_source(plan: Plan) -> str:
     `merge(counts, means, comoments, pairs)` merges groups into the first.
     """
     system, d = plan.system, plan.d
-    scalars = system.value_names
-    now = {k: row for k, row in enumerate(plan.rows) if isinstance(row, Value) and k >= d}
-    start = {k: row for k, row in enumerate(plan.rows) if isinstance(row, StartValue)}
+    now = {k: row.text for k, row in enumerate(plan.rows) if isinstance(row, Value) and k >= d}
+    start = {k: row.text for k, row in enumerate(plan.rows) if isinstance(row, StartValue)}
     at = {axis: f"starts[{k}, :n]" for k, axis in enumerate(plan.start_axes)}
-    loops: tuple[tuple[str, Mapping[int, Value | StartValue], dict[int, str], str], ...] = (
-        ("values", now, {a: f"rows[{a}, :n]" for a in range(d)}, "t"),
-        ("start_values", start, at, "0.0"),
-    )
-    source, calls = _HEADER, []
-    for name, rows, inputs, t in loops:
-        if rows:
-            text, used = _evaluate(name, system, rows, scalars)
-            source += text
-            arguments = [*(inputs[a] for a in used), t, *scalars, *(f"rows[{k}, :n]" for k in rows)]
-            calls.append(f"{name}({', '.join(arguments)})")
+    scalars = [] if system.is_dense else system.value_names
+    if system.is_dense:
+        source, vector_rows, calls = *_of_vector(system, now, start), []
+    else:
+        source, calls = _of_scalars(system, now, start, at, scalars)
+        vector_rows = []
     for k, row in enumerate(plan.rows):
         if isinstance(row, SquaredDisplacement):
             calls += [f"rows[{k}, :n] = 0.0", *(_displacement(system, a, at, k) for a in row.axes)]
         elif isinstance(row, Product):
             calls.append(f"tiles.multiply(rows[{row.first}], rows[{row.second}], rows[{k}, :n])")
-    return source + _MEASURE.format(
-        rows="\n".join(f"    {call}" for call in calls),
+    return _HEADER + source + _MEASURE.format(
+        rows="\n".join(f"    {call}" for call in calls) or "    pass",
         scalars=", ".join(scalars),
         unpack="; ".join(f"{p} = parameters[{j}]" for j, p in enumerate(scalars)) or "pass",
+        extremes=_EXTREMES if len(plan.extremes) else "pass",
+        vector_rows="; ".join(vector_rows) or "pass",
         q=len(plan.rows),
         d=d,
     )
@@ -115,7 +116,8 @@ def measure_source(plan: Plan) -> str:
 
 def measurer(plan: Plan) -> ModuleType:
     """The compiled module of `measure_source`."""
-    return load(measure_source(plan))
+    key = f"measure {sources()} {plan.system.content.fingerprint} {plan.system.walls} {plan.rows} {len(plan.extremes) > 0}"
+    return load(memory.remember(key, lambda: measure_source(plan)))
 
 
 def _displacement(system: System, axis: int, starts: dict[int, str], row: int) -> str:
@@ -128,14 +130,40 @@ def _displacement(system: System, axis: int, starts: dict[int, str], row: int) -
     return f"tiles.add_square_of_turned_difference({turns}, {arguments})"
 
 
+def _of_vector(system: System, now: Mapping[int, Text], start: Mapping[int, Text]) -> tuple[str, list[str]]:
+    """Functions that evaluate scalars of a vector state, and their calls."""
+    source, calls = "", []
+    for name, texts, state, t in (("values", now, "X", "t"), ("start_values", start, "S", "0.0")):
+        if texts:
+            nodes = {k: read_vector(system, text, f"row {k}") for k, text in texts.items()}
+            source += scalars_source(system.content.derived, name, nodes)
+            calls.append(f"{name}({state}, a, b, {t}, parameters, rows)")
+    return source, calls
+
+
+def _of_scalars(
+    system: System, now: Mapping[int, Text], start: Mapping[int, Text], at: Mapping[int, str], scalars: Sequence[str]
+) -> tuple[str, list[str]]:
+    """Functions that evaluate expressions of a few coordinates, and their calls."""
+    source, calls = "", []
+    coordinates = {a: f"rows[{a}, :n]" for a in range(system.n_dim)}
+    for name, texts, inputs, t in (("values", now, coordinates, "t"), ("start_values", start, at, "0.0")):
+        if texts:
+            text, used = _evaluate(name, system, texts, scalars)
+            source += text
+            arguments = [*(inputs[a] for a in used), t, *scalars, *(f"rows[{k}, :n]" for k in texts)]
+            calls.append(f"{name}({', '.join(arguments)})")
+    return source, calls
+
+
 def _evaluate(
-    name: str, system: System, rows: Mapping[int, Value | StartValue], scalars: Sequence[str]
+    name: str, system: System, texts: Mapping[int, Text], scalars: Sequence[str]
 ) -> tuple[str, list[int]]:
     """A loop over particles that evaluates expressions, and the coordinates that they use."""
     from langevin_kit.system.printer import Printer
 
     derived = system.derived
-    expressions = [row.expression for row in rows.values()]
+    expressions = [read(system, text, f"row {k}") for k, text in texts.items()]
     used = [a for a, x in enumerate(derived.coordinates) if any(x in e.free_symbols for e in expressions)]
     names = {derived.coordinates[a]: f"x{a}" for a in used}
     names |= dict(zip(derived.parameters, scalars, strict=False))
@@ -145,10 +173,10 @@ def _evaluate(
         name=name,
         inputs="".join(f"X{a}, " for a in used),
         scalars="".join(f"{p}, " for p in scalars),
-        outputs=", ".join(f"row{k}" for k in rows),
-        first=f"row{next(iter(rows))}",
+        outputs=", ".join(f"row{k}" for k in texts),
+        first=f"row{next(iter(texts))}",
         load="; ".join(f"x{a} = X{a}[i]" for a in used) or "pass",
         lines="\n".join(f"        {line}" for line in printer.lines),
-        store="; ".join(f"row{k}[i] = {result}" for k, result in zip(rows, results, strict=True)),
+        store="; ".join(f"row{k}[i] = {result}" for k, result in zip(texts, results, strict=True)),
     )
     return source, used

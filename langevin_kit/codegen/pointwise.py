@@ -7,14 +7,15 @@ Coordinates are `x0, x1`, turns round periodic ones `w0, …`, parameters `p0, p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from types import ModuleType
 
 from langevin_kit import memory
-from langevin_kit.codegen.cache import load
+from langevin_kit.codegen import dense
+from langevin_kit.codegen.cache import load, sources
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, mobility_lines
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
 from langevin_kit.system.names import ELEMENTARY
 
 _HEADER = """\
@@ -331,9 +332,11 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
 
 
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
-    """The compiled module of `stepper_source`."""
+    """The compiled module of `stepper_source`, or of its twin for a vector of coordinates."""
+    if isinstance(system.content, Vector):
+        return dense.stepper(system.content.derived, scheme, dtype)
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
-    key = f"stepper {_sources()} {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
+    key = f"stepper {sources()} {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
     return load(memory.remember(key, lambda: stepper_source(system, scheme, dtype)))
 
 
@@ -371,10 +374,6 @@ class _Names:
 
 def _header(dtype: str) -> str:
     return _HEADER.format(dtype=dtype, functions=", ".join(ELEMENTARY))
-
-
-def _sources() -> str:
-    return memory.digest_of(Path(__file__).parent)
 
 
 def _tuple(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.observables._kind import Finish, Observable
 from langevin_kit.observables._mean import mean_energy, moments_of_position
 from langevin_kit.observables._registry import observable_from
-from langevin_kit.observables.rows import Row, Rows, SquaredDisplacement, StartValue, Sums, Text
+from langevin_kit.observables.rows import Row, Rows, SquaredDisplacement, StartValue, Sums, Text, used_axes
 from langevin_kit.observables.variables import RESERVED, Variable
 from langevin_kit.system import Grid, System
 
@@ -61,8 +61,7 @@ class Plan:
             if isinstance(row, SquaredDisplacement):
                 axes |= {*row.axes}
             elif isinstance(row, StartValue):
-                used = row.expression.free_symbols
-                axes |= {a for a, x in enumerate(self.system.derived.coordinates) if x in used}
+                axes |= {*used_axes(self.system, row.text, "observables")}
         return tuple(sorted(axes))
 
     @property
@@ -76,7 +75,9 @@ class Plan:
 
     def finish(self, sums: Sums) -> dict[str, Any]:
         """The variables of one saved time."""
-        return {f"{name}{suffix}": v for name, finish in self._finish.items() for suffix, v in finish(sums).items()}
+        with np.errstate(over="ignore", invalid="ignore"):  # an exploding run is reported by its particles
+            parts = {name: finish(sums) for name, finish in self._finish.items()}
+        return {f"{name}{suffix}": value for name, part in parts.items() for suffix, value in part.items()}
 
 
 def plan(system: System, observables: Mapping[str, Text | Observable] | None, histogram: Grid | None) -> Plan:

@@ -5,20 +5,23 @@ Every text is read here and nowhere else; it stands beside the expression that i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langevin_kit import memory
 from langevin_kit.errors import InvalidArgument, InvalidExpression, did_you_mean
 from langevin_kit.system import System
-from langevin_kit.system.derive import coordinate_symbols
-from langevin_kit.system.expression import parse
+from langevin_kit.system.dense import Vector
 
 if TYPE_CHECKING:
     import sympy as sp
+
+    from langevin_kit.system.dense.graph import Node
 
 Floats = NDArray[np.float64]
 Text = str | float
@@ -32,16 +35,14 @@ ENERGY = "energy"
 class Value:
     """A(x, t) of where the particle is."""
 
-    text: str
-    expression: sp.Expr = field(compare=False, repr=False)
+    text: Text
 
 
 @dataclass(frozen=True)
 class StartValue:
     """A(x₀, 0) of where the particle started."""
 
-    text: str
-    expression: sp.Expr = field(compare=False, repr=False)
+    text: Text
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ def read(system: System, text: Text, where: str) -> sp.Expr:
     >>> read(System(energy="x**2/2", temperature=1.0), "2*energy + x", "observables.a")
     x**2 + x
     """
+    from langevin_kit.system.derive import coordinate_symbols
+    from langevin_kit.system.expression import parse
+
     (energy,) = coordinate_symbols((ENERGY,))
     expression = parse(text, {ENERGY: energy, **system.symbols}, field=where, logical=True)
     if ENERGY in system.symbols or energy not in expression.free_symbols:
@@ -82,6 +86,36 @@ def read(system: System, text: Text, where: str) -> sp.Expr:
     if expression.is_finite is False:
         raise InvalidExpression(f"{where}: {text!r} has no finite value for the energy of this system.")
     return expression
+
+
+def read_vector(system: System, text: Text, where: str) -> Node:
+    """Read the text of an observable of a vector system: a scalar, in which `energy` is E(v, t).
+
+    Raises
+    ------
+    InvalidExpression
+    """
+    assert isinstance(system.content, Vector)
+    return system.content.scalar(text, where, ENERGY)
+
+
+def used_axes(system: System, text: Text, where: str) -> tuple[int, ...]:
+    """The coordinates that an observable's text uses; a text that was met before is not read again.
+
+    Raises
+    ------
+    InvalidExpression
+        For a faulty text.
+    """
+
+    def found() -> str:
+        if system.is_dense:
+            read_vector(system, text, where)
+            return json.dumps(list(range(system.n_dim)))
+        symbols = read(system, text, where).free_symbols
+        return json.dumps([a for a, x in enumerate(system.derived.coordinates) if x in symbols])
+
+    return tuple(json.loads(memory.remember(f"axes {system.content.fingerprint} {text!r}", found)))
 
 
 class Rows:
@@ -101,29 +135,27 @@ class Rows:
         self.system = system
         self.pairs: dict[tuple[int, int], int] = {}
         self.extremes: dict[tuple[int, int], int] = {}
-        derived = system.derived
-        self.rows: dict[Row, int] = {
-            Value(name, symbol): a
-            for a, (name, symbol) in enumerate(zip(system.coordinates, derived.coordinates, strict=True))
-        }
+        self.rows: dict[Row, int] = {Value(name): a for a, name in enumerate(system.coordinates)}
 
     def row(self, row: Row) -> int:
         """The number of a row."""
         return self.rows.setdefault(row, len(self.rows))
 
     def energy(self) -> int:
-        """The row of E(x, t); no text of a user's can have its name."""
-        return self.row(Value("E(x, t)", self.system.derived.energy))
+        """The row of E(x, t)."""
+        return self.row(Value(self.system.energy if ENERGY in self.system.parameters else ENERGY))
 
     def value(self, text: Text, where: str) -> int:
         """The row of A(x, t)."""
-        if text == ENERGY and ENERGY not in self.system.symbols:
-            return self.energy()
-        return self.row(Value(_name(text), read(self.system, text, where)))
+        return self.row(Value(self._read(text, where)))
 
     def start_value(self, text: Text, where: str) -> int:
         """The row of A(x₀, 0)."""
-        return self.row(StartValue(_name(text), read(self.system, text, where)))
+        return self.row(StartValue(self._read(text, where)))
+
+    def _read(self, text: Text, where: str) -> Text:
+        used_axes(self.system, text, where)
+        return " ".join(text.split()) if isinstance(text, str) else text
 
     def squared_displacement(self, of: Sequence[str] | None, where: str) -> int:
         """The row of |x − x₀|² over the coordinates named, or over all."""
@@ -145,10 +177,6 @@ class Rows:
     def extreme(self, row: int, sign: int) -> int:
         """The number of a maximum (sign 1) or a minimum (sign −1)."""
         return self.extremes.setdefault((row, sign), len(self.extremes))
-
-
-def _name(text: Text) -> str:
-    return " ".join(text.split()) if isinstance(text, str) else repr(text)
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def test_lost_particles_of_several_groups_are_numbered() -> None:
     start = np.full((2 * GROUP + 5, 1), 0.1)
     start[[7, GROUP - 1, 2 * GROUP + 3]] = 30.0
     with pytest.raises(NonFinite, match=r"3 particles .* \(the first is number 7\)"):
-        lk.simulate(steep, initial=start, time_step=1e-2, n_steps=20, save_every=20, rng=0, check=False)
+        lk.simulate(steep, initial=start, time_step=1e-2, n_steps=20, save_every=4, rng=0, check=False, observables=OWN)
 
 
 def test_moments_follow_the_recursion_of_the_scheme() -> None:

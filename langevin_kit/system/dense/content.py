@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.system.dense.derived import DenseDerived, dense
+from langevin_kit.system.dense.graph import Node
 from langevin_kit.system.facts import Facts
 
 Floats = NDArray[np.float64]
@@ -82,6 +83,22 @@ class Vector:
             has_kinks=derived.has_kinks,
             is_quadratic=derived.quadratic() is not None,
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """All that decides the formulas: texts, names and shapes, not the values of parameters."""
+        shapes = {name: np.shape(value) for name, value in self.parameters.items()}
+        mobility = self.mobility if isinstance(self.mobility, str | int | float) else np.shape(self.mobility)
+        return repr((self.name, self.length, shapes, self.energy, mobility, self.drift))
+
+    def scalar(self, text: Any, where: str, energy_name: str) -> Node:
+        """Read a scalar of the vector, as observables are; `energy_name` stands for E unless a parameter has that name.
+
+        Raises
+        ------
+        InvalidExpression
+        """
+        return self.derived.scalar(text, where, energy_name)
 
     @property
     def values(self) -> Floats:

@@ -142,6 +142,19 @@ class DenseDerived:
         A = (self.gradient_at(unit, t, parameters) - self.gradient_at(-unit, t, parameters)) / 2
         return (A + A.T) / 2, b[:, 0], float(self.energy_at(origin, t, parameters)[0])
 
+    def scalar(self, text: Any, where: str, energy_name: str) -> Node:
+        """Read a scalar of the state and the parameters, in which `energy_name` may stand for E.
+
+        Raises
+        ------
+        InvalidExpression
+        """
+        names = {energy_name: self.energy, **_names(self.state, self.parameters)}
+        node = parse(text, names, field=where)
+        if node.shape != ():
+            raise InvalidExpression(f"{where}: got shape {node.shape}; a scalar is needed, such as a sum(...) or v @ w.")
+        return node
+
     def _evaluate(self, node: Node, x: Any, t: float, parameters: Mapping[str, Any] | None) -> Floats:
         x = np.asarray(x)
         x = x if np.iscomplexobj(x) else x.astype(np.float64)
@@ -220,8 +233,7 @@ def dense(
     if name in values:
         raise InvalidArgument(f"parameters: {name!r} is the name of the state vector; all names must differ.")
     state = Node("state", (d,), value=name)
-    names = {name: state, "t": Node("time", ())}
-    names |= {key: Node("matrix" if a.ndim == 2 else "parameter", a.shape, value=key) for key, a in values.items()}
+    names = _names(state, values)
     energy_node = parse(energy, names, field="energy")
     if energy_node.shape != ():
         hint = f"; write sum(...) of it or {name} @ (...)" if len(energy_node.shape) == 1 else ""
@@ -234,6 +246,12 @@ def dense(
     )
     _check_positive(system)
     return system
+
+
+def _names(state: Node, values: Mapping[str, Floats]) -> dict[str, Node]:
+    """What a text may use."""
+    names = {str(state.value): state, "t": Node("time", ())}
+    return names | {k: Node("matrix" if a.ndim == 2 else "parameter", a.shape, value=k) for k, a in values.items()}
 
 
 def _mobility(K: Node, d: int) -> Node:
