@@ -156,7 +156,9 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
     loops = Loops(derived, list(scalars.values()), width)
     found = {row: loops.buffer(1) for row in scalars}
     final = loops.loop(
-        0, list(scalars.values()), lambda *values: [f"store({b}, i, {v})" for b, v in zip(found.values(), values, strict=True)]
+        0,
+        list(scalars.values()),
+        lambda *values: [f"store({b}, i, {v})" for b, v in zip(found.values(), values, strict=True)],
     )
     return _SCALARS.format(
         name=name,

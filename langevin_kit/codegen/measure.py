@@ -103,14 +103,18 @@ def measure_source(plan: Plan) -> str:
             calls += [f"rows[{k}, :n] = 0.0", *(_displacement(system, a, at, k) for a in row.axes)]
         elif isinstance(row, Product):
             calls.append(f"tiles.multiply(rows[{row.first}], rows[{row.second}], rows[{k}, :n])")
-    return _HEADER + source + _MEASURE.format(
-        rows="\n".join(f"    {call}" for call in calls) or "    pass",
-        scalars=", ".join(scalars),
-        unpack="; ".join(f"{p} = parameters[{j}]" for j, p in enumerate(scalars)) or "pass",
-        extremes=_EXTREMES if len(plan.extremes) else "pass",
-        vector_rows="; ".join(vector_rows) or "pass",
-        q=len(plan.rows),
-        d=d,
+    return (
+        _HEADER
+        + source
+        + _MEASURE.format(
+            rows="\n".join(f"    {call}" for call in calls) or "    pass",
+            scalars=", ".join(scalars),
+            unpack="; ".join(f"{p} = parameters[{j}]" for j, p in enumerate(scalars)) or "pass",
+            extremes=_EXTREMES if len(plan.extremes) else "pass",
+            vector_rows="; ".join(vector_rows) or "pass",
+            q=len(plan.rows),
+            d=d,
+        )
     )
 
 
@@ -156,9 +160,7 @@ def _of_scalars(
     return source, calls
 
 
-def _evaluate(
-    name: str, system: System, texts: Mapping[int, Text], scalars: Sequence[str]
-) -> tuple[str, list[int]]:
+def _evaluate(name: str, system: System, texts: Mapping[int, Text], scalars: Sequence[str]) -> tuple[str, list[int]]:
     """A loop over particles that evaluates expressions, and the coordinates that they use."""
     from langevin_kit.system.printer import Printer
 

@@ -54,7 +54,9 @@ class DualNumbers:
             gradient, slope = self._content.slopes(x, t)
             return Differentials(gradient, self._content.evaluate("mobility", x, t), slope)
         with np.errstate(all="ignore"):
-            rows = [row for what in ("energy", "mobility") for row in self._content.differentiable(what, variables(x), t)]
+            rows = [
+                row for what in ("energy", "mobility") for row in self._content.differentiable(what, variables(x), t)
+            ]
             values, slopes = differentiated(rows, x)
         mobility, slope = values[1:].reshape(d, d, n), slopes[1:].reshape(d, d, d, n)
         return Differentials(slopes[0], mobility, np.moveaxis(slope, 2, 0))

@@ -102,7 +102,9 @@ class System:
             "energy": content.energy,
             "mobility": content.mobility,
             "drift": content.drift,
-            "units": MappingProxyType(arguments.units_of(self.units, names, content.name if isinstance(content, Vector) else None)),
+            "units": MappingProxyType(
+                arguments.units_of(self.units, names, content.name if isinstance(content, Vector) else None)
+            ),
             "walls": MappingProxyType(arguments.walls_of(self.walls, names)),
             "content": content,
         }
@@ -204,7 +206,7 @@ class System:
         return self._evaluate("force", x, t)
 
     def drift_at(self, x: Any, t: float = 0.0) -> Floats:
-        """b − K ∇E + T ∇·K, shape (d, ...)."""
+        """B − K ∇E + T ∇·K, shape (d, ...)."""
         force = self.force_at(x, t)
         return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
 

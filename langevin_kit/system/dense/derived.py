@@ -152,7 +152,9 @@ class DenseDerived:
         names = {energy_name: self.energy, **_names(self.state, self.parameters)}
         node = parse(text, names, field=where)
         if node.shape != ():
-            raise InvalidExpression(f"{where}: got shape {node.shape}; a scalar is needed, such as a sum(...) or v @ w.")
+            raise InvalidExpression(
+                f"{where}: got shape {node.shape}; a scalar is needed, such as a sum(...) or v @ w."
+            )
         return node
 
     def _evaluate(self, node: Node, x: Any, t: float, parameters: Mapping[str, Any] | None) -> Floats:
