@@ -17,8 +17,8 @@ from scipy.special import digamma, polygamma
 from scipy.stats import chi2
 
 from langevin_kit.errors import InvalidArgument
+from langevin_kit.estimate._boltzmann import Boltzmann
 from langevin_kit.estimate.binned import ALARM
-from langevin_kit.estimate.boltzmann import Boltzmann
 
 Floats = NDArray[np.float64]
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann
 from langevin_kit.estimate.binned import (
     equal_mass_bins,
     kl_divergence,
@@ -17,7 +18,6 @@ from langevin_kit.estimate.binned import (
     sampling_variance,
     uniform_density,
 )
-from langevin_kit.estimate.boltzmann import Boltzmann, boltzmann
 from langevin_kit.estimate.verdict import TOLERANCE
 from langevin_kit.system import Grid, System
 

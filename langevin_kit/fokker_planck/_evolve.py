@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.estimate.boltzmann import integrate_cells
+from langevin_kit.estimate._boltzmann import integrate_cells
 from langevin_kit.fokker_planck.operator import operator
 from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Initial

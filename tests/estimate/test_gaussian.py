@@ -10,7 +10,7 @@ from scipy import stats
 from langevin_kit import System, boltzmann
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.estimate import gaussian_relaxation
-from langevin_kit.estimate.boltzmann import Boltzmann
+from langevin_kit.estimate._boltzmann import Boltzmann
 from langevin_kit.estimate.gaussian import entropy, kl_divergence, kl_floor
 
 Floats = NDArray[np.float64]
