@@ -20,6 +20,7 @@ PLANE: dict[str, Any] = {
     "temperature": 0.5,
     "coordinates": ("x", "y"),
 }
+TENSOR: dict[str, Any] = PLANE | {"mobility": [["1 + x**2", "x*y/2"], ["x*y/2", "1 + y**2"]]}
 X: Floats = np.random.default_rng(0).standard_normal((2, 100))
 
 
@@ -56,12 +57,13 @@ class HalfDivergenceInTheDrift(System):
         return super().drift_at(x, t) - 0.5 * self.temperature * self.mobility_divergence(x, t)
 
 
-def test_what_is_right_passes() -> None:
-    system = System(**PLANE)
+@pytest.mark.parametrize("model", [PLANE, TENSOR])
+def test_what_is_right_passes(model: dict[str, Any]) -> None:
+    system = System(**model)
     found = DualNumbers(system).at(X, 0.0)
     require_derivatives(system, found, X, 0.0)
     require_stationary(system, found, X, 0.0)
-    check(Rounded(**PLANE))
+    check(Rounded(**model))
 
 
 def test_a_wrong_gradient_is_named_with_place_and_both_numbers() -> None:
@@ -79,9 +81,22 @@ def test_a_wrong_divergence_is_named() -> None:
         check(HalfDivergence(**PLANE))
 
 
-def test_half_a_divergence_lets_the_boltzmann_law_flow() -> None:
+class Exchanged(System):
+    """The components of the divergence in the wrong order."""
+
+    def mobility_divergence(self, x: Any, t: float = 0.0) -> Floats:
+        return super().mobility_divergence(x, t)[::-1]
+
+
+def test_a_divergence_in_the_wrong_order_is_named() -> None:
+    with pytest.raises(InvalidArgument, match=r"divergence of the mobility: component '[xy]' is"):
+        check(Exchanged(**TENSOR))
+
+
+@pytest.mark.parametrize("model", [PLANE, TENSOR])
+def test_half_a_divergence_lets_the_boltzmann_law_flow(model: dict[str, Any]) -> None:
     """Negative control of L*q = 0: nothing but the drift is wrong."""
-    system = HalfDivergenceInTheDrift(**PLANE)
+    system = HalfDivergenceInTheDrift(**model)
     found = DualNumbers(system).at(X, 0.0)
     require_derivatives(system, found, X, 0.0)
     with pytest.raises(InvalidArgument, match=r"drift: component '[xy]' is .* it would carry a flux"):

@@ -109,6 +109,20 @@ def test_indefinite_mobility_is_refused_with_its_place() -> None:
         eigenvalue_range(LINE, AT[:1], 0.0, matrices([[1.0]], [[-1e-300]]))
 
 
+def test_indefinite_tensors_are_refused_where_they_are_so() -> None:
+    tensor = System(
+        energy="x**2 + y**2", mobility=[[1, "x"], ["x", 1]], temperature=1.0, coordinates=("x", "y")
+    )  # eigenvalues 1 ± x
+    with pytest.raises(MobilityNotPositive, match=r"in its least direction is -\d\.\d+ at x = -?\d\.\d+, y = "):
+        check(tensor)
+    rank_one = System(
+        energy="x**2 + y**2", mobility=[["x**2", "x*y"], ["x*y", "y**2"]], temperature=1.0, coordinates=("x", "y")
+    )
+    low, high = check(rank_one).mobility_range
+    assert low == pytest.approx(0.0, abs=1e-12)
+    assert high == pytest.approx(12.0, rel=0.1)  # |x|² where E = 12 T
+
+
 def test_asymmetric_mobility_is_refused_with_its_place() -> None:
     with pytest.raises(
         InvalidArgument, match=r"not symmetric at x = 2, y = 4, t = 0: \[\[1\.0, 0\.1\], \[0\.2, 1\.0\]\]"
