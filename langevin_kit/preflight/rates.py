@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.preflight.derivatives import DualNumbers
+from langevin_kit.preflight.positivity import ROUNDING
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
@@ -63,7 +64,8 @@ def _noise_slope(slope: Floats, values: Floats, vectors: Floats) -> float:
     if not slope.any():
         return 0.0
     inverse_root = np.zeros_like(values)
-    np.divide(1.0, np.sqrt(np.maximum(values, 0.0)), out=inverse_root, where=values > 0)
+    noisy = values > ROUNDING * values.max(axis=1, keepdims=True)
+    np.divide(1.0, np.sqrt(np.maximum(values, 0.0)), out=inverse_root, where=noisy)
     white = vectors * inverse_root[:, None, :]
     along = np.einsum("nck,ncab->nkab", vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :], slope)
     relative = white[:, None].swapaxes(2, 3) @ along @ white[:, None]

@@ -118,7 +118,9 @@ def test_indefinite_tensors_are_refused_where_they_are_so() -> None:
     rank_one = System(
         energy="x**2 + y**2", mobility=[["x**2", "x*y"], ["x*y", "y**2"]], temperature=1.0, coordinates=("x", "y")
     )
-    low, high = check(rank_one).mobility_range
+    report = check(rank_one)
+    assert report.rates["noise"] == pytest.approx(2.0, rel=1e-3)  # ½ s'²/s of s = r² along the radius
+    low, high = report.mobility_range
     assert low == pytest.approx(0.0, abs=1e-12)
     assert high == pytest.approx(12.0, rel=0.1)  # |x|² where E = 12 T
 
