@@ -33,11 +33,9 @@ def in_process(code: str, *words: str, **environment: str) -> str:
         check=False,
     )
     lines = done.stdout.splitlines()
-    return (
-        lines[-1]
-        if done.returncode == 0 and lines
-        else f"failed: {(done.stderr.splitlines() or ['no reason'])[-1]:.120}"
-    )
+    if done.returncode == 0 and lines:
+        return lines[-1]
+    return f"failed: {(done.stderr.splitlines() or ['no reason'])[-1]:.120}"
 
 
 _COMPILE = """
@@ -57,12 +55,10 @@ def compile_times(names: Sequence[str], dtypes: Sequence[str]) -> str:
     for name in names:
         for dtype in dtypes:
             with tempfile.TemporaryDirectory() as cache:
-                rows.append(
-                    [name, dtype, *(in_process(_COMPILE, name, dtype, LANGEVIN_CACHE_DIR=cache) for _ in range(2))]
-                )
-    return markdown(
-        "Seconds of a new model, to the end of its first call", ("model", "dtype", "compiled", "cached"), rows
-    )
+                seconds = [in_process(_COMPILE, name, dtype, LANGEVIN_CACHE_DIR=cache) for _ in range(2)]
+                rows.append([name, dtype, *seconds])
+    title = "Seconds of a new model, to the end of its first call"
+    return markdown(title, ("model", "dtype", "compiled", "cached"), rows)
 
 
 _SCENARIO = """
@@ -139,11 +135,8 @@ def start_times() -> str:
         f"--help / bare --help: {median(a / b for a, b in zip(help_, bare, strict=True)):.2f}",
         f"loaded at the first step: {', '.join(loaded) or 'none'} of sympy, pandas, xarray, zarr, matplotlib, scipy",
     ]
-    return (
-        markdown("Seconds of a start, everything cached", ("what", "fastest", "median"), rows)
-        + "\n\n"
-        + "\n".join(notes)
-    )
+    table = markdown("Seconds of a start, everything cached", ("what", "fastest", "median"), rows)
+    return "\n".join([table, "", *notes])
 
 
 _MEMORY = """

@@ -38,9 +38,7 @@ def main() -> None:
     parser.add_argument("--threads", nargs=2, type=int, default=[1, 2], help="the two counts whose times are compared")
     parser.add_argument("--twin", type=Path, help="C++ source, compiled by the command in its head")
     parser.add_argument("--prototype", type=Path, help="folder of limit_em.py")
-    parser.add_argument(
-        "--jax", nargs="?", const=sys.executable, help="Python that has jax; this one if no path follows"
-    )
+    parser.add_argument("--jax", nargs="?", const=sys.executable, help="Python that has jax; by default this one")
     parser.add_argument("--core", type=int, default=None, help="core that all timings of one thread are pinned to")
     parser.add_argument("--turns", type=int, default=15)
     given = parser.parse_args()
@@ -49,9 +47,8 @@ def main() -> None:
     os.sched_setaffinity(0, {max(cores) if given.core is None else given.core})
     if "speed" in given.only:
         print("ns per particle-step, fastest call; ratios of turns as minimum–median–maximum\n")
-        peers = speed.Peers(
-            given.twin and given.twin.resolve(), given.prototype and given.prototype.resolve(), given.jax
-        )
+        twin, prototype = (path and path.resolve() for path in (given.twin, given.prototype))
+        peers = speed.Peers(twin, prototype, given.jax)
         print(speed.table(speed.speed(given.models, given.dtype, peers, given.turns)), flush=True)
     if "compile" in given.only:
         print(costs.compile_times(given.models, given.dtype), flush=True)
