@@ -99,7 +99,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
 
     It moves the particles low … high of X (d, n) from step `first` through `n_steps` steps. `parameters` is
     `DenseDerived.flat_parameters`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls
-    of the generator, the smallest with g d = c times the normals of a call; its step s uses those from s d to s d + d − 1.
+    of the generator, the smallest with g d = c times the normals of a call; step s of it uses the d from s d on.
     """
     d, width, per_call = derived.d, tile_width(derived.d, dtype), NORMALS_PER_CALL[dtype]
     group = per_call // math.gcd(d, per_call)
@@ -108,7 +108,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     loops = Loops(derived, outputs, width)
     noise_row = [
         "q = normal + r",
-        f"q = ((q % {per_call})*{calls} + q // {per_call})*{width}",
+        f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
     ]
     noisy: list[str] = []
     z, before = "load(z, 1, q + i)", noise_row

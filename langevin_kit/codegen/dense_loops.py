@@ -23,11 +23,11 @@ _NAMES = {"abs": "absolute"}
 _EXPONENTIALS = """\
 for i in range({P}):
     store({top}, i, load({z}, i))
-for at in range({P}, {m}*{P}):
-    i = at % {P}
-    highest = load({top}, i)
-    v = load({z}, at)
-    store({top}, i, v if v > highest else highest)
+for r in range(1, {m}):
+    for i in range({P}):
+        highest = load({top}, i)
+        v = load({z}, r*{P} + i)
+        store({top}, i, v if v > highest else highest)
 for i in range({P}):
     store({sum}, i, R(0.0))
 for r in range({m}):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from langevin_kit import System
+from langevin_kit.codegen import stepper as pointwise
 from langevin_kit.codegen.dense import energy_source, measurer, stepper, stepper_source, tile_width
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import DenseDerived, dense
@@ -178,6 +180,35 @@ def test_bits_do_not_depend_on_the_split(name: str, dtype: str) -> None:
     strange[:, 1::2] = np.inf
     np.testing.assert_array_equal(advance(system, strange, 22)[:, ::2], whole[:, ::2])
     assert len(np.unique(whole[0])) == N
+
+
+POINTWISE = {
+    1: (
+        System(energy="(x**2 - 1)**2 + x/4", mobility="1/(1 + x**2)", temperature=TEMPERATURE),
+        "sum((v**2 - 1)**2 + v/4)",
+    ),
+    2: (
+        System(
+            energy="(x**2 - 1)**2 + x/4 + (y**2 - 1)**2 + y/4",
+            mobility=[["1/(1 + x**2)", 0], [0, "1/(1 + y**2)"]],
+            temperature=TEMPERATURE,
+            coordinates=("x", "y"),
+        ),
+        "sum((v**2 - 1)**2 + v/4)",
+    ),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("d", POINTWISE)
+def test_noise_is_shared_with_pointwise_systems(d: int, dtype: str) -> None:
+    written, energy = POINTWISE[d]
+    system = dense(name="v", length=d, energy=energy, mobility="1/(1 + v**2)")
+    x = start(system, dtype)
+    y = x.copy()
+    pointwise(written, SCHEME, dtype).advance(y, 0, N, 256, 3, 21, np.zeros(0), 1e-2, TEMPERATURE, *KEY)
+    np.testing.assert_allclose(advance(system, x, 21, first=3), y, rtol=0, atol=1e-13 if dtype == "float64" else 1e-5)
+    assert np.abs(advance(system, x, 21, first=4) - y).max() > 0.1
 
 
 def fused(a: float, b: float, c: float) -> float:

@@ -259,7 +259,7 @@ def _names(state: Node, values: Mapping[str, Floats]) -> dict[str, Node]:
 def _mobility(K: Node, d: int) -> Node:
     if K.shape not in ((), (d,), (d, d)):
         raise InvalidExpression(
-            f"mobility: got shape {K.shape}; a scalar, a vector of shape {(d,)} or a matrix of shape {(d, d)} is needed."
+            f"mobility: got shape {K.shape}; a scalar, or shape {(d,)} for a diagonal, or {(d, d)} is needed."
         )
     if len(K.shape) == 2 and graph.scaled(K)[0].depends_on_state | graph.scaled(K)[0].depends_on_time:
         raise InvalidExpression("mobility: a matrix must be constant: its root is taken once, before the run.")
@@ -267,7 +267,7 @@ def _mobility(K: Node, d: int) -> Node:
         if len(K.shape) == 1 and node.kind in graph.CONTRACTIONS and node.depends_on_state:
             raise InvalidExpression(
                 f"mobility: component i of a vector may depend on component i of the state alone, but it uses "
-                f"{node.kind} of the state. Use elementwise functions, a scalar of the whole state, or a constant matrix."
+                f"{node.kind} of the state. Use elementwise functions, a scalar of all of it, or a constant matrix."
             )
     return K
 
