@@ -15,6 +15,7 @@ from langevin_kit.codegen.dense import scalars_source
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import Product, SquaredDisplacement, StartValue, Text, Value, read, read_vector
 from langevin_kit.system import System
+from langevin_kit.system.dense import DenseDerived, Vector
 from langevin_kit.system.names import ELEMENTARY
 
 _HEADER = f"""\
@@ -93,11 +94,12 @@ def measure_source(plan: Plan) -> str:
     start = {k: row.text for k, row in enumerate(plan.rows) if isinstance(row, StartValue)}
     at = {axis: f"starts[{k}, :n]" for k, axis in enumerate(plan.start_axes)}
     scalars = [] if system.is_dense else system.value_names
-    if system.is_dense:
-        source, vector_rows, calls = *_of_vector(system, now, start), []
+    vector_rows: list[str] = []
+    calls: list[str] = []
+    if isinstance(system.content, Vector):
+        source, vector_rows = _of_vector(system, system.content.derived, now, start)
     else:
         source, calls = _of_scalars(system, now, start, at, scalars)
-        vector_rows = []
     for k, row in enumerate(plan.rows):
         if isinstance(row, SquaredDisplacement):
             calls += [f"rows[{k}, :n] = 0.0", *(_displacement(system, a, at, k) for a in row.axes)]
@@ -120,7 +122,8 @@ def measure_source(plan: Plan) -> str:
 
 def measurer(plan: Plan) -> ModuleType:
     """The compiled module of `measure_source`."""
-    key = f"measure {sources()} {plan.system.content.fingerprint} {plan.system.walls} {plan.rows} {len(plan.extremes) > 0}"
+    content, walls, reaches = plan.system.content.fingerprint, plan.system.walls, len(plan.extremes) > 0
+    key = f"measure {sources()} {content} {walls} {plan.rows} {reaches}"
     return load(memory.remember(key, lambda: measure_source(plan)))
 
 
@@ -134,13 +137,15 @@ def _displacement(system: System, axis: int, starts: dict[int, str], row: int) -
     return f"tiles.add_square_of_turned_difference({turns}, {arguments})"
 
 
-def _of_vector(system: System, now: Mapping[int, Text], start: Mapping[int, Text]) -> tuple[str, list[str]]:
+def _of_vector(
+    system: System, derived: DenseDerived, now: Mapping[int, Text], start: Mapping[int, Text]
+) -> tuple[str, list[str]]:
     """Functions that evaluate scalars of a vector state, and their calls."""
     source, calls = "", []
     for name, texts, state, t in (("values", now, "X", "t"), ("start_values", start, "S", "0.0")):
         if texts:
             nodes = {k: read_vector(system, text, f"row {k}") for k, text in texts.items()}
-            source += scalars_source(system.content.derived, name, nodes)
+            source += scalars_source(derived, name, nodes)
             calls.append(f"{name}({state}, a, b, {t}, parameters, rows)")
     return source, calls
 

@@ -63,7 +63,7 @@ def operator(system: System, grid: Grid, t: float = 0.0) -> sparse.csc_array:
     """
     if system.temperature == 0.0:
         raise InvalidArgument("temperature 0: the Fokker–Planck operator needs T > 0.")
-    grid.check(tuple(system.coordinates), "grid")
+    grid.check(tuple(system.names), "grid")
     x = grid.centers
     energy = system.energy_at(x, t)
     if not np.isfinite(energy).all():

@@ -111,18 +111,18 @@ def plan(system: System, observables: Mapping[str, Text | Observable] | None, hi
 
 
 def _named(system: System, observables: dict[str, Any]) -> dict[str, Observable]:
-    for name in (*system.coordinates, *observables):
+    for name in (*system.names, *observables):
         if name in RESERVED or f"{name}_stderr" in RESERVED:
             raise InvalidArgument(f"name {name!r} is a variable of every run; choose another.")
     for name in observables:
         if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
             raise InvalidArgument(f"observables: name {name!r}; letters, digits and _ are allowed.")
-        if name in system.coordinates:
+        if name in system.names:
             raise InvalidArgument(f"observables: {name!r} is a coordinate; its mean is in `mean`. Choose another name.")
     own = {name: observable_from(value, f"observables.{name}") for name, value in observables.items()}
     for name, observable in own.items():
         for suffix, variable in observable.variables(name).items():
-            if suffix and f"{name}{suffix}" in {*own, *system.coordinates}:
+            if suffix and f"{name}{suffix}" in {*own, *system.names}:
                 taken = f"{name}{suffix}"
                 raise InvalidArgument(f"observables: {taken!r} is the {variable.long_name}; choose another name.")
     return own
@@ -134,7 +134,7 @@ def _check_histogram(system: System, histogram: Grid | None) -> None:
     if not isinstance(histogram, Grid):
         got = type(histogram).__name__
         raise InvalidArgument(f"histogram: got {got}; give a Grid, as in Grid(x=cells(-3, 3, 256)).")
-    histogram.check(tuple(system.coordinates), "histogram")
+    histogram.check(tuple(system.names), "histogram")
     if system.n_dim > MOST_CELLED:
         raise InvalidArgument(
             f"histogram: got {system.n_dim} axes; one or two coordinates can be counted in cells. Leave it out."

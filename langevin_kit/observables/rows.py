@@ -135,7 +135,7 @@ class Rows:
         self.system = system
         self.pairs: dict[tuple[int, int], int] = {}
         self.extremes: dict[tuple[int, int], int] = {}
-        self.rows: dict[Row, int] = {Value(name): a for a, name in enumerate(system.coordinates)}
+        self.rows: dict[Row, int] = {Value(name): a for a, name in enumerate(system.names)}
 
     def row(self, row: Row) -> int:
         """The number of a row."""
@@ -159,7 +159,7 @@ class Rows:
 
     def squared_displacement(self, of: Sequence[str] | None, where: str) -> int:
         """The row of |x − x₀|² over the coordinates named, or over all."""
-        names = tuple(self.system.coordinates)
+        names = tuple(self.system.names)
         chosen = names if of is None else tuple(of)
         for name in chosen:
             if name not in names:

@@ -46,7 +46,7 @@ def draw(axes: Sequence[Axes], view: View, rows: list[int]) -> None:
     paint = _particles if "position" in view.ds else _density
     paint(axes, view, rows, mesh)
     sizes = [high - low for low, high in ends]
-    alike = len({view.unit(name) for name in view.system.coordinates}) == 1 and max(sizes) < STRETCH * min(sizes)
+    alike = len({view.unit(name) for name in view.system.names}) == 1 and max(sizes) < STRETCH * min(sizes)
     for ax, row, colour in zip(axes, rows, style.time_colours(len(rows)), strict=True):
         if view.has_law:
             q = view.law(mesh, row)
@@ -54,8 +54,8 @@ def draw(axes: Sequence[Axes], view: View, rows: list[int]) -> None:
         ax.set(xlim=ends[0], ylim=ends[1], aspect="equal" if alike else "auto")
         ax.plot(0.06, 0.94, color=colour, transform=ax.transAxes, zorder=5, **style.DOT)
         ax.set_title(view.at(row), parse_math=False)
-        ax.set_xlabel(view.label(view.system.coordinates[0]), parse_math=False)
-        ax.set_ylabel(view.label(view.system.coordinates[1]), parse_math=False)
+        ax.set_xlabel(view.label(view.system.names[0]), parse_math=False)
+        ax.set_ylabel(view.label(view.system.names[1]), parse_math=False)
         ax.label_outer()
 
 

@@ -53,7 +53,7 @@ class View:
 
     def label_density(self) -> str:
         """The label of p, per unit of each coordinate."""
-        names = self.system.coordinates
+        names = self.system.names
         units = " ".join(unit for unit in (self.unit(name).strip() for name in names) if unit)
         text = f"density p({', '.join(names)}, t)"
         return f"{text} [1/({units})]" if " " in units else f"{text} [1/{units}]" if units else text

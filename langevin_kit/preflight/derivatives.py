@@ -73,7 +73,7 @@ def require_derivatives(system: System, found: Differentials, x: Floats, t: floa
         if bad is not None:
             a, point = bad
             raise InvalidArgument(
-                f"{name}: component {system.coordinates[a]!r} is {given[a, point]:.9g} at "
+                f"{name}: component {system.names[a]!r} is {given[a, point]:.9g} at "
                 f"{place(system, x[:, point], t)}, where dual numbers give {dual[a, point]:.9g}. Correct the "
                 "derivative that was given, or leave it out."
             )
@@ -91,7 +91,7 @@ def require_stationary(system: System, found: Differentials, x: Floats, t: float
     if bad is not None:
         a, point = bad
         raise InvalidArgument(
-            f"drift: component {system.coordinates[a]!r} is {drift[a, point]:.9g} at {place(system, x[:, point], t)}, "
+            f"drift: component {system.names[a]!r} is {drift[a, point]:.9g} at {place(system, x[:, point], t)}, "
             f"where T ∇·K − K ∇E = {push[a, point] - tension[a, point]:.9g} keeps the Boltzmann law; it would carry a "
             "flux."
         )

@@ -32,7 +32,7 @@ def require_periodic(system: System, x: Floats, t: float) -> None:
         "drift": system.drift_at,
     }
     every = max(1, x.shape[1] // _PLACES)
-    for a, name in enumerate(system.coordinates):
+    for a, name in enumerate(system.names):
         wall = system.walls.get(name)
         if wall is None or wall.kind != "periodic":
             continue

@@ -38,7 +38,7 @@ def eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> t
     if least < -ROUNDING * max(0.0, float(values[point, -1])):
         diagonal = np.diag(mobility[:, :, point])
         own = int(diagonal.argmin())
-        name = f"of {system.coordinates[own]!r}" if diagonal[own] == least else "in its least direction"
+        name = f"of {system.names[own]!r}" if diagonal[own] == least else "in its least direction"
         raise MobilityNotPositive(
             f"mobility {name} is {least:.6g} at {place(system, x[:, point], t)}; it must not be negative where "
             "particles may go. Change the mobility, or confine the particles."

@@ -78,7 +78,7 @@ def _between_walls(system: System, mobility: Floats) -> float:
     return max(
         (
             float(np.pi**2 * mobility[a, a].max() / closed[name] ** 2)
-            for a, name in enumerate(system.coordinates)
+            for a, name in enumerate(system.names)
             if name in closed
         ),
         default=0.0,

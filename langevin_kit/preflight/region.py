@@ -50,7 +50,7 @@ def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating
 
 def place(system: System, x: Floats, t: float) -> str:
     """A point and a time, in words."""
-    where = [f"{name} = {value:.6g}" for name, value in zip(system.coordinates, x, strict=True)]
+    where = [f"{name} = {value:.6g}" for name, value in zip(system.names, x, strict=True)]
     if len(where) > 6:
         where[3:-1] = ["…"]
     return f"{', '.join(where)}, t = {t:g}"
@@ -58,7 +58,7 @@ def place(system: System, x: Floats, t: float) -> str:
 
 def require_inside(system: System, positions: NDArray[np.floating]) -> None:
     """Refuse particles that start beyond a reflecting wall."""
-    for a, name in enumerate(system.coordinates):
+    for a, name in enumerate(system.names):
         wall = system.walls.get(name)
         if wall is None or wall.kind == "periodic":
             continue

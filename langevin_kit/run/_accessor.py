@@ -45,7 +45,7 @@ class Langevin:
         """The cells of the histogram."""
         if "histogram" not in self._ds:
             raise InvalidStore(f"this run has no histogram (boltzmann: {self._ds.attrs.get('boltzmann', 'unknown')}).")
-        axes = {name: self._ds[name] for name in self.system.coordinates}
+        axes = {name: self._ds[name] for name in self.system.names}
         return Grid(**{name: cells(a.attrs["lower"], a.attrs["upper"], a.size) for name, a in axes.items()})
 
     def kl_divergence(self) -> xr.Dataset:
@@ -147,7 +147,7 @@ class Langevin:
         grid = self.grid if "histogram" in ds or system.n_dim <= 2 else None
         values, long_names = estimate(law, grid, run["n_particles"], {name: ds[name].values for name in needed})
         variables = {
-            name: ("time", value, attributes(VARIABLES[name], system.coordinates, system.units))
+            name: ("time", value, attributes(VARIABLES[name], system.names, system.units))
             for name, value in values.items()
             if name.startswith(prefix)
         }

@@ -86,7 +86,7 @@ def assemble(
         for name, values in arrays.items()
     }
     # Strings of variable length: those of fixed length have no Zarr v3 specification.
-    components = np.array(system.coordinates, dtype=object)
+    components = np.array(system.names, dtype=object)
     coordinates: dict[str, Any] = {
         "time": ("time", recorder.times[:done], {"long_name": "time", "units": units.get("time", "1")}),
         "component": ("component", components, {"long_name": "coordinate"}),
@@ -98,7 +98,7 @@ def assemble(
         coordinates[name] = (name, axis.centers, {**about, "lower": axis.lower, "upper": axis.upper})
     ds = xr.Dataset(variables, coordinates, attrs)
     if recorder.store is not None:
-        position = attributes(VARIABLES["position"], system.coordinates, units)
+        position = attributes(VARIABLES["position"], system.names, units)
         recorder.store.finish(ds, position if recorder.n_kept else None)
     return ds
 
@@ -110,7 +110,7 @@ def _long_name(name: str, long_names: Mapping[str, str] | None) -> dict[str, str
 def _attributes(name: str, plan: Plan, about: Variable) -> dict[str, str]:
     """Meaning and unit; for an observable its kind too, so that the accessor knows what it may do with it."""
     kind = {"observable": plan.observables[name].kind} if name in plan.observables else {}
-    return attributes(about, plan.system.coordinates, plan.system.units) | kind
+    return attributes(about, plan.system.names, plan.system.units) | kind
 
 
 def _dims(about: Variable, axes: tuple[str, ...]) -> tuple[str, ...]:

@@ -44,4 +44,4 @@ def default_grid(system: System, law: Sequence[Boltzmann], position: NDArray[np.
     lower, upper = np.maximum(lower - margin, system.lower), np.minimum(upper + margin, system.upper)
     whole = system.upper - system.lower < COARSER * (upper - lower)
     lower, upper = np.where(whole, system.lower, lower), np.where(whole, system.upper, upper)
-    return hull(tuple(system.coordinates), lower, upper, DEFAULT_CELLS[system.n_dim])
+    return hull(tuple(system.names), lower, upper, DEFAULT_CELLS[system.n_dim])

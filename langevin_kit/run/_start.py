@@ -92,6 +92,6 @@ def _require_inside(system: System, x: NDArray[np.float64], first: int) -> None:
         if beyond.any():
             i = int(np.argmax(beyond))
             raise InvalidArgument(
-                f"initial: particle {first + i} starts at {system.coordinates[a]} = {x[a, i]:.6g}, beyond the walls at "
+                f"initial: particle {first + i} starts at {system.names[a]} = {x[a, i]:.6g}, beyond the walls at "
                 f"{lower[a]:g} and {upper[a]:g}; start all particles between them."
             )

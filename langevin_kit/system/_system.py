@@ -102,9 +102,7 @@ class System:
             "energy": content.energy,
             "mobility": content.mobility,
             "drift": content.drift,
-            "units": MappingProxyType(
-                arguments.units_of(self.units, names, content.name if isinstance(content, Vector) else None)
-            ),
+            "units": MappingProxyType(arguments.units_of(self.units, names)),
             "walls": MappingProxyType(arguments.walls_of(self.walls, names)),
             "content": content,
         }
@@ -135,34 +133,39 @@ class System:
         return isinstance(self.content, Vector)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The coordinates' names."""
+        return self.content.coordinates
+
+    @property
     def n_dim(self) -> int:
         """Number of coordinates d."""
-        return len(self.coordinates)
+        return len(self.names)
 
     @property
     def lower(self) -> Floats:
         """Lower bounds of the coordinates (d,), −∞ where there is none."""
-        return np.array([self.walls[x].lower if x in self.walls else -np.inf for x in self.coordinates])
+        return np.array([self.walls[x].lower if x in self.walls else -np.inf for x in self.names])
 
     @property
     def upper(self) -> Floats:
         """Upper bounds of the coordinates (d,), ∞ where there is none."""
-        return np.array([self.walls[x].upper if x in self.walls else np.inf for x in self.coordinates])
+        return np.array([self.walls[x].upper if x in self.walls else np.inf for x in self.names])
 
     def walled(self, kind: str) -> tuple[int, ...]:
         """Numbers of the coordinates with walls of one kind."""
-        return tuple(a for a, x in enumerate(self.coordinates) if x in self.walls and self.walls[x].kind == kind)
+        return tuple(a for a, x in enumerate(self.names) if x in self.walls and self.walls[x].kind == kind)
 
     @property
     def values(self) -> Floats:
         """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates."""
-        bounds = [v for x in self.coordinates if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
+        bounds = [v for x in self.names if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
         return np.concatenate([self.content.values, bounds])
 
     @property
     def value_names(self) -> list[str]:
         """What generated source calls `values`."""
-        walled = [a for a, x in enumerate(self.coordinates) if x in self.walls]
+        walled = [a for a, x in enumerate(self.names) if x in self.walls]
         return [f"p{j}" for j in range(len(self.parameters))] + [f"{s}{a}" for a in walled for s in ("lower", "upper")]
 
     @property
@@ -226,18 +229,14 @@ class System:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data from which `System(**data)` builds the same system."""
-        vector = self.content if isinstance(self.content, Vector) else None
-        units = dict(self.units)
-        if vector is not None and units:
-            units = {name: label for name, label in units.items() if name not in self.coordinates}
-            units |= {vector.name: self.units[self.coordinates[0]]} if self.coordinates[0] in self.units else {}
+        names = self.content.coordinates
         return {
             "energy": self.energy,
             "mobility": arguments.plain(self.mobility),
             "drift": arguments.plain(self.drift),
             "temperature": self.temperature,
-            "coordinates": list(self.coordinates) if vector is None else vector.coordinates.vector,
+            "coordinates": names.vector if isinstance(names, Components) else list(names),
             "parameters": {name: arguments.plain(value) for name, value in self.parameters.items()},
-            "units": units,
+            "units": dict(self.units),
             "walls": {name: wall.to_dict() for name, wall in self.walls.items()},
         }

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
+from langevin_kit.system.dense import Components
 from langevin_kit.system.names import RESERVED
 from langevin_kit.system.walls import Wall
 
@@ -48,8 +49,9 @@ def check_kinds(values: Mapping[str, tuple[Any, Any]]) -> None:
             raise InvalidArgument(f"{name}: got {got}; a {need} of names is needed.")
 
 
-def units_of(units: Mapping[str, Any], names: Sequence[str], vector: str | None) -> dict[str, str]:
-    """Labels by name; that of a vector is given to its components. Units of nothing there is are refused."""
+def units_of(units: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
+    """Labels by name, a vector's for its components too. Units of nothing there is are refused."""
+    vector = next(iter(names.vector)) if isinstance(names, Components) else None
     known = (*(names if vector is None else (vector,)), "energy", "time")
     made: dict[str, str] = {}
     for key, label in units.items():
@@ -57,7 +59,7 @@ def units_of(units: Mapping[str, Any], names: Sequence[str], vector: str | None)
             raise InvalidArgument(f"units: got {label!r} for {key!r}; a label in text is needed.")
         if key not in known and key not in names:
             raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, known)}.")
-        made |= dict.fromkeys(names, label) if key == vector else {key: label}
+        made |= {key: label} | (dict.fromkeys(names, label) if key == vector else {})
     return made
 
 

@@ -69,9 +69,7 @@ class Texts:
         return memory.remember(f"{what} {self.fingerprint}", lambda: self.derived.array_source(what))
 
     def evaluate(self, what: str, x: Floats, t: float) -> Floats:
-        """One of energy (...), gradient, mobility_divergence, force (d, ...), mobility, hessian (d, d, ...), and
-        drift_jacobian (2, d, d, ...), at x (d, ...).
-        """
+        """One of `SHAPES` at x (d, ...)."""
         function = fields.compiled(self.source(what))[what]
         rows = fields.rows(function, x, t, tuple(self.parameters.values()))
         return rows.reshape(*SHAPES[what](len(self.coordinates)), *x.shape[1:])

@@ -1,7 +1,7 @@
 """Ensembles of dense systems against laws that are known exactly.
 
-A sample covariance of N independent particles has the variance (Σᵢⱼ² + Σᵢᵢ Σⱼⱼ)/N where they are Gaussian. Scores beyond
-5 are called wrong: with 65 means and covariances a false alarm has the probability 4e-5.
+A sample covariance of N independent particles has the variance (Σᵢⱼ² + Σᵢᵢ Σⱼⱼ)/N where they are Gaussian. Scores
+beyond 5 are called wrong: with 65 means and covariances a false alarm has the probability 4e-5.
 """
 
 from __future__ import annotations
