@@ -12,11 +12,18 @@ import pytest
 from numpy.typing import NDArray
 
 from langevin_kit import System
+from langevin_kit.codegen import measure
 from langevin_kit.codegen import stepper as pointwise
-from langevin_kit.codegen.dense import energy_source, measurer, stepper, stepper_source, tile_width
+from langevin_kit.codegen.cache import load
+from langevin_kit.codegen.dense import scalars_source, stepper, stepper_source, tile_width
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import DenseDerived, dense
 from langevin_kit.testing.numpy_reference import normals
+
+
+def energy_source(system: DenseDerived) -> str:
+    return scalars_source(system, "values", {0: system.energy})
+
 
 KEY = (np.uint32(12345), np.uint32(67890))
 SCHEME = scheme_from("euler_maruyama")
@@ -263,7 +270,7 @@ def test_energy_rows(name: str) -> None:
     for dtype in ("float64", "float32"):
         x = start(system, dtype)
         out = np.full(N, np.nan)
-        measurer(system).energy_rows(x, 3, N, 0.3, system.flat_parameters(), out)
+        load(measure._HEADER + energy_source(system)).values(x, 3, N, 0.3, system.flat_parameters(), out[None])
         np.testing.assert_allclose(out[: N - 3], system.energy_at(x, 0.3)[3:], rtol=1e-13, atol=1e-12)
         assert np.isnan(out[N - 3 :]).all()
 
