@@ -4,6 +4,7 @@ Largest error in units in the last place (ulp) against float64, over every argum
 exp 1.02, log 0.83, sin 1.54, cos 1.54, tan 3.54, sinh 2.18, cosh 1.47, tanh 1.21, sqrt 0.5;
 absolute and sign are exact.
 `sin`, `cos`, `tan` and `sincos` hold for |x| <= 2**17; beyond that, and at infinities, they return NaN.
+`exp` is 0 for x < -87, where a result would no more be a normal number by a factor of two.
 Every other argument is allowed. A NaN gives a NaN; sin and tan lose the sign of a zero, the others keep it.
 """
 
@@ -132,13 +133,15 @@ def _exp_parts(x: np.float32) -> tuple[np.int32, np.float32]:
 
 @inline
 def exp(x: np.float32) -> np.float32:
-    """Exponential; overflows to infinity and underflows gradually."""
+    """Exponential; overflows to infinity, and is 0 where it would be below 2**-125.5.
+
+    A result that is no normal number would cost nine times as much.
+    """
     x = float32(89) if x > float32(89) else x
-    x = float32(-104) if x < float32(-104) else x
+    x = float32(-87.5) if x < float32(-87.5) else x
     n, q = _exp_parts(x)
-    # Two factors: 2**n alone may be no normal number.
-    half = int32(n >> int32(1))
-    return (_ONE + q) * _power_of_two(half) * _power_of_two(int32(n - half))
+    # Half of 2**n: it is a normal number up to the overflow, and 0 at the lower end.
+    return (_ONE + q) * _power_of_two(int32(n - int32(1))) * _TWO
 
 
 @inline

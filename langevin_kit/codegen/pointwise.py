@@ -71,7 +71,7 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
 @cached_driver
 def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1):
     {unpack}
-    scratch = np.empty(({n_scratch}, block_size), {scratch_type})
+    {scratch}
     for a in range(low, high, block_size):
         b = min(a + block_size, high)
         if temperature > 0.0:
@@ -93,16 +93,15 @@ def noisy_block({rows}, {scratch_rows}particle, first, n_steps, {scalars}time_st
 
 _CALLS = """
 @inline
-def draws(particle, call, key0, key1):
-    low, high = np.uint32(particle), np.uint32(particle >> np.uint64(32))
-{drawn}
-    return ({numbers},)
+def words_of(particle, call, key0, key1):
+    return philox(np.uint32(particle), np.uint32(particle >> np.uint64(32)), call, STREAM_DYNAMICS, key0, key1)
 {noisy_begin}\
         call = np.uint32((k // {steps})*{calls})
+{draw_first}\
         if slot == 0:
             t = R(k*time_step)
             for i in range(X0.size):
-                {numbers}, = draws(np.uint64(particle + i), call, key0, key1)
+{drawn}
                 {load}
                 {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
                 {store}
@@ -110,9 +109,15 @@ def draws(particle, call, key0, key1):
             k += 1
         else:
             for i in range(X0.size):
-                {numbers}, = draws(np.uint64(particle + i), call, key0, key1)
+{drawn}
                 {keep}
 {later_steps}\
+"""
+
+_DRAW_FIRST = """\
+        if slot == 0 or k == first:
+            for i in range(X0.size):
+{words}
 """
 
 _LATER_STEP = """\
@@ -277,37 +282,43 @@ def _second_look(system: System, common: dict[str, str]) -> str:
 
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
-    """The noisy block where one call gives a few numbers."""
+    """The noisy block where one call gives a few numbers.
+
+    Calls that serve several steps are drawn in a loop of their own: the integer work of the generator and the step
+    with the numbers' transformation each fit the registers, both together do not.
+    """
     d, per_call = system.n_dim, scheme.noise.per_call[dtype]
     steps, calls = scheme.noise.group(d, dtype)
+    apart = steps > 1
     z = [f"z{j}" for j in range(steps * d)]
-    drawn = []
+    words, drawn = [], []
     for c in range(calls):
         call = f"np.uint32(call + np.uint32({c}))" if c else "call"
-        drawn += [
-            f"a, b, c, d = philox(low, high, {call}, STREAM_DYNAMICS, key0, key1)",
-            f"{_tuple(z[c * per_call : (c + 1) * per_call])} = numbers(a, b, c, d)",
-        ]
-    scratch = z[d:]
+        four = [f"W{4 * c + j}[i]" if apart else f"word{j}" for j in range(4)]
+        (words if apart else drawn).append(
+            f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, key0, key1)"
+        )
+        drawn.append(f"{_tuple(z[c * per_call : (c + 1) * per_call])} = numbers({', '.join(four)})")
     later = [
         _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * d + a}[i]" for a in range(d))}, slot=slot)
         for slot in range(1, steps)
     ]
-    rows = [f"S{j}" for j in range(d, len(z))]
-    arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in rows)}
+    kept = range(d, len(z))
+    scratch = {f"S{j}": f"scratch[{j - d}, :b - a]" for j in kept}
+    scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(4 * calls if apart else 0)}
+    arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in scratch)}
     return _CALLS.format(
         **arguments,
         noisy_begin=_NOISY_BEGIN.format(**arguments),
         calls=calls,
-        drawn=_indent(drawn, 4),
-        numbers=", ".join(z),
-        keep="; ".join(f"S{j}[i] = z{j}" for j in range(d, len(z))) or "pass",
+        draw_first=_DRAW_FIRST.format(words=_indent(words, 16)) if apart else "",
+        drawn=_indent(drawn, 16),
+        keep="; ".join(f"S{j}[i] = z{j}" for j in kept) or "pass",
         later_steps="".join(later),
     ) + _NOISELESS.format(
         **common,
-        n_scratch=len(scratch),
-        scratch_type="R",
-        scratch_slices="".join(f"scratch[{j}, :b - a], " for j in range(len(scratch))),
+        scratch=f"scratch = np.empty(({len(kept)}, block_size), R); words = np.empty(({4 * calls}, block_size), np.uint32)",
+        scratch_slices="".join(f"{row}, " for row in scratch.values()),
     )
 
 
@@ -325,8 +336,7 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
         bits="; ".join(f"z{a} = numbers(W{a}[i], h{a})" for a in range(d)),
     ) + _NOISELESS.format(
         **common,
-        n_scratch=4,
-        scratch_type="np.uint32",
+        scratch="scratch = np.empty((4, block_size), np.uint32)",
         scratch_slices="".join(f"scratch[{j}, :b - a], " for j in range(4)),
     )
 

