@@ -95,11 +95,11 @@ class CPUEnsemble:
         """
 
         def move(low: int, high: int) -> float:
-            self._advance(low, high, first, n_steps)
+            if n_steps:
+                self._advance(low, high, first, n_steps)
             return float(n_steps * (high - low) / self.position.shape[1])
 
-        if n_steps:
-            self._each(move, self._bounds(TILE, n_steps), report)
+        self._each(move, self._bounds(TILE, n_steps), report)
         return self._measured((first + n_steps) * self._program.time_step)
 
     def _each(self, work: Callable[[int, int], T], bounds: list[tuple[int, int]], take: Callable[[T], None]) -> None:
