@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..jit import driver, fma
+from ..jit import driver, fma, inline
 
 TILE = 256
 TILES = 64
@@ -17,7 +17,7 @@ TILES = 64
 GROUP = TILE * TILES
 
 
-@driver
+@inline
 def fold(values: NDArray[np.float64]) -> float:
     """Sum 128 scratch values in place by halving; widths are constants, so that no loop has a remainder."""
     for i in range(64):

@@ -132,3 +132,19 @@ def test_standard_error_of_an_autocorrelation_time(relaxed: xr.Dataset) -> None:
     assert chi2.cdf(spread / exact.stderr**2, parts - 1) == pytest.approx(0.5, abs=0.5 - ALARM / 2)
     assert chi2.sf(spread / (exact.stderr / 2) ** 2, parts - 1) < ALARM / 2
     assert chi2.cdf(spread / (exact.stderr * 2) ** 2, parts - 1) < ALARM / 2
+
+
+def test_standard_errors_over_many_ensembles() -> None:
+    """z-scores of 100 seeds are standard normal: Σz² is χ², in both tails; errors half as large again are not."""
+    free = lk.System(energy=0, temperature=0.5)
+    own = {"msd": observables.mean_square_displacement(), "c": observables.autocorrelation("1 + x")}
+    runs = [
+        lk.simulate(free, initial=lk.initial.gaussian([0.0], 0.5), n_particles=10_000, time_step=0.25, n_steps=2,
+                    save_every=2, rng=seed, observables=own, check=False).isel(time=-1)
+        for seed in range(100)
+    ]  # fmt: skip
+    for name, exact in {"msd": 2 * 0.5 * 0.5, "c": 0.5}.items():  # 2Tt, and the variance of the start
+        z = np.array([float((ds[name] - exact) / ds[f"{name}_stderr"]) for ds in runs])
+        assert ALARM / 2 < chi2.cdf((z**2).sum(), len(z)) < 1 - ALARM / 2
+        assert chi2.cdf((z**2).sum() / 1.5**2, len(z)) < ALARM / 2
+        assert chi2.sf((z**2).sum() * 1.5**2, len(z)) < ALARM / 2
