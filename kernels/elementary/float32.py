@@ -141,7 +141,7 @@ def exp(x: np.float32) -> np.float32:
     x = float32(-87.5) if x < float32(-87.5) else x
     n, q = _exp_parts(x)
     # Half of 2**n: it is a normal number up to the overflow, and 0 at the lower end.
-    return (_ONE + q) * _power_of_two(int32(n - int32(1))) * _TWO
+    return fma(_TWO, q, _TWO) * _power_of_two(int32(n - int32(1)))
 
 
 @inline

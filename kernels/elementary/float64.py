@@ -159,7 +159,7 @@ def exp(x: np.float64) -> np.float64:
     n, q = _exp_parts(x)
     # Half of 2**n: it is a normal number up to the overflow, and 0 at the lower end.
     half = float64_of_bits(int64(int64(n + int64(1022)) << _MANTISSA_BITS))
-    return (_ONE + q) * half * _TWO
+    return fma(_TWO, q, _TWO) * half
 
 
 @inline
