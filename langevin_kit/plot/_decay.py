@@ -47,7 +47,7 @@ def excess_free_energy(view: View) -> tuple[Floats, Floats]:
     """(⟨E⟩ − T H − F_eq)/T and its standard error; NaN where all particles share one cell: F is infinite at a point."""
     ds, temperature = view.ds, view.temperature
     value = ds["free_energy_from_entropy"].values / temperature + ds["log_partition_function"].values
-    point = [is_point(view.counts(row)) for row in range(len(view.times))]
+    point = [view.grid is not None and is_point(view.counts(row)) for row in range(len(view.times))]
     return np.where(point, np.nan, value), ds["free_energy_from_entropy_stderr"].values / temperature
 
 

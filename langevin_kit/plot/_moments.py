@@ -11,19 +11,20 @@ from langevin_kit.plot._view import View
 
 
 def draw_position(ax: Axes, view: View) -> None:
-    """Draw the mean of each coordinate within one standard deviation of the particles."""
+    """Draw the mean of each coordinate, of the first four, within one standard deviation of the particles."""
     mean, deviation = view.ds["mean"].values, view.deviation()
-    for a, (name, (colour, line)) in enumerate(zip(view.system.names, style.COMPONENTS, strict=False)):
+    names = view.system.names[: len(style.COMPONENTS)]
+    for a, (name, (colour, line)) in enumerate(zip(names, style.COMPONENTS, strict=False)):
         label = f"mean of {name}, ± 1 s.d. of the particles"
         ax.plot(view.times, mean[:, a], color=colour, linestyle=line, label=label)
         low, high = mean[:, a] - deviation[:, a], mean[:, a] + deviation[:, a]
         ax.fill_between(view.times, low, high, color=colour, alpha=0.2, linewidth=0)
-    names = view.system.names
     alike = len({view.unit(name) for name in names}) == 1
     ax.set_ylabel(
         view.label(names[0], ", ".join(names)) if alike else ", ".join(map(view.label, names)), parse_math=False
     )
-    _finish(ax, view)
+    more = view.system.n_dim - len(names)
+    _finish(ax, view, f"{more} more coordinates are not drawn" if more else "")
 
 
 def draw_energy(ax: Axes, view: View, rows: Sequence[int] = ()) -> None:

@@ -24,7 +24,8 @@ def relaxation(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
     With one coordinate, p(x, t) is drawn over the Boltzmann law; with two, the stored positions (2000 at most) over
     the energy landscape, else the density. Below stand KL(p‖q) and (F − F_eq)/T, with F = ⟨E⟩ − T H, on a
     logarithmic axis with their standard errors and KL's detection floor. F is left out while all particles share one
-    cell of the histogram. Runs without a Boltzmann law show the mean position and the mean energy instead.
+    cell of the histogram. Runs without a histogram, as of more than two coordinates, show the mean position instead of
+    the density, and those without a Boltzmann law the mean energy instead of KL and F.
 
     Parameters
     ----------
@@ -72,7 +73,7 @@ def _line_figure(view: View) -> Figure:
     upper, lower = fig.subplots(2, 1)
     rows = spread(len(view.times), CURVES)
     if view.has_law:
-        _decay.draw(lower, view, rows)
+        _decay.draw(lower, view, rows if view.grid else [])
     else:
         _moments.draw_energy(lower, view, rows if view.grid else ())
     if view.grid:

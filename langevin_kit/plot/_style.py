@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INK, GREY, FAINT = "#1a1a1a", "#6b6b6b", "#e4e4e4"
 KL, FREE_ENERGY, FLOOR = "#0072b2", "#d55e00", "#6b6b6b"
-COMPONENTS = (("#0072b2", "-"), ("#d55e00", "--"))
+COMPONENTS = (("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#cc79a7", ":"))
 LAW = "#d9d9d9"
 
 RC: dict[RcKeyType, Any] = {

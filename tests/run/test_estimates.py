@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from scipy import special
 
-from langevin_kit import System, boltzmann
+from langevin_kit import System, boltzmann, initial, periodic, simulate
 from langevin_kit.errors import InvalidStore
 from langevin_kit.observables import plan
 from langevin_kit.run import Langevin
@@ -55,6 +56,48 @@ def test_the_verdict_says_what_was_compared(spread: float, state: str) -> None:
     found = Langevin(run(spread)).verdict()
     assert found.state == state
     assert found.reason.endswith("Only mean and covariance were compared.")
+
+
+def test_a_run_in_three_coordinates_relaxes() -> None:
+    """From N(a, 1/10): the exact KL at t = 0 within 4 standard errors, and none that can be told from 0 at t = 10.
+
+    The step's own bias, KL ≈ d (0.005/4)²/4, is far below the floor.
+    """
+    ds = simulate(
+        SYSTEM,
+        initial=initial.gaussian([2.0, -1.0, 0.0], 0.1),
+        n_particles=N,
+        time_step=0.005,
+        n_steps=2000,
+        save_every=1000,
+        rng=0,
+    )
+    law = boltzmann(SYSTEM).gaussian
+    assert law is not None
+    inverse, delta = np.linalg.inv(law[1]), np.array([2.0, -1.0, 0.0]) - law[0]
+    log_dets = 3 * np.log(0.1) - np.linalg.slogdet(law[1])[1]
+    exact = 0.5 * (0.1 * np.trace(inverse) + delta @ inverse @ delta - 3 - log_dets)
+    assert abs(ds.kl_divergence[0] - exact) < 4 * ds.kl_divergence_stderr[0]
+    assert ds.kl_divergence[-1] < ds.kl_divergence_floor[-1]
+    np.testing.assert_allclose(ds.free_energy, ds.free_energy_from_entropy, rtol=0, atol=1e-9)
+    assert ds.langevin.verdict().state == "relaxed"
+    assert "histogram" not in ds
+    assert ds.langevin.free_energy_falls().holds
+
+
+def test_a_run_on_a_ring_relaxes() -> None:
+    """From a uniform arc to q ∝ exp(−cos x): cells, masses and both forms of F on a domain without ends."""
+    ring = System(energy="cos(x)", temperature=1.0, walls={"x": periodic(0.0, 2 * np.pi)})
+    ds = simulate(
+        ring, initial=initial.uniform(1.0, 5.0), n_particles=20_000, time_step=0.01, n_steps=1000, save_every=500, rng=0
+    )
+    assert (ds.x.attrs["lower"], ds.x.attrs["upper"]) == (0.0, 2 * np.pi)
+    assert (ds.n_outside == 0).all()
+    assert float(ds.log_partition_function[0]) == pytest.approx(np.log(2 * np.pi * special.iv(0, 1.0)), abs=1e-11)
+    assert ds.kl_divergence[0] > 20 * ds.kl_divergence_floor[0]
+    assert ds.langevin.verdict().state == "relaxed"
+    error = np.hypot(ds.free_energy_stderr, ds.free_energy_from_entropy_stderr)
+    assert (np.abs(ds.free_energy - ds.free_energy_from_entropy)[1:] < 4 * error[1:]).all()
 
 
 def test_no_law_no_estimate() -> None:
