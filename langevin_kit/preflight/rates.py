@@ -44,9 +44,10 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
         "drift": max((np.abs(np.linalg.eigvals(m)).max() for m in [_finite(jacobian)] if len(m)), default=0.0),
     }
     if temperature:
-        every = max(1, x.shape[1] * len(x) ** 3 // ENTRIES)
-        slope = np.moveaxis(dual.at(x[:, ::every], t).slope, -1, 0)
-        found["noise"] = temperature * _noise_slope(slope, values[::every], vectors[::every])
+        if not system.facts.has_constant_mobility:
+            every = max(1, x.shape[1] * len(x) ** 3 // ENTRIES)
+            slope = np.moveaxis(dual.at(x[:, ::every], t).slope, -1, 0)
+            found["noise"] = temperature * _noise_slope(slope, values[::every], vectors[::every])
         if system.facts.has_kinks:
             gradient = system.gradient(x, t)
             squared = np.einsum("an,abn,bn->n", gradient, mobility, gradient)
@@ -61,8 +62,6 @@ def _finite(matrices: Floats) -> Floats:
 
 def _noise_slope(slope: Floats, values: Floats, vectors: Floats) -> float:
     """½ Σₖ ‖S^{−½} (√S ∂)ₖ S S^{−½}‖², the largest; directions without noise are left out."""
-    if not slope.any():
-        return 0.0
     inverse_root = np.zeros_like(values)
     noisy = values > ROUNDING * values.max(axis=1, keepdims=True)
     np.divide(1.0, np.sqrt(np.maximum(values, 0.0)), out=inverse_root, where=noisy)

@@ -17,9 +17,8 @@ TYPICAL = 12.0
 _MESH = {1: 4001, 2: 161}
 """Points an axis of the mesh over the Boltzmann law, by number of coordinates."""
 
-_SAMPLE = 4096
-_ENTRIES = 2**22
-"""At most so many points, and entries of all their d × d matrices, are sampled."""
+_MOST, _LEAST, _WORK = 4096, 8, 2**24
+"""How many points are sampled: at most, at least, and times d³, the work of a matrix's eigenvalues."""
 
 
 def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating] | None, t: float) -> Floats:
@@ -28,7 +27,7 @@ def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating
     Without a law, a sample of a domain that is closed on all sides, if noise may carry particles anywhere.
     """
     d, parts = system.n_dim, []
-    count = int(np.clip(_ENTRIES // d**2, 16, _SAMPLE))
+    count = int(np.clip(_WORK // d**3, _LEAST, _MOST))
     rng = np.random.default_rng(0)
     if law is not None:
         if d <= 2:
