@@ -72,7 +72,7 @@ class Texts:
         """One of `SHAPES` at x (d, ...)."""
         function = fields.compiled(self.source(what))[what]
         rows = fields.rows(function, x, t, tuple(self.parameters.values()))
-        return rows.reshape(*SHAPES[what](len(self.coordinates)), *x.shape[1:])
+        return rows.reshape((*SHAPES[what](len(self.coordinates)), *x.shape[1:]))
 
     def differentiable(self, what: str, x: Any, t: float) -> list[Any]:
         """The rows of `evaluate` from coordinates of any kind of number that NumPy's functions take."""
