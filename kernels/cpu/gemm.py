@@ -21,62 +21,68 @@ from ..jit import driver
 STRIP_BYTES = 128
 """Width of a strip: two of the widest vectors. The columns of a tile must be a multiple of it."""
 
-_VECTOR_BYTES = 64
+_WIDE = (8, 64)
+_NARROW = (4, 32)
+"""Rows of a block and bytes of a vector, for 32 registers of 64 bytes and for 16 of 32: sums and operands must fit."""
+
+
+def _fits(context: Any) -> tuple[int, int]:
+    """The block for the processor that is compiled for; the bits are the same for all."""
+    _, _, features = context.codegen().magic_tuple()
+    return _WIDE if "+avx512f" in features else _NARROW
 
 
 @intrinsic
 def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: Any) -> Any:
-    """One block of `rows` (a literal) by one strip of Y = Uᵀ X, all three C-contiguous and of one floating type."""
+    """`rows` (a literal) by one strip of Y = Uᵀ X, all three C-contiguous and of one floating type."""
     if not isinstance(rows, types.IntegerLiteral) or not (U == X == Y):
         return None
-    height, scalar = rows.literal_value, X.dtype
+    scalar = X.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        element = context.get_value_type(scalar)
-        width = _VECTOR_BYTES * 8 // scalar.bitwidth
-        vector = ir.VectorType(element, width)
-        name = f"llvm.fma.v{width}f{scalar.bitwidth}"
-        fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
         u, x, y = (context.make_array(U)(context, builder, value) for value in args[1:4])
         row, column = args[4:]
         depth, u_columns = cgutils.unpack_tuple(builder, u.shape)
         x_columns = cgutils.unpack_tuple(builder, x.shape)[1]
-
-        def address(data: Any, i: Any, j: Any, columns: Any) -> Any:
-            return builder.gep(data, [builder.add(builder.mul(i, columns), j)])
-
-        def as_vector(pointer: Any) -> Any:
-            return builder.bitcast(pointer, vector.as_pointer())
-
-        def constant(i: int) -> Any:
-            return ir.Constant(row.type, i)
-
-        zero = ir.Constant(vector, None)
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(2)] for _ in range(height)]
-        for pair in sums:
-            for total in pair:
-                builder.store(zero, total)
-        undefined = ir.Constant(vector, ir.Undefined)
+        height, vector_bytes = _fits(context)
+        width = vector_bytes * 8 // scalar.bitwidth
+        vector = ir.VectorType(context.get_value_type(scalar), width)
+        name = f"llvm.fma.v{width}f{scalar.bitwidth}"
+        fma = cgutils.get_or_insert_function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
+        zero, undefined = ir.Constant(vector, None), ir.Constant(vector, ir.Undefined)
+        first_lane, item = ir.Constant(ir.IntType(32), 0), scalar.bitwidth // 8
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), width), None)
-        with cgutils.for_range(builder, depth) as loop:
-            x_row = address(x.data, loop.index, column, x_columns)
-            u_row = address(u.data, loop.index, row, u_columns)
-            halves = [
-                builder.load(as_vector(builder.gep(x_row, [constant(q * width)])), align=scalar.bitwidth // 8)
-                for q in range(2)
-            ]
-            for r in range(height):
-                entry = builder.load(builder.gep(u_row, [constant(r)]))
-                first = builder.insert_element(undefined, entry, ir.Constant(ir.IntType(32), 0))
-                entries = builder.shuffle_vector(first, undefined, lanes)
-                for half, total in zip(halves, sums[r], strict=True):
-                    builder.store(builder.call(fma, [entries, half, builder.load(total)]), total)
-        for r in range(height):
-            for q in range(2):
-                target = address(
-                    y.data, builder.add(row, constant(r)), builder.add(column, constant(q * width)), x_columns
-                )
-                builder.store(builder.load(sums[r][q]), as_vector(target), align=scalar.bitwidth // 8)
+
+        def pointer(data: Any, i: Any, columns: Any, j: Any, more: int) -> Any:
+            start = builder.add(builder.mul(i, columns), j)
+            return builder.gep(data, [builder.add(start, ir.Constant(start.type, more))])
+
+        def as_vector(address: Any) -> Any:
+            return builder.bitcast(address, vector.as_pointer())
+
+        def everywhere(entry: Any) -> Any:
+            return builder.shuffle_vector(builder.insert_element(undefined, entry, first_lane), undefined, lanes)
+
+        def part(low: int, high: int, left: int) -> None:
+            """Rows low … high by two vectors, from the column `left` on: the sums stay in registers."""
+            places = [(r, left + q * width) for r in range(low, high) for q in range(2)]
+            sums = {place: cgutils.alloca_once(builder, vector) for place in places}
+            for total in sums.values():
+                builder.store(zero, total)
+            with cgutils.for_range(builder, depth) as loop:
+                columns = {q: pointer(x.data, loop.index, x_columns, column, q) for q in (left, left + width)}
+                values = {q: builder.load(as_vector(address), align=item) for q, address in columns.items()}
+                for r in range(low, high):
+                    entry = everywhere(builder.load(pointer(u.data, loop.index, u_columns, row, r)))
+                    for q, value in values.items():
+                        builder.store(builder.call(fma, [entry, value, builder.load(sums[r, q])]), sums[r, q])
+            for (r, q), total in sums.items():
+                target = pointer(y.data, builder.add(row, ir.Constant(row.type, r)), x_columns, column, q)
+                builder.store(builder.load(total), as_vector(target), align=item)
+
+        for low in range(0, rows.literal_value, height):
+            for left in range(0, STRIP_BYTES // item, 2 * width):
+                part(low, min(low + height, rows.literal_value), left)
         return context.get_dummy_value()
 
     return types.void(rows, U, X, Y, types.intp, types.intp), codegen

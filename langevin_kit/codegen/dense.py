@@ -21,6 +21,10 @@ from langevin_kit.system.dense.graph import Node
 NORMALS_PER_CALL = {"float32": 4, "float64": 2}
 """Normals from the four 32-bit words of one Philox call."""
 
+_LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
+"""Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
+no longer normal take a hundred times as long."""
+
 _TILE_BYTES = 8192
 _WIDTHS = (32, 256)
 
@@ -32,6 +36,7 @@ from langevin_kit.kernels.cpu.gemm import gemm, pack, pack_symmetric
 from langevin_kit.kernels.jit import cached_driver, fma
 from langevin_kit.kernels.elementary.{dtype} import absolute, cos, cosh, exp, log, sign, sin, sinh, sqrt, tanh
 R = np.{dtype}
+LEAST = R({least})
 """
 
 _ADVANCE = """\
@@ -68,6 +73,7 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
 _SCALARS = """\
 from langevin_kit.kernels.cpu.buffers import aligned, empty_tile, fill_tile, load, store
 from langevin_kit.kernels.cpu.gemm import gemm, pack, pack_symmetric
+LEAST = R({least})
 
 @cached_driver
 def {name}(X, low, high, t, parameters, out):
@@ -129,7 +135,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
 
     noisy += loops.loop(d, outputs, stochastic, before=before)
     noiseless = loops.loop(d, outputs[:1], deterministic)
-    return _HEADER.format(dtype=dtype) + _ADVANCE.format(
+    return _header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
         scheme=scheme.kernel,
         d=d,
@@ -162,6 +168,7 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
     )
     return _SCALARS.format(
         name=name,
+        least=_LEAST_EXPONENT["float64"],
         d=derived.d,
         P=width,
         setup=_block(loops.setup, 1),
@@ -176,6 +183,10 @@ def stepper(derived: DenseDerived, scheme: Scheme, dtype: str) -> ModuleType:
     if scheme.noise.name != "gaussian":
         raise InvalidArgument(f"noise: got {scheme.noise.name!r}; a vector of coordinates takes 'gaussian' alone.")
     return load(stepper_source(derived, scheme, dtype))
+
+
+def _header(dtype: str) -> str:
+    return _HEADER.format(dtype=dtype, least=_LEAST_EXPONENT[dtype])
 
 
 def _block(lines: Sequence[str], levels: int) -> str:

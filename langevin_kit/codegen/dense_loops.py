@@ -32,7 +32,8 @@ for i in range({P}):
     store({sum}, i, R(0.0))
 for r in range({m}):
     for i in range({P}):
-        e = exp(load({z}, r*{P} + i) - load({top}, i))
+        v = load({z}, r*{P} + i) - load({top}, i)
+        e = R(0.0) if v < LEAST else exp(v)
         store({sum}, i, load({sum}, i) + e){keep}
 """
 

@@ -190,18 +190,12 @@ def test_bits_do_not_depend_on_the_split(name: str, dtype: str) -> None:
 
 
 POINTWISE = {
-    1: (
-        System(energy="(x**2 - 1)**2 + x/4", mobility="1/(1 + x**2)", temperature=TEMPERATURE),
-        "sum((v**2 - 1)**2 + v/4)",
-    ),
-    2: (
-        System(
-            energy="(x**2 - 1)**2 + x/4 + (y**2 - 1)**2 + y/4",
-            mobility=[["1/(1 + x**2)", 0], [0, "1/(1 + y**2)"]],
-            temperature=TEMPERATURE,
-            coordinates=("x", "y"),
-        ),
-        "sum((v**2 - 1)**2 + v/4)",
+    1: System(energy="(x**2 - 1)**2 + x/4", mobility="1/(1 + x**2)", temperature=TEMPERATURE),
+    2: System(
+        energy="(x**2 - 1)**2 + x/4 + (y**2 - 1)**2 + y/4",
+        mobility=[["1/(1 + x**2)", 0], [0, "1/(1 + y**2)"]],
+        temperature=TEMPERATURE,
+        coordinates=("x", "y"),
     ),
 }
 
@@ -209,11 +203,10 @@ POINTWISE = {
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("d", POINTWISE)
 def test_noise_is_shared_with_pointwise_systems(d: int, dtype: str) -> None:
-    written, energy = POINTWISE[d]
-    system = dense(name="v", length=d, energy=energy, mobility="1/(1 + v**2)")
+    system = dense(name="v", length=d, energy="sum((v**2 - 1)**2 + v/4)", mobility="1/(1 + v**2)")
     x = start(system, dtype)
     y = x.copy()
-    pointwise(written, SCHEME, dtype).advance(y, 0, N, 256, 3, 21, np.zeros(0), 1e-2, TEMPERATURE, *KEY)
+    pointwise(POINTWISE[d], SCHEME, dtype).advance(y, 0, N, 256, 3, 21, np.zeros(0), 1e-2, TEMPERATURE, *KEY)
     np.testing.assert_allclose(advance(system, x, 21, first=3), y, rtol=0, atol=1e-13 if dtype == "float64" else 1e-5)
     assert np.abs(advance(system, x, 21, first=4) - y).max() > 0.1
 
@@ -273,6 +266,17 @@ def test_energy_rows(name: str) -> None:
         load(measure._HEADER + energy_source(system)).values(x, 3, N, 0.3, system.flat_parameters(), out[None])
         np.testing.assert_allclose(out[: N - 3], system.energy_at(x, 0.3)[3:], rtol=1e-13, atol=1e-12)
         assert np.isnan(out[N - 3 :]).all()
+
+
+@pytest.mark.parametrize(("dtype", "least"), [("float32", 64.0), ("float64", 600.0)])
+def test_small_exponentials_are_zero_and_not_subnormal(dtype: str, least: float) -> None:
+    """A subnormal weight would make each product with it a hundred times as slow."""
+    system = dense(name="v", length=2, energy="-logsumexp(v)")
+    x = np.array([[least + 1, least - 1], [0.0, 0.0]], dtype)
+    moved = advance(system, x, 1, temperature=0.0, time_step=1.0)
+    assert moved[1, 0] == 0.0
+    assert moved[1, 1] == pytest.approx(np.exp(1.0 - least), rel=1e-5, abs=0)
+    assert np.isnan(advance(system, np.array([[np.nan], [0.0]], dtype), 1, temperature=0.0)).all()
 
 
 def test_other_parameters_need_no_new_source() -> None:
