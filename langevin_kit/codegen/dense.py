@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from langevin_kit.codegen.cache import load
-from langevin_kit.codegen.dense_loops import Loops, indented
+from langevin_kit.codegen.dense_loops import STATE, Loops, indented
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived
@@ -122,16 +122,16 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
         ordered, noise = loops.buffer(d), loops.buffer(d)
         root = loops.packed(sum(value.size for value in derived.parameters.values()), d, d)
         noisy += loops.loop(d, [], lambda: [f"store({ordered}, at, {z})"], before=noise_row)
-        noisy += [f"gemm({root}, {ordered.split(',')[0]}, {noise.split(',')[0]})"]
+        noisy += [f"gemm({root}, {ordered.name}, {noise.name})"]
         z, before = f"load({noise}, at)", []
 
     def stochastic(force: str, divergence: str, factor: str) -> Sequence[str]:
         drift = force if derived.mobility_divergence.is_number else f"fma(T, {divergence}, {force})"
-        step = f"stochastic(load(b2, 2, at), {drift}, {factor}*{z}, dt, amplitude)"
-        return [f"store(b2, 2, at, {step})"]
+        step = f"stochastic(load({STATE}, at), {drift}, {factor}*{z}, dt, amplitude)"
+        return [f"store({STATE}, at, {step})"]
 
     def deterministic(force: str) -> Sequence[str]:
-        return [f"store(b2, 2, at, deterministic(load(b2, 2, at), {force}, dt))"]
+        return [f"store({STATE}, at, deterministic(load({STATE}, at), {force}, dt))"]
 
     noisy += loops.loop(d, outputs, stochastic, before=before)
     noiseless = loops.loop(d, outputs[:1], deterministic)
@@ -174,7 +174,7 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
         setup=_block(loops.setup, 1),
         each_step=_block(loops.each_step, 2),
         final=_block(final, 2),
-        store="; ".join(f"out[{row}, a - low + i] = {b.split(',')[0]}[0, i]" for row, b in found.items()),
+        store="; ".join(f"out[{row}, a - low + i] = {b.name}[0, i]" for row, b in found.items()),
     )
 
 

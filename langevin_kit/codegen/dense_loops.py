@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from langevin_kit.system.dense.derived import DenseDerived
 from langevin_kit.system.dense.graph import CONTRACTIONS, Node, is_value, postorder
@@ -46,6 +47,25 @@ for r in range({m}):
 """
 
 
+@dataclass(frozen=True)
+class Buffer:
+    """A buffer of the tile; as text, its name and number as `load` and `store` take them."""
+
+    number: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the source."""
+        return f"b{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.number}"
+
+
+STATE = Buffer(2)
+"""The state's own; 0 and 1 are the generator's words and the normals."""
+
+
 class Loops:
     """Loops that fill every buffer the outputs need, in an order in which each finds its arguments.
 
@@ -70,15 +90,16 @@ class Loops:
         self.P = width
         self.setup: list[str] = []
         self.each_step: list[str] = []
-        self._n_buffers, self._n_names = 3, 0
-        self._buffers: dict[Node, str] = {derived.state: "b2, 2"}
+        self._n_buffers, self._n_names = STATE.number + 1, 0
+        self._buffers: dict[Node, Buffer] = {derived.state: STATE}
         self._straight: dict[Node, str] = {}
         self._vectors: dict[Node, str] = {}
         self._matrices: dict[Node, str] = {}
+        self._n_matrices = 0
         sizes = [value.size for value in derived.parameters.values()]
         self._offsets = {name: sum(sizes[:i]) for i, name in enumerate(derived.parameters)}
         order = postorder(outputs)
-        self._scalars(order)
+        self._name_scalars(order)
         chosen = self._chosen(order, outputs)
         for node in chosen:
             self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
@@ -86,15 +107,17 @@ class Loops:
             lines = self._filled(node)
             (self.each_step if _changes(node) else self.setup).extend(lines)
 
-    def buffer(self, rows: int) -> str:
-        """A new buffer: its name and number, as `load` and `store` take them."""
-        number, self._n_buffers = self._n_buffers, self._n_buffers + 1
-        self.setup.append(f"b{number} = aligned({rows}, {self.P}, like)")
-        return f"b{number}, {number}"
+    def buffer(self, rows: int) -> Buffer:
+        """A new buffer."""
+        buffer = Buffer(self._n_buffers)
+        self._n_buffers += 1
+        self.setup.append(f"{buffer.name} = aligned({rows}, {self.P}, like)")
+        return buffer
 
     def packed(self, offset: int, rows: int, columns: int, orientation: str = "") -> str:
         """The name of the matrix at an offset of the parameters, as `gemm` takes it."""
-        name = f"u{len(self._matrices)}"
+        name = f"u{self._n_matrices}"
+        self._n_matrices += 1
         matrix = f"parameters[{offset}:{offset + rows * columns}].reshape({rows}, {columns})"
         shape = (rows, columns) if orientation == "T" else (columns, rows)
         pack = "pack_symmetric" if orientation == "S" else "pack"
@@ -111,13 +134,14 @@ class Loops:
         *,
         before: Sequence[str] = (),
         by_row: bool = False,
+        own: Node | None = None,
     ) -> list[str]:
         """A loop over a vector (rows > 0) or over particles (rows = 0) with the lines that `finish(*values)` gives.
 
         In it `at` counts the tile flat and, where the loop goes by rows, `r` the rows and `i` the particles; `before`
-        are lines of each row.
+        are lines of each row, and `own` is the node whose buffer the loop fills.
         """
-        body = _Body(self)
+        body = _Body(self, own)
         values = [body.value(e) for e in expressions]
         lines = [*body.lines, *finish(*values)]
         if not rows:
@@ -127,7 +151,7 @@ class Loops:
         inner = [f"for i in range({self.P}):", *indented([f"at = r*{self.P} + i", *lines])]
         return [f"for r in range({rows}):", *indented([*before, *body.row_lines, *inner])]
 
-    def _scalars(self, order: Iterable[Node]) -> None:
+    def _name_scalars(self, order: Iterable[Node]) -> None:
         """Name what is one number for all particles, and read the parameters."""
         body = _Body(self)
         for node in order:
@@ -169,6 +193,8 @@ class Loops:
                 chosen.update(a for a in node.arguments if a.shape == () and not self.is_straight(a))
             if node.kind in _COSTLY and not _changes(node):
                 chosen.add(node)
+        if any(output.shape for output in outputs):
+            chosen.update(output for output in outputs if output.shape == () and not self.is_straight(output))
         chosen -= self._buffers.keys()
         uses: Counter[Node] = Counter()
         for expressions in [*(_computed(node) for node in chosen), outputs]:
@@ -190,11 +216,10 @@ class Loops:
     def _filled(self, node: Node) -> list[str]:
         """The lines that fill a node's buffer."""
         out = self._buffers[node]
-        name = out.split(",")[0]
         match node.kind:
             case "product":
                 matrix, x = node.arguments
-                return [f"gemm({self._matrices[matrix]}, {self._buffers[x].split(',')[0]}, {name})"]
+                return [f"gemm({self._matrices[matrix]}, {self._buffers[x].name}, {out.name})"]
             case "logsumexp" | "softmax":
                 return self._exponentials(node, out)
             case "dot" | "sum":
@@ -202,20 +227,16 @@ class Loops:
                 total = f"load({out}, i)"
 
                 def finish(*v: str) -> list[str]:
-                    return [
-                        f"store({out}, i, {f'fma({v[0]}, {v[1]}, {total})' if len(v) == 2 else f'{total} + {v[0]}'})"
-                    ]
+                    more = f"fma({v[0]}, {v[1]}, {total})" if len(v) == 2 else f"{total} + {v[0]}"
+                    return [f"store({out}, i, {more})"]
 
                 return zero + self.loop(node.arguments[0].shape[0], node.arguments, finish, by_row=True)
-        del self._buffers[node]
-        index = "at" if node.shape else "i"
-        lines = self.loop(node.shape[0] if node.shape else 0, [node], lambda v: [f"store({out}, {index}, {v})"])
-        self._buffers[node] = out
-        return lines
+        rows, index = (node.shape[0], "at") if node.shape else (0, "i")
+        return self.loop(rows, [node], lambda v: [f"store({out}, {index}, {v})"], own=node)
 
-    def _exponentials(self, node: Node, out: str) -> list[str]:
+    def _exponentials(self, node: Node, out: Buffer) -> list[str]:
         (z,) = node.arguments
-        names = {"P": self.P, "m": z.shape[0], "z": self._buffers[z], "out": out}
+        names: dict[str, object] = {"P": self.P, "m": z.shape[0], "z": self._buffers[z], "out": out}
         names |= {"top": self.buffer(1), "sum": self.buffer(1)}
         keep = f"\n        store({out}, r*{self.P} + i, e)" if node.kind == "softmax" else ""
         lines = _EXPONENTIALS.format(**names, keep=keep).splitlines()
@@ -224,7 +245,8 @@ class Loops:
         total = f"load({names['top']}, i) + log(load({names['sum']}, i))"
         return [*lines, f"for i in range({self.P}):", f"    store({out}, i, {total})"]
 
-    def _new_name(self) -> str:
+    def new_name(self) -> str:
+        """A variable that no other loop uses."""
         self._n_names += 1
         return f"v{self._n_names}"
 
@@ -232,8 +254,9 @@ class Loops:
 class _Body:
     """The lines of one loop; equal nodes are computed once."""
 
-    def __init__(self, loops: Loops) -> None:
+    def __init__(self, loops: Loops, own: Node | None = None) -> None:
         self.loops = loops
+        self.own = own
         self.lines: list[str] = []
         self.row_lines: list[str] = []
         self.uses_lane = False
@@ -245,23 +268,21 @@ class _Body:
             return f"R({float(node.value)!r})"
         if node in self.loops._straight:
             return self.loops._straight[node]
-        for each in postorder([node]):
-            self._known.setdefault(each, "")
-        if not self._known[node]:
+        if node not in self._known:
             self._known[node] = self._computed(node)
         return self._known[node]
 
     def _assign(self, source: str) -> str:
-        name = self.loops._new_name()
+        name = self.loops.new_name()
         self.lines.append(f"{name} = {source}")
         return name
 
     def _computed(self, node: Node) -> str:
-        if node in self.loops._buffers:
+        if node in self.loops._buffers and node != self.own:
             self.uses_lane |= node.shape == ()
             return self._assign(f"load({self.loops._buffers[node]}, {'at' if node.shape else 'i'})")
         if node in self.loops._vectors:
-            name = self.loops._new_name()
+            name = self.loops.new_name()
             self.row_lines.append(f"{name} = {self.loops._vectors[node]}[r]")
             return name
         a = node.arguments

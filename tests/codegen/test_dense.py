@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from types import ModuleType
 from typing import Any
@@ -182,6 +183,12 @@ def test_bits_do_not_depend_on_the_split(name: str, dtype: str) -> None:
     for low, high in ((0, 1), (1, 40), (40, 41), (41, N)):
         pieces[:, low:high] = advance(system, x, 22, low=low, high=high)[:, low:high]
     np.testing.assert_array_equal(pieces, whole)
+    shared = x.copy()
+    arguments = (256, 0, 22, system.flat_parameters(), 1e-2, TEMPERATURE, *KEY)
+    with ThreadPoolExecutor(2) as pool:
+        tasks = [pool.submit(module(system, dtype).advance, shared, a, a + 50, *arguments) for a in range(0, N, 50)]
+        [task.result() for task in tasks]
+    np.testing.assert_array_equal(shared, whole)
     # Others in the tile, even broken ones, change nothing.
     strange = x.copy()
     strange[:, 1::2] = np.inf
