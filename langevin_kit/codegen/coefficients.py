@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from langevin_kit.system import System
+from langevin_kit.system.lines import Lines
 
 if TYPE_CHECKING:
-    from langevin_kit.system.printer import Printer
+    from langevin_kit.system.python import FunctionModel
 
 Entries = dict[tuple[int, int], str]
 """Names of the lower triangle of a symmetric or triangular matrix; entries that are zero are left out."""
@@ -47,6 +48,8 @@ class Coefficients:
 
 def coefficients(system: System, dtype: str) -> Coefficients:
     """Print force, divergence, mobility and its Cholesky factor with their common parts computed once."""
+    if system.functions is not None:
+        return _of_functions(system.functions, DEGENERATE[dtype])
     derived, d = system.derived, system.n_dim
     where = _lower(system)
     printer = derived.printer()
@@ -63,10 +66,38 @@ def coefficients(system: System, dtype: str) -> Coefficients:
 
 def mobility_lines(system: System) -> Coefficients:
     """Print S alone, for a second look at another place."""
+    if system.functions is not None:
+        return _mobility_of_functions(system.functions)
     derived, where = system.derived, _lower(system)
     printer = derived.printer()
     names = printer.emit([derived.mobility[a][b] for a, b in where])
     return Coefficients(printer.lines, (), (), {}, dict(zip(where, names, strict=True)))
+
+
+def _of_functions(model: FunctionModel, degenerate: float) -> Coefficients:
+    d, lines = len(model.coordinates), Lines()
+    lines.lines += model.lines
+    mobility = {(b, a): f"s{a}{b}" for a in range(d) for b in range(a, d) if {(a, b), (b, a)} & model.entries.keys()}
+    return Coefficients(
+        lines.lines,
+        tuple(f"force{a}" for a in range(d)),
+        tuple(f"divergence{a}" for a in range(d)),
+        _cholesky(lines, mobility, d, degenerate),
+        mobility,
+    )
+
+
+def _mobility_of_functions(model: FunctionModel) -> Coefficients:
+    d, lines = len(model.coordinates), Lines()
+    lines.lines.append(model.mobility_line)
+    mobility = {}
+    for a in range(d):
+        for b in range(a + 1):
+            pair = [f"leaf_value({model.entries[p]})" for p in {(a, b), (b, a)} if p in model.entries]
+            if pair:
+                whole = pair[0] if len(pair) == 1 else f"R(0.5)*({' + '.join(pair)})"
+                mobility[a, b] = lines.assign(whole if a == b or len(pair) == 2 else f"R(0.5)*{pair[0]}")
+    return Coefficients(lines.lines, (), (), {}, mobility)
 
 
 def _lower(system: System) -> list[tuple[int, int]]:
@@ -74,7 +105,7 @@ def _lower(system: System) -> list[tuple[int, int]]:
     return [(a, b) for a in range(system.n_dim) for b in range(a + 1) if a == b or mobility[a][b] != 0]
 
 
-def _cholesky(printer: Printer, s: Entries, d: int, degenerate: float) -> Entries:
+def _cholesky(printer: Lines, s: Entries, d: int, degenerate: float) -> Entries:
     """σ row by row; a column whose pivot vanishes is zero, so S need only be positive semi-definite."""
     factor: Entries = {}
     for j in range(d):
@@ -97,7 +128,7 @@ def _cholesky(printer: Printer, s: Entries, d: int, degenerate: float) -> Entrie
     return factor
 
 
-def _without(printer: Printer, start: str, products: Sequence[tuple[str, str]]) -> str:
+def _without(printer: Lines, start: str, products: Sequence[tuple[str, str]]) -> str:
     for a, b in products:
         start = printer.assign(f"fma(-{a}, {b}, {start})")
     return start

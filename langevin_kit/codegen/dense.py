@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from langevin_kit.codegen.cache import load
+from langevin_kit.cache import load
 from langevin_kit.codegen.dense_loops import STATE, Loops, indented
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme

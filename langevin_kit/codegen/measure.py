@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-from langevin_kit import memory
-from langevin_kit.codegen.cache import load, sources
+from langevin_kit import cache
 from langevin_kit.codegen.dense import scalars_source
+from langevin_kit.codegen.sources import sources
 from langevin_kit.observables import Plan
-from langevin_kit.observables.rows import Product, SquaredDisplacement, StartValue, Text, Value, read, read_vector
+from langevin_kit.observables.rows import (
+    Product,
+    SquaredDisplacement,
+    StartValue,
+    Text,
+    Value,
+    energy_symbol,
+    read,
+    read_vector,
+)
 from langevin_kit.system import System
 from langevin_kit.system.dense import DenseDerived, Vector
 from langevin_kit.system.names import ELEMENTARY
@@ -105,8 +114,10 @@ def measure_source(plan: Plan) -> str:
             calls += [f"rows[{k}, :n] = 0.0", *(_displacement(system, a, at, k) for a in row.axes)]
         elif isinstance(row, Product):
             calls.append(f"tiles.multiply(rows[{row.first}], rows[{row.second}], rows[{k}, :n])")
+    definitions = "" if system.functions is None else system.functions.definitions
     return (
         _HEADER
+        + definitions
         + source
         + _MEASURE.format(
             rows="\n".join(f"    {call}" for call in calls) or "    pass",
@@ -124,7 +135,9 @@ def measurer(plan: Plan) -> ModuleType:
     """The compiled module of `measure_source`."""
     content, walls, reaches = plan.system.content.fingerprint, plan.system.walls, len(plan.extremes) > 0
     key = f"measure {sources()} {content} {walls} {plan.rows} {reaches}"
-    return load(memory.remember(key, lambda: measure_source(plan)))
+    source = cache.remember(key, lambda: measure_source(plan))
+    model = plan.system.functions
+    return cache.load(source) if model is None else cache.load(source, model.compiled, model.fingerprint)
 
 
 def _displacement(system: System, axis: int, starts: dict[int, str], row: int) -> str:
@@ -171,10 +184,16 @@ def _evaluate(name: str, system: System, texts: Mapping[int, Text], scalars: Seq
 
     derived = system.derived
     expressions = [read(system, text, f"row {k}") for k, text in texts.items()]
-    used = [a for a, x in enumerate(derived.coordinates) if any(x in e.free_symbols for e in expressions)]
+    symbols = {s for e in expressions for s in e.free_symbols}
+    model = system.functions
+    takes_energy = model is not None and energy_symbol() in symbols
+    used = [a for a, x in enumerate(derived.coordinates) if x in symbols or takes_energy]
     names = {derived.coordinates[a]: f"x{a}" for a in used}
     names |= dict(zip(derived.parameters, scalars, strict=False))
+    names |= {energy_symbol(): "e"} if takes_energy else {}
     printer = Printer({**names, derived.time: "t"})
+    if model is not None and takes_energy:
+        printer.lines.append(f"e = {model.energy_line}")
     results = printer.emit(expressions)
     source = _EVALUATE.format(
         name=name,

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import ModuleType
 
-from langevin_kit import memory
+from langevin_kit import cache
 from langevin_kit.codegen import dense
-from langevin_kit.codegen.cache import load, sources
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, mobility_lines
+from langevin_kit.codegen.sources import sources
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector
@@ -213,7 +213,9 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
         result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *turns_out]),
     )
     noisy = _from_bits if noise.takes == "bit" else _from_calls
-    return _header(dtype) + step + noisy(system, scheme, dtype, common)
+    model = system.functions
+    definitions = "" if model is None else model.definitions
+    return _header(dtype) + definitions + step + noisy(system, scheme, dtype, common)
 
 
 def _entries(kind: str, entries: Entries) -> dict[str, str]:
@@ -291,13 +293,12 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
     steps, calls = scheme.noise.group(d, dtype)
     apart = steps > 1
     z = [f"z{j}" for j in range(steps * d)]
-    words, drawn = [], []
+    words: list[str] = []
+    drawn: list[str] = []
     for c in range(calls):
         call = f"np.uint32(call + np.uint32({c}))" if c else "call"
         four = [f"W{4 * c + j}[i]" if apart else f"word{j}" for j in range(4)]
-        (words if apart else drawn).append(
-            f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, key0, key1)"
-        )
+        (words if apart else drawn).append(f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, key0, key1)")
         drawn.append(f"{_tuple(z[c * per_call : (c + 1) * per_call])} = numbers({', '.join(four)})")
     later = [
         _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * d + a}[i]" for a in range(d))}, slot=slot)
@@ -317,7 +318,8 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         later_steps="".join(later),
     ) + _NOISELESS.format(
         **common,
-        scratch=f"scratch = np.empty(({len(kept)}, block_size), R); words = np.empty(({4 * calls}, block_size), np.uint32)",
+        scratch=f"scratch = np.empty(({len(kept)}, block_size), R)\n"
+        f"    words = np.empty(({4 * calls}, block_size), np.uint32)",
         scratch_slices="".join(f"{row}, " for row in scratch.values()),
     )
 
@@ -347,12 +349,14 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
         return dense.stepper(system.content.derived, scheme, dtype)
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
     key = f"stepper {sources()} {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
-    return load(memory.remember(key, lambda: stepper_source(system, scheme, dtype)))
+    source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))
+    model = system.functions
+    return cache.load(source) if model is None else cache.load(source, model.compiled, model.fingerprint)
 
 
 def library() -> ModuleType:
     """Histograms and initial ensembles: compiled once for all systems."""
-    return load(_LIBRARY)
+    return cache.load(_LIBRARY)
 
 
 class _Names:

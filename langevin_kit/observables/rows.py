@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit import memory
+from langevin_kit import cache
 from langevin_kit.errors import InvalidArgument, InvalidExpression, did_you_mean
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector
@@ -75,17 +75,26 @@ def read(system: System, text: Text, where: str) -> sp.Expr:
     >>> read(System(energy="x**2/2", temperature=1.0), "2*energy + x", "observables.a")
     x**2 + x
     """
-    from langevin_kit.system.derive import coordinate_symbols
     from langevin_kit.system.expression import parse
 
-    (energy,) = coordinate_symbols((ENERGY,))
+    energy = energy_symbol()
     expression = parse(text, {ENERGY: energy, **system.symbols}, field=where, logical=True)
     if ENERGY in system.symbols or energy not in expression.free_symbols:
+        return expression
+    if system.functions is not None:  # its energy has no expression: the symbol stands for a call
         return expression
     expression = expression.xreplace({energy: system.derived.energy})
     if expression.is_finite is False:
         raise InvalidExpression(f"{where}: {text!r} has no finite value for the energy of this system.")
     return expression
+
+
+def energy_symbol() -> sp.Symbol:
+    """What stands for E(x, t) in an observable's expression."""
+    from langevin_kit.system.derive import coordinate_symbols
+
+    (energy,) = coordinate_symbols((ENERGY,))
+    return energy
 
 
 def read_vector(system: System, text: Text, where: str) -> Node:
@@ -113,9 +122,10 @@ def used_axes(system: System, text: Text, where: str) -> tuple[int, ...]:
             read_vector(system, text, where)
             return json.dumps(list(range(system.n_dim)))
         symbols = read(system, text, where).free_symbols
-        return json.dumps([a for a, x in enumerate(system.derived.coordinates) if x in symbols])
+        of_all = system.functions is not None and energy_symbol() in symbols
+        return json.dumps([a for a, x in enumerate(system.derived.coordinates) if of_all or x in symbols])
 
-    return tuple(json.loads(memory.remember(f"axes {system.content.fingerprint} {text!r}", found)))
+    return tuple(json.loads(cache.remember(f"axes {system.content.fingerprint} {text!r}", found)))
 
 
 class Rows:

@@ -15,7 +15,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.preflight.dual import differentiated, variables
 from langevin_kit.preflight.region import place
 from langevin_kit.system import System
-from langevin_kit.system.dense import Vector
+from langevin_kit.system.texts import Texts
 
 Floats = NDArray[np.float64]
 
@@ -42,7 +42,10 @@ class Differentials:
 
 
 class DualNumbers:
-    """E and S of a system, differentiated a second way: on dual numbers, or of a vector system by complex steps."""
+    """E and S of a system, differentiated a second way: on dual numbers, or of a vector system by complex steps.
+
+    Functions have their derivatives from dual numbers in the first place: these are the same.
+    """
 
     def __init__(self, system: System) -> None:
         self._content = system.content
@@ -50,7 +53,7 @@ class DualNumbers:
     def at(self, x: Floats, t: float) -> Differentials:
         """Derivatives at points (d, n)."""
         d, n = x.shape
-        if isinstance(self._content, Vector):
+        if not isinstance(self._content, Texts):
             gradient, slope = self._content.slopes(x, t)
             return Differentials(gradient, self._content.evaluate("mobility", x, t), slope)
         with np.errstate(all="ignore"):

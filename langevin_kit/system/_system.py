@@ -20,8 +20,10 @@ from langevin_kit.system.walls import Wall
 
 if TYPE_CHECKING:
     from langevin_kit.system.derive import Derived
+    from langevin_kit.system.python import FunctionModel, Functions
 
-Text = str | float
+Text = Any
+"""Text, a number, a SymPy expression, or a plain Python function."""
 Matrix = Sequence[Sequence[Text]]
 Floats = NDArray[np.float64]
 
@@ -39,13 +41,14 @@ class System:
 
     Parameters
     ----------
-    energy : str, number or SymPy expression
-        E(x, t) (see `langevin_kit.system.expression.parse` for the syntax of text), in the unit of T.
-    mobility : str, number, SymPy expression, or d × d nested list of them
+    energy : str, number, SymPy expression or plain Python function
+        E(x, t) (see `langevin_kit.system.expression.parse` for the syntax of text), in the unit of T. A function takes
+        any of the coordinates, the parameters and t by name, may branch and loop; dual numbers differentiate it.
+    mobility : str, number, SymPy expression or function, or d × d nested list of them
         K(x, t): a scalar, or a symmetric matrix. Must be positive semi-definite where particles go.
     temperature : float
         T ≥ 0; zero turns noise and divergence off.
-    drift : sequence of d of str, number or SymPy expression, optional
+    drift : sequence of d of str, number, SymPy expression or function, optional
         The extra drift b(x, t), which need not be a gradient.
     coordinates : sequence of str, or mapping of one str to int
         Their names, up to 16. Or the name and length of one vector, as in ``{"v": 64}``: then texts may use products
@@ -77,7 +80,7 @@ class System:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     walls: Mapping[str, Wall] = field(default_factory=dict)
-    content: Texts | Vector = field(init=False, repr=False)
+    content: Texts | Vector | Functions = field(init=False, repr=False)
     """What the arguments were read into."""
 
     def __post_init__(self) -> None:
@@ -92,7 +95,7 @@ class System:
         temperature = arguments.temperature_of(self.temperature)
         # A copy with other fields is given the components' names.
         vector = self.coordinates.vector if isinstance(self.coordinates, Components) else self.coordinates
-        content = self._vector(vector) if isinstance(vector, Mapping) else self._texts()
+        content = self._vector(vector) if isinstance(vector, Mapping) else self._scalars()
         names = content.coordinates
         content.facts  # noqa: B018  (a wrong text is refused here, not at the first use)
         canonical: dict[str, object] = {
@@ -109,11 +112,17 @@ class System:
         for key, value in canonical.items():
             object.__setattr__(self, key, value)
 
-    def _texts(self) -> Texts:
+    def _scalars(self) -> Texts | Functions:
         names = arguments.names_of(self.coordinates, self.parameters)
+        parameters = {k: arguments.number(f"parameters.{k}", v) for k, v in self.parameters.items()}
+        if any(map(arguments.is_function, (self.energy, self.mobility, self.drift))):
+            from langevin_kit.system.python import Functions
+
+            parts = map(arguments.nested, (self.energy, self.mobility, self.drift))
+            return Functions(names, parameters, *parts)
         return Texts(
             names,
-            {k: arguments.number(f"parameters.{k}", v) for k, v in self.parameters.items()},
+            parameters,
             arguments.scalar(self.energy),
             arguments.matrix(self.mobility, len(names)),
             arguments.vector(self.drift, len(names)),
@@ -176,8 +185,13 @@ class System:
     @property
     def derived(self) -> Derived:
         """Scalar expressions as symbols, with their exact derivatives."""
-        assert isinstance(self.content, Texts)
+        assert not isinstance(self.content, Vector)
         return self.content.derived
+
+    @property
+    def functions(self) -> FunctionModel | None:
+        """The model of a system of Python functions."""
+        return None if isinstance(self.content, Texts | Vector) else self.content.model
 
     @property
     def symbols(self) -> dict[str, Any]:
@@ -231,7 +245,7 @@ class System:
         """Plain data from which `System(**data)` builds the same system."""
         names = self.content.coordinates
         return {
-            "energy": self.energy,
+            "energy": arguments.plain(self.energy),
             "mobility": arguments.plain(self.mobility),
             "drift": arguments.plain(self.drift),
             "temperature": self.temperature,

@@ -94,8 +94,23 @@ def array_or_text(value: Any) -> Any:
     return value if isinstance(value, str | int | float) else array("mobility", value)
 
 
+def is_function(value: Any) -> bool:
+    """Whether a system's argument is, or holds, a Python function."""
+    if isinstance(value, tuple | list):
+        return any(map(is_function, value))
+    return callable(value) and not hasattr(value, "free_symbols")
+
+
+def nested(value: Any) -> Any:
+    """Lists as tuples, numbers as Python's own."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return tuple(map(nested, value)) if isinstance(value, tuple | list) else value
+
+
 def plain(value: Any) -> Any:
-    """Arrays and tuples as nested lists."""
+    """Arrays and tuples as nested lists; a function as its name."""
+    if callable(value):
+        return {"function": getattr(value, "__name__", repr(value))}
     if isinstance(value, np.ndarray):
         return value.tolist()
     return [plain(entry) for entry in value] if isinstance(value, tuple | list) else value

@@ -13,6 +13,7 @@ import sympy as sp
 
 from langevin_kit.errors import InvalidExpression
 from langevin_kit.system.functions import Absolute, Greater, GreaterEqual, Select, Sign
+from langevin_kit.system.lines import Lines
 
 FUNCTIONS: dict[type, str] = {
     sp.exp: "exp",
@@ -29,7 +30,7 @@ FUNCTIONS: dict[type, str] = {
 """SymPy function → its name in `langevin_kit.kernels.elementary`."""
 
 
-class Printer:
+class Printer(Lines):
     """Collects lines of source; equal sub-expressions are computed once.
 
     Parameters
@@ -45,9 +46,8 @@ class Printer:
     }
 
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
-        self.lines: list[str] = []
+        super().__init__()
         self._known: dict[sp.Expr, str] = dict(names)
-        self._sources: dict[str, str] = {}
 
     def emit(self, expressions: Sequence[sp.Expr]) -> list[str]:
         """Append the lines that compute the expressions; return the names that hold them."""
@@ -55,14 +55,6 @@ class Printer:
         for symbol, expression in shared:
             self._known[symbol] = self._print(expression)
         return [self._print(expression) for expression in reduced]
-
-    def assign(self, source: str) -> str:
-        """The name that holds one operation's result; equal operations share it."""
-        if source not in self._sources:
-            name = f"v{len(self._sources)}"
-            self.lines.append(f"{name} = {source}")
-            self._sources[source] = name
-        return self._sources[source]
 
     def _print(self, e: sp.Expr) -> str:
         if e not in self._known:

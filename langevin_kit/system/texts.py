@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit import memory
+from langevin_kit import cache
 from langevin_kit.system import fields
 from langevin_kit.system.facts import Facts
 
@@ -50,7 +50,7 @@ class Texts:
         InvalidExpression, InvalidArgument
             For a faulty text.
         """
-        return Facts.from_json(memory.remember(f"facts {self.fingerprint}", lambda: self.derived.facts().to_json()))
+        return Facts.from_json(cache.remember(f"facts {self.fingerprint}", lambda: self.derived.facts().to_json()))
 
     @cached_property
     def derived(self) -> Derived:
@@ -66,7 +66,7 @@ class Texts:
 
     def source(self, what: str) -> str:
         """Source of a NumPy function of position, by its name in `Derived`."""
-        return memory.remember(f"{what} {self.fingerprint}", lambda: self.derived.array_source(what))
+        return cache.remember(f"{what} {self.fingerprint}", lambda: self.derived.array_source(what))
 
     def evaluate(self, what: str, x: Floats, t: float) -> Floats:
         """One of `SHAPES` at x (d, ...)."""
@@ -94,4 +94,4 @@ SHAPES: dict[str, Any] = {
 
 @lru_cache(maxsize=1)
 def _sources() -> str:
-    return memory.digest_of(Path(__file__).parent)
+    return cache.digest_of(Path(__file__).parent)

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from langevin_kit import System
+from langevin_kit.cache import load
 from langevin_kit.codegen import measure
 from langevin_kit.codegen import stepper as pointwise
-from langevin_kit.codegen.cache import load
 from langevin_kit.codegen.dense import scalars_source, stepper, stepper_source, tile_width
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import DenseDerived, dense

@@ -52,7 +52,10 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
     info = np.finfo(dtype)
     rng = np.random.default_rng(3)
     if name == "exp":
-        low, high = np.log(WIDER[dtype](info.tiny)) + 0.3466, np.log(WIDER[dtype](info.max))  # results of 2**0.5 tiny on
+        low, high = (
+            np.log(WIDER[dtype](info.tiny)) + 0.3466,
+            np.log(WIDER[dtype](info.max)),
+        )  # results of 2**0.5 tiny on
         ends = (float(info.smallest_subnormal), -low)
     elif name in ("sinh", "cosh"):
         low, high = 0.0, np.log(WIDER[dtype](info.max)) + 0.69

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from numba import njit, types
 
-from langevin_kit.kernels import noise
+from langevin_kit.kernels import dual, noise
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
 from langevin_kit.kernels.elementary import float32, float64
 from langevin_kit.kernels.jit import OPTIONS, driver, inline
@@ -34,6 +34,7 @@ CASES = [
     "float64 three_point_f64",
     "float32 rademacher_f32",
     "float64 rademacher_f64",
+    *(f"{dtype} {name}" for dtype in ("float32", "float64") for name in ("dual", "second_dual")),
 ]
 WIDENED = ["float64 gaussian_f32_as_f64", "float32 gaussian_f64_as_f32"]
 CONTROL = "float64 libm"
@@ -83,11 +84,41 @@ def libm(x: float) -> float:
     return math.sin(x)
 
 
+@inline
+def energy(x: Any, y: Any, a: Any) -> Any:
+    """As a user writes it: numbers without a type, integer powers, functions of Python and NumPy, a loop, a branch."""
+    u = x * x - 1
+    total = 0.0
+    for k in range(1, 3):
+        total = total + math.cos(k * x) / (1 + y**2)
+    if x > 0.5:
+        total += 0.3 * (x - 0.5) ** 2.0
+    return u * u / 4 + a * x * y + total + np.exp(-0.5 * y**2) + max(x, y) + math.tanh(y)
+
+
+@driver
+def dual_loop(a: np.floating, x: np.ndarray, y: np.ndarray) -> None:
+    for i in range(x.size):
+        e = energy(dual.variable(x[i], 0), dual.variable(y[i], 1), dual.constant(a))
+        x[i], y[i] = dual.derivative(e, 0), dual.derivative(e, 1)
+
+
+@driver
+def second_dual_loop(a: np.floating, x: np.ndarray, y: np.ndarray) -> None:
+    for i in range(x.size):
+        u, v = dual.variable(x[i], 0), dual.variable(y[i], 1)
+        e = energy(dual.variable(u, 0), dual.variable(v, 1), dual.constant(dual.constant(a)))
+        x[i], y[i] = dual.derivative(dual.derivative(e, 0), 0), dual.derivative(dual.derivative(e, 0), 1)
+
+
 def assembly(case: str) -> str:
     """The instructions of the loop's own function, without the wrappers that Python calls."""
     dtype, name = case.split()
     array = types.Array(getattr(types, dtype), 1, "C")
-    if hasattr(noise, name):
+    if name in ("dual", "second_dual"):
+        loop = dual_loop if name == "dual" else second_dual_loop
+        signature: tuple[Any, ...] = (getattr(types, dtype), array, array)
+    elif hasattr(noise, name):
         loop, signature = noise_loop, (types.Dispatcher(total(name)), types.uint32, array)
     else:
         function = libm if name == "libm" else getattr({"float32": float32, "float64": float64}[dtype], name)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numba
 import pytest
 
-from langevin_kit.codegen import cache
+from langevin_kit.cache import modules as cache
 
 SOURCE = """\
 from langevin_kit.kernels.jit import cached_driver
@@ -25,7 +25,7 @@ def scaled(x):
 IN_ANOTHER_PROCESS = """\
 import sys
 from pathlib import Path
-from langevin_kit.codegen.cache import load
+from langevin_kit.cache import load
 module = load(Path(sys.argv[1]).read_text())
 print(module.scaled(2.0), sum(module.scaled.stats.cache_hits.values()), sum(module.scaled.stats.cache_misses.values()))
 """

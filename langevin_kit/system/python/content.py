@@ -1,0 +1,108 @@
+"""What a system of plain Python functions holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.system.facts import Facts
+from langevin_kit.system.python.function import PythonFunction
+from langevin_kit.system.python.model import FunctionModel
+
+if TYPE_CHECKING:
+    from langevin_kit.system.derive import Derived
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Functions:
+    """Energy, mobility and drift as plain Python functions or numbers."""
+
+    coordinates: tuple[str, ...]
+    parameters: Mapping[str, float]
+    energy: Any
+    mobility: Any
+    drift: Any
+
+    @cached_property
+    def model(self) -> FunctionModel:
+        """The functions with the source of what the dynamics need from them.
+
+        Raises
+        ------
+        InvalidArgument, InvalidExpression
+        """
+        return FunctionModel(
+            coordinates=self.coordinates,
+            parameters=self.parameters,
+            energy=self._entry("energy", self.energy),
+            mobility=self._entries("mobility", self.mobility),
+            drift=None if self.drift is None else self._entries("drift", self.drift),
+        )
+
+    def _entries(self, field: str, value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._entries(f"{field}[{k}]", entry) for k, entry in enumerate(value))
+        return self._entry(field, value)
+
+    def _entry(self, field: str, value: Any) -> Any:
+        if isinstance(value, str):
+            raise InvalidArgument(
+                f"{field}: got the text {value!r} beside a Python function; write it as a function too, or all as text."
+            )
+        names = (*self.coordinates, *self.parameters)
+        return PythonFunction(value, names, field=field) if callable(value) else value
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """All that decides the code; a name of its own for functions whose change could not be noticed."""
+        known = self.model.fingerprint
+        return f"functions {uuid4().hex if known is None else known.hex()} {self.coordinates} {list(self.parameters)}"
+
+    @cached_property
+    def facts(self) -> Facts:
+        """Properties of the functions."""
+        model = self.model
+        model.dense  # noqa: B018  (what cannot be compiled is refused here)
+        timed = ["t" in function.arguments for function in model.functions]
+        energy = isinstance(model.energy, PythonFunction) and "t" in model.energy.arguments
+        entries = self.mobility if isinstance(self.mobility, tuple) else ((self.mobility,),)
+        return Facts(
+            is_diagonal=all(a == b for a, b in model.entries),
+            has_drift=self.drift is not None,
+            has_constant_mobility=not any(callable(entry) for row in entries for entry in row),
+            energy_depends_on_time=energy,
+            depends_on_time=any(timed),
+            has_kinks=False,
+            is_quadratic=False,
+        )
+
+    @cached_property
+    def derived(self) -> Derived:
+        """The coordinates and parameters as symbols, for observables; no energy and no mobility."""
+        from langevin_kit.system.derive import derive
+
+        return derive(self.coordinates, tuple(self.parameters), 0, 1, None)
+
+    @property
+    def values(self) -> Floats:
+        """The parameters in their order."""
+        return np.array(list(self.parameters.values()), np.float64)
+
+    def evaluate(self, what: str, x: Floats, t: float) -> Floats:
+        """One of the quantities of `langevin_kit.system.texts.SHAPES` at x (d, ...)."""
+        found = self.model.evaluate(what, x, t)
+        return found[0] if what == "energy" else found
+
+    def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
+        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n)."""
+        slope = self.model.evaluate("mobility_slope", x, t)
+        return self.model.evaluate("gradient", x, t), (slope + slope.swapaxes(1, 2)) / 2
