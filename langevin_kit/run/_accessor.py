@@ -32,13 +32,44 @@ class Langevin:
 
     def __init__(self, ds: xr.Dataset) -> None:
         self._ds = ds.expand_dims("time") if "time" in ds.coords and "time" not in ds.dims else ds
+        self._system: System | None = None
+
+    def with_system(self, system: System) -> Langevin:
+        """The same estimates for a system that cannot be rebuilt from a store, such as one of Python functions.
+
+        Raises
+        ------
+        InvalidArgument
+            If it is not the system of this run.
+
+        Examples
+        --------
+        >>> import langevin_kit as lk
+        >>> system = lk.System(energy=lambda x: x * x / 2, temperature=1.0)
+        >>> ds = lk.simulate(system, initial=lk.initial.point([0.5]), n_particles=20_000, time_step=0.01, n_steps=100, rng=1)
+        >>> ds.langevin.with_system(system).verdict().state
+        'not relaxed'
+        """
+        if json.dumps(system.to_dict()) != self._ds.attrs.get("system"):
+            raise InvalidArgument("system: this is not the system of this run; give the one it was made with.")
+        known = Langevin(self._ds)
+        known._system = system
+        return known
 
     @property
     def system(self) -> System:
         """The system, rebuilt from the run's attributes."""
+        if self._system is not None:
+            return self._system
         if "system" not in self._ds.attrs:
             raise InvalidStore("this Dataset has no attribute `system`: it was not made by langevin_kit.simulate.")
-        return System(**json.loads(self._ds.attrs["system"]))
+        data = json.loads(self._ds.attrs["system"])
+        if "functions" in data:
+            raise InvalidStore(
+                "this run's system is made of Python functions, which no store can hold: "
+                "use ds.langevin.with_system(system)."
+            )
+        return System(**data)
 
     @property
     def grid(self) -> Grid:
@@ -129,7 +160,9 @@ class Langevin:
         """Whether the last saved time is relaxed; "cannot tell" for a run without a Boltzmann law."""
         if "kl_divergence" not in self._ds:
             return Verdict("cannot tell", self._ds.attrs.get("boltzmann", "this is no run").removeprefix("none: "))
-        last = Langevin(self._ds.isel(time=slice(-1, None)))._estimates("").isel(time=0)
+        end = Langevin(self._ds.isel(time=slice(-1, None)))
+        end._system = self._system
+        last = end._estimates("").isel(time=0)
         kl, floor = float(last.kl_divergence), float(last.kl_divergence_floor)
         if "kl_divergence_limit" not in last:
             found = verdict(kl, floor, np.inf)

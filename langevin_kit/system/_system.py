@@ -242,7 +242,7 @@ class System:
         return partial(System, **self.to_dict()), ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data from which `System(**data)` builds the same system."""
+        """Plain data from which `System(**data)` builds the same system, unless it is made of Python functions."""
         names = self.content.coordinates
         return {
             "energy": arguments.plain(self.energy),
@@ -253,4 +253,5 @@ class System:
             "parameters": {name: arguments.plain(value) for name, value in self.parameters.items()},
             "units": dict(self.units),
             "walls": {name: wall.to_dict() for name, wall in self.walls.items()},
+            **({} if self.functions is None else {"functions": self.content.fingerprint}),
         }

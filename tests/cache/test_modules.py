@@ -8,11 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numba
 import pytest
 
 from langevin_kit.cache import modules as cache
+from langevin_kit.kernels.jit import inline
 
 SOURCE = """\
 from langevin_kit.kernels.jit import cached_driver
@@ -101,6 +103,33 @@ def test_the_fingerprint_sees_sources_options_and_versions(tmp_path: Path, monke
     monkeypatch.setattr(numba, "__version__", "0.0")
     seen.append(fingerprint())
     assert len(set(seen)) == len(seen)
+
+
+CALLS_USER = """\
+from langevin_kit.kernels.jit import cached_driver
+
+@cached_driver
+def twice(x):
+    return 2.0*user_0(x)
+"""
+
+
+def test_injected_functions_are_keyed_by_their_fingerprint(folder: Path) -> None:
+    def loaded(factor: float, fingerprint: bytes | None) -> ModuleType:
+        return cache.load(CALLS_USER, {"user_0": inline(lambda x: factor * x)}, fingerprint)
+
+    first, second = loaded(1.0, b"1"), loaded(5.0, b"5")
+    assert (first.twice(3.0), second.twice(3.0)) == (6.0, 30.0)
+    assert loaded(1.0, b"1") is first
+    assert len(names(folder)) == 2
+
+
+def test_injected_functions_without_a_fingerprint_stay_in_memory(folder: Path) -> None:
+    functions = [{"user_0": inline(lambda x, k=k: k * x)} for k in (1.0, 5.0)]
+    modules = [cache.load(CALLS_USER, f, None) for f in functions]
+    assert [m.twice(3.0) for m in modules] == [6.0, 30.0]
+    assert cache.load(CALLS_USER, functions[0], None) is modules[0]
+    assert not folder.exists() or not names(folder)
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="modes are of POSIX")

@@ -55,7 +55,7 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
         low, high = (
             np.log(WIDER[dtype](info.tiny)) + 0.3466,
             np.log(WIDER[dtype](info.max)),
-        )  # results of 2**0.5 tiny on
+        )
         ends = (float(info.smallest_subnormal), -low)
     elif name in ("sinh", "cosh"):
         low, high = 0.0, np.log(WIDER[dtype](info.max)) + 0.69

@@ -58,7 +58,7 @@ class Functions:
             raise InvalidArgument(
                 f"{field}: got the text {value!r} beside a Python function; write it as a function too, or all as text."
             )
-        names = (*self.coordinates, *self.parameters)
+        names = (*self.coordinates, *self.parameters, "t")
         return PythonFunction(value, names, field=field) if callable(value) else value
 
     @cached_property
