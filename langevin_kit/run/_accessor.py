@@ -46,7 +46,8 @@ class Langevin:
         --------
         >>> import langevin_kit as lk
         >>> system = lk.System(energy=lambda x: x * x / 2, temperature=1.0)
-        >>> ds = lk.simulate(system, initial=lk.initial.point([0.5]), n_particles=20_000, time_step=0.01, n_steps=100, rng=1)
+        >>> start = lk.initial.point([0.5])
+        >>> ds = lk.simulate(system, initial=start, n_particles=20_000, time_step=0.01, n_steps=100, rng=1)
         >>> ds.langevin.with_system(system).verdict().state
         'not relaxed'
         """

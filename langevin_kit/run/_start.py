@@ -61,6 +61,8 @@ def initial_state(
         x = _positions(initial, first + low, high - low, system.n_dim, key)
         _require_inside(system, x, first + low)
         state[: system.n_dim, low:high] = x
+    for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
+        state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
     return state
 
 
@@ -84,9 +86,7 @@ def _require_inside(system: System, x: NDArray[np.float64], first: int) -> None:
         raise InvalidArgument(f"initial: particle {first + i} starts at {x[:, i].tolist()}; finite values are needed.")
     lower, upper = system.lower, system.upper
     for a in system.walled("periodic"):
-        x[a] = np.clip(
-            lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a]), lower[a], np.nextafter(upper[a], lower[a])
-        )
+        x[a] = lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a])
     for a in system.walled("reflecting"):
         beyond = (x[a] < lower[a]) | (x[a] > upper[a])
         if beyond.any():

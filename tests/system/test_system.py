@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import copy
 import dataclasses
+import json
 import math
 import pickle
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression
 from langevin_kit.system import System, functions
@@ -261,3 +263,99 @@ def test_abs_keeps_the_domain() -> None:
 
 def test_reserved_names_are_what_expressions_know() -> None:
     assert {"t", "T", *functions.CONSTANTS, *functions.SMOOTH, *functions.LOGICAL} == RESERVED
+
+
+def test_sympy_expressions_are_read_as_their_text() -> None:
+    x, y, a = sp.symbols("x y a")
+    energy = (x**2 - 1) ** 2 + a * sp.exp(-(y**2)) + sp.Rational(1, 3) * sp.Abs(x - y) ** 3 + sp.pi * y**2
+    arguments: dict[str, Any] = {"temperature": 0.5, "coordinates": ("x", "y"), "parameters": {"a": 0.7}}
+    symbolic = System(
+        energy=energy, mobility=sp.Matrix([[2 + sp.sin(x), x * y / 9], [x * y / 9, 3]]), drift=[y, -x], **arguments
+    )
+    text = System(
+        energy="(x**2 - 1)**2 + a*exp(-y**2) + abs(x - y)**3/3 + pi*y**2",
+        mobility=[["2 + sin(x)", "x*y/9"], ["x*y/9", 3]],
+        drift=["y", "-x"],
+        **arguments,
+    )
+    points = np.random.default_rng(9).normal(size=(2, 20))
+    np.testing.assert_allclose(symbolic.drift_at(points), text.drift_at(points), rtol=1e-13)
+    again = System(**symbolic.to_dict())
+    np.testing.assert_array_equal(again.drift_at(points), symbolic.drift_at(points))
+    with pytest.raises(InvalidExpression, match="gamma"):
+        System(energy=sp.gamma(x), temperature=1.0)
+
+
+def test_tensor_and_drift_by_hand() -> None:
+    system = System(
+        energy="x**2/2 + x*y*z",
+        mobility=[["1 + y**2", "x*y", 0], ["y*x", "2 + x**2", "z"], [0, "z", "3 + z**2"]],
+        drift=["t*y", 0, "x"],
+        temperature=0.25,
+        coordinates=("x", "y", "z"),
+    )
+    x, y, z = np.random.default_rng(10).normal(size=(3, 8))
+    t, zero = 1.5, np.zeros(8)
+    gradient = np.stack([x + y * z, x * z, x * y])
+    mobility = np.array([[1 + y**2, x * y, zero], [x * y, 2 + x**2, z], [zero, z, 3 + z**2]])
+    divergence = np.stack([x, y + 1, 2 * z])
+    force = np.stack([t * y, zero, x]) - np.einsum("abn,bn->an", mobility, gradient)
+    points = np.stack([x, y, z])
+    np.testing.assert_allclose(system.mobility_at(points), mobility)
+    np.testing.assert_allclose(system.mobility_divergence(points), divergence)
+    np.testing.assert_allclose(system.force_at(points, t), force, rtol=1e-13)
+    np.testing.assert_allclose(system.drift_at(points, t), force + 0.25 * divergence, rtol=1e-13)
+    assert system.facts.has_drift
+    assert not system.facts.is_diagonal
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"drift": ["1"]}, "drift: got 1 entries; one text or number for each of the 2 coordinates"),
+        ({"drift": "x"}, "drift: got 1 entries"),
+        ({"drift": 3.5}, "drift: got 1 entries"),
+        ({"drift": {"x": 1}}, "drift: got"),
+        ({"drift": ["x", "q"]}, r"drift\[1\]: unknown name 'q'"),
+    ],
+)
+def test_drift_refused(change: Mapping[str, Any], words: str) -> None:
+    with pytest.raises((InvalidArgument, InvalidExpression), match=words):
+        System(**{**PLANE, **change})
+
+
+def test_a_vector_system_and_its_copies() -> None:
+    system = System(
+        coordinates={"v": 3},
+        energy="v @ A @ v / 2",
+        parameters={"A": np.diag([1.0, 2.0, 3.0]), "k": 2},
+        temperature=0.5,
+        units={"v": "mV", "time": "ms"},
+    )
+    assert system.names == ("v[0]", "v[1]", "v[2]")
+    assert system.units["v[1]"] == "mV"
+    colder = dataclasses.replace(system, temperature=0.25)
+    twin = pickle.loads(pickle.dumps(system))
+    again = System(**json.loads(json.dumps(system.to_dict())))
+    for copy_ in (colder, twin, again):
+        assert copy_.names == system.names
+        np.testing.assert_array_equal(copy_.gradient(np.ones((3, 2))), [[1, 1], [2, 2], [3, 3]])
+    np.testing.assert_allclose(system.hessian(np.zeros(3)), np.diag([1.0, 2.0, 3.0]), atol=1e-300)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"coordinates": {"v": 2, "w": 2}}, "one vector is allowed"),
+        ({"coordinates": {"v": 0}}, "positive integer"),
+        ({"coordinates": {"t": 2}}, "'t' is reserved"),
+        ({"parameters": {"A": "text"}}, r"parameters.A: got 'text'"),
+        ({"parameters": {"A": [[np.nan]]}}, "not finite"),
+        ({"energy": "v"}, "a scalar is needed"),
+        ({"units": {"x": "m"}}, "units: unknown key 'x'"),
+    ],
+)
+def test_vector_refused(change: Mapping[str, Any], words: str) -> None:
+    arguments: dict[str, Any] = {"coordinates": {"v": 2}, "energy": "v @ v", "temperature": 1.0}
+    with pytest.raises((InvalidArgument, InvalidExpression), match=words):
+        System(**{**arguments, **change})
