@@ -107,10 +107,11 @@ def numbers_of_step(noise: Noise, particles: NDArray[np.int64], step: int, d: in
 
 
 def cholesky(s: Floats) -> Floats:
-    """Lower triangular L with L Lᵀ = S for S ⪰ 0 of shape (d, d, n); a column without a positive pivot is 0."""
+    """Lower triangular L with L Lᵀ = S for S ⪰ 0 of shape (d, d, n); a column whose pivot is round-off is 0."""
     root = np.zeros_like(s)
     for j in range(len(s)):
-        pivot = np.sqrt(np.maximum(s[j, j] - np.sum(root[j, :j] ** 2, axis=0), 0.0))
+        pivot = s[j, j] - np.sum(root[j, :j] ** 2, axis=0)
+        pivot = np.sqrt(np.where(pivot > 2.0**-48 * s[j, j], pivot, 0.0))
         root[j, j] = pivot
         for i in range(j + 1, len(s)):
             rest = s[i, j] - np.sum(root[i, :j] * root[j, :j], axis=0)
@@ -130,20 +131,42 @@ def euler_maruyama(
     """Positions (d, n) after `n_steps` Euler–Maruyama steps in float64, from step `first` on.
 
     The drift is `system.drift_at`; the noise is √(2TΔt) L ζ with the Cholesky factor L of the symmetric part of
-    `system.mobility_at`.
+    `system.mobility_at`. Walls turn particles back along the co-normal, and periodic coordinates go round.
     """
     x = np.array(position, np.float64)
     d, n = x.shape
     particles = np.arange(n)
     for k in range(first, first + n_steps):
         t = k * time_step
-        drift = system.drift_at(x, t)
+        drift, before = system.drift_at(x, t), x
         if system.temperature:
             z = numbers_of_step(noise_from(noise), particles, k, d, key)
             amplitude = np.sqrt(2 * system.temperature * time_step)
             x = x + drift * time_step + amplitude * _coloured(system.mobility_at(x, t), z)
         else:
             x = x + drift * time_step
+        x = _within(system, before, x, t) if system.walls else x
+    return x
+
+
+def _within(system: System, before: Floats, x: Floats, t: float) -> Floats:
+    """Positions after walls: reflected along S n, S of a point of the wall that S of the step's beginning leads to."""
+    mirrors, periodic = system.walled("reflecting"), list(system.walled("periodic"))
+    if mirrors:
+        at_wall = _pushed(system, x, system.mobility_at(before, t), 1.0)
+        s = system.mobility_at(at_wall, t)
+        for _ in range(64):
+            x = _pushed(system, x, s, 2.0)
+    lower, upper = (bound[periodic, None] for bound in (system.lower, system.upper))
+    x[periodic] = lower + np.mod(x[periodic] - lower, upper - lower)
+    return x
+
+
+def _pushed(system: System, x: Floats, s: Floats, share: float) -> Floats:
+    """Each wall in turn moves what is beyond it along the co-normal: 1 to the wall, 2 to the mirror image."""
+    for a in system.walled("reflecting"):
+        beyond = np.clip(x[a], system.lower[a], system.upper[a]) - x[a]
+        x = x + share * beyond * s[:, a] / s[a, a]
     return x
 
 

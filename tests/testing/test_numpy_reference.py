@@ -88,6 +88,7 @@ class Free:
     mobility: Floats
     velocity: Floats
     temperature: float = 0.5
+    walls: tuple[()] = ()
 
     def drift_at(self, x: Floats, t: float) -> Floats:
         return np.broadcast_to(self.velocity[:, None], x.shape)
