@@ -41,9 +41,7 @@ SYSTEMS = {
         temperature=0.5,
         coordinates=("x", "y", "z"),
     ),
-    "numbers": System(
-        energy="(x**2 + y**2)/2", mobility=[[1, 2], [2, 4]], temperature=0.5, coordinates=("x", "y")
-    ),
+    "numbers": System(energy="(x**2 + y**2)/2", mobility=[[1, 2], [2, 4]], temperature=0.5, coordinates=("x", "y")),
 }
 RANK = {"plane": 2, "space": 3, "rank one": 1, "rank two": 2, "numbers": 1}
 FOURTH_CUMULANT = {"gaussian": 0.0, "gaussian_32": 0.0, "gaussian_53": 0.0, "three_point": 0.0, "rademacher": -2.0}

@@ -38,8 +38,11 @@ def with_less_divergence(system: System, diagonal: float, beside: float) -> Syst
     """The same system with a drift that takes a share of T ∇·K away (T = 1)."""
     derived = system.derived
     drift = [
-        sum((keep - 1) * k.diff(x) for b, (k, x) in enumerate(zip(row, derived.coordinates, strict=True))
-            for keep in [diagonal if a == b else beside])
+        sum(
+            (keep - 1) * k.diff(x)
+            for b, (k, x) in enumerate(zip(row, derived.coordinates, strict=True))
+            for keep in [diagonal if a == b else beside]
+        )
         for a, row in enumerate(derived.mobility)
     ]
     return replace(system, drift=drift)
