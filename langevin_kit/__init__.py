@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langevin_kit.estimate import boltzmann as boltzmann
     from langevin_kit.preflight import check as check
     from langevin_kit.run import open_store as open  # noqa: A004, F401  (lk.open reads as what it does)
+    from langevin_kit.run import replay as replay
     from langevin_kit.run import simulate as simulate
     from langevin_kit.schemes import EulerMaruyama as EulerMaruyama
     from langevin_kit.system import Grid as Grid
@@ -44,6 +45,7 @@ _PUBLIC = {
     "open": ("run", "open_store"),
     "periodic": ("system", "periodic"),
     "reflecting": ("system", "reflecting"),
+    "replay": ("run", "replay"),
     "simulate": ("run", "simulate"),
     "zoo": ("system.zoo", None),
 }

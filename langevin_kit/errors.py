@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class LangevinKitError(Exception):
@@ -35,7 +36,27 @@ class StepTooLarge(LangevinKitError, ValueError):
 
 
 class NonFinite(LangevinKitError, FloatingPointError):
-    """Particles left the finite numbers during a run."""
+    """Particles left the finite numbers during a run.
+
+    Attributes
+    ----------
+    run : Dataset or None
+        What was saved before, if the run had no store: `langevin_kit.replay` takes it.
+    """
+
+    run: Any = None
+
+
+class BoundaryLeak(LangevinKitError, ArithmeticError):
+    """A step carried particles so far beyond a reflecting wall that they could not be turned back into the domain.
+
+    Attributes
+    ----------
+    run : Dataset or None
+        What was saved before, if the run had no store: `langevin_kit.replay` takes it.
+    """
+
+    run: Any = None
 
 
 class BackendUnavailable(LangevinKitError, RuntimeError):

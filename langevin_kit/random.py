@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +46,24 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
             f"rng: got {rng!r}; allowed are None, a non-negative int, a sequence of them, "
             "or a numpy SeedSequence, BitGenerator or Generator."
         ) from error
+
+
+def seed_record(seed: np.random.SeedSequence) -> dict[str, Any]:
+    """Plain data from which `seed_from_record` makes the same seed sequence.
+
+    Examples
+    --------
+    >>> seed_record(seed_sequence(7))
+    {'seed': '7', 'spawn_key': []}
+    """
+    entropy = seed.entropy
+    words = entropy if entropy is None or isinstance(entropy, int) else [int(word) for word in entropy]
+    return {"seed": str(words), "spawn_key": [int(word) for word in seed.spawn_key]}
+
+
+def seed_from_record(record: Mapping[str, Any]) -> np.random.SeedSequence:
+    """Build the seed sequence that `seed_record` wrote down."""
+    return np.random.SeedSequence(json.loads(record["seed"]), spawn_key=tuple(record["spawn_key"]))
 
 
 def philox_key(seed: np.random.SeedSequence) -> tuple[np.uint32, np.uint32]:

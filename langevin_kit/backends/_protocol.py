@@ -47,12 +47,15 @@ class Measurement:
     n_outside : int
     nonfinite : (k,)
         Numbers of the particles that left the finite numbers.
+    leaked : (k,)
+        Numbers of the particles at a finite place that no wall should have let them reach.
     """
 
     sums: Sums
     histogram: NDArray[np.int64] | None
     n_outside: int
     nonfinite: NDArray[np.int64]
+    leaked: NDArray[np.int64]
 
 
 class Ensemble(Protocol):

@@ -104,7 +104,9 @@ class CPUEnsemble:
 
     def _each(self, work: Callable[[int, int], T], bounds: list[tuple[int, int]], take: Callable[[T], None]) -> None:
         """Work on each range of particles, and take the results in order; after an error nothing is left running."""
-        tasks = [self._pool.submit(work, low, high) for low, high in bounds]
+        # A worker has the mode of arithmetic of the thread that started it.
+        corrected = codegen.ieee_arithmetic()(work)
+        tasks = [self._pool.submit(corrected, low, high) for low, high in bounds]
         try:
             for task in tasks:
                 take(task.result())
@@ -124,7 +126,7 @@ class CPUEnsemble:
     def _advance(self, low: int, high: int, first: int, n_steps: int) -> None:
         p = self._program
         constants = (p.parameters, p.time_step, p.temperature, *p.key)
-        self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants)
+        self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants, 0)
 
     def _measured(self, time: float) -> Measurement:
         """Reduce the ensemble: whole groups of tiles for each task, merged in a tree that no thread decides."""
@@ -133,18 +135,23 @@ class CPUEnsemble:
         tables = (plan.pairs, plan.extremes, self._means, self._comoments, self._tops, self._holders)
         cells = None if plan.histogram is None else np.zeros(plan.histogram.shape, np.int64)
         outside: list[int] = []
+        leaked: list[NDArray[np.int64]] = []
 
-        def reduce(low: int, high: int) -> int:
+        def reduce(low: int, high: int) -> tuple[int, NDArray[np.int64]]:
             self._measurer.measure(self.state, self._start, low, high, time, parameters, *tables)
-            return 0 if cells is None else self._count(low, high, cells)
+            return 0 if cells is None else self._count(low, high, cells), self._leaked(low, high)
 
-        self._each(reduce, self._bounds(GROUP, 1), outside.append)
+        def take(counted: tuple[int, NDArray[np.int64]]) -> None:
+            outside.append(counted[0])
+            leaked.append(counted[1])
+
+        self._each(reduce, self._bounds(GROUP, 1), take)
         bad = self._nonfinite()
         sizes = np.minimum(GROUP, n - GROUP * np.arange(len(self._means))).astype(np.float64)
         self._measurer.merge(sizes, self._means, self._comoments, plan.pairs)
         winners = self._tops.argmax(axis=0), np.arange(len(plan.extremes))
         sums = Sums(n, self._means[0].copy(), self._comoments[0].copy(), self._tops[winners], self._holders[winners])
-        return Measurement(sums, cells, sum(outside), bad)
+        return Measurement(sums, cells, sum(outside), bad, np.concatenate(leaked))
 
     def _count(self, low: int, high: int, cells: NDArray[np.int64]) -> int:
         """Add particles to the histogram; return how many lie beyond it."""
@@ -156,6 +163,16 @@ class CPUEnsemble:
         with self._lock:
             cells += counts
         return lost
+
+    def _leaked(self, low: int, high: int) -> NDArray[np.int64]:
+        """Numbers of the particles that are beyond a wall; places that are not finite are not."""
+        system, x = self._program.system, self.position[:, low:high]
+        beyond = np.zeros(high - low, bool)
+        for a in (*system.walled("reflecting"), *system.walled("periodic")):
+            # Steps know the bounds in the state's dtype.
+            lower, upper = x.dtype.type(system.lower[a]), x.dtype.type(system.upper[a])
+            beyond |= ((x[a] < lower) | (x[a] > upper)) & np.isfinite(x[a])
+        return low + np.flatnonzero(beyond)
 
     def _nonfinite(self) -> NDArray[np.int64]:
         """Numbers of the particles with a non-finite coordinate; groups with finite means have none."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter, validators
 
 from langevin_kit.cli.outputs import FIGURES, beside, kept, refuse_figure, refuse_folder
-from langevin_kit.errors import InvalidArgument, NonFinite, StoreExists
+from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, StoreExists
 from langevin_kit.progress import Bar, Progress, Silent
 
 FAILED = 1
@@ -72,7 +72,7 @@ def run(
         ds = simulate(read.system, **arguments, store=store, overwrite=overwrite, progress=meter)
         seconds = time.perf_counter() - before
         relaxation(ds, figure)
-    except (NonFinite, OSError) as error:
+    except (NonFinite, BoundaryLeak, OSError) as error:
         if isinstance(error, StoreExists):  # another run took the name after it was looked at: nothing was written
             raise
         print(f"langevin: {error}\n{kept(store)}", file=sys.stderr)

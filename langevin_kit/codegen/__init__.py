@@ -1,6 +1,7 @@
 """System + scheme + observables → one compiled module."""
 
+from langevin_kit.codegen.arithmetic import ieee_arithmetic
 from langevin_kit.codegen.measure import measurer
 from langevin_kit.codegen.pointwise import library, stepper
 
-__all__ = ["library", "measurer", "stepper"]
+__all__ = ["ieee_arithmetic", "library", "measurer", "stepper"]

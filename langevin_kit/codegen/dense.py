@@ -44,7 +44,7 @@ from langevin_kit.kernels.cpu.normals import draw_words, normals_{suffix} as nor
 from langevin_kit.kernels.schemes.{scheme} import deterministic, stochastic
 
 @cached_driver
-def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1):
+def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, particle0=0):
     like = np.zeros(1, R)
     dt = R(time_step)
     amplitude = R(math.sqrt(2.0*temperature*time_step))
@@ -61,7 +61,8 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
 {each_step}
             if temperature > 0.0:
                 normal = (k % {group})*{d}
-                draw_words(words, {shift}, a, (k // {group})*{group_calls} + normal // {per_call}, key0, key1)
+                call = (k // {group})*{group_calls} + normal // {per_call}
+                draw_words(words, {shift}, particle0 + a, call, key0, key1)
                 normals(words, z)
                 normal = normal % {per_call}
 {noisy}
@@ -101,11 +102,12 @@ def tile_width(d: int, dtype: str) -> int:
 
 
 def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
-    """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1)`.
+    """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
-    It moves the particles low … high of X (d, n) from step `first` through `n_steps` steps. `parameters` is
-    `DenseDerived.flat_parameters`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls
-    of the generator, the smallest with g d = c times the normals of a call; step s of it uses the d from s d on.
+    It moves the columns low … high of X (d, n), whose column 0 is particle `particle0` (0 if left out), from step
+    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`; `block_size` is not used: the width
+    of a tile is. A group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a
+    call; step s of it uses the d from s d on.
     """
     d, width, per_call = derived.d, tile_width(derived.d, dtype), NORMALS_PER_CALL[dtype]
     group = per_call // math.gcd(d, per_call)

@@ -69,15 +69,16 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
             {store}
 
 @cached_driver
-def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1):
+def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, particle0=0):
     {unpack}
     {scratch}
     for a in range(low, high, block_size):
         b = min(a + block_size, high)
+        particle = particle0 + a
         if temperature > 0.0:
-            noisy_block({slices}, {scratch_slices}a, first, n_steps, {scalars}time_step, temperature, key0, key1)
+            noisy_block({slices}, {scratch_slices}particle, first, n_steps, {scalars}time_step, temperature, key0, key1)
         else:
-            noiseless_block({slices}, a, first, n_steps, {scalars}time_step)
+            noiseless_block({slices}, particle, first, n_steps, {scalars}time_step)
 """
 
 _NOISY_BEGIN = """
@@ -151,6 +152,7 @@ _BITS = """
 
 _LIBRARY = """\
 from langevin_kit.kernels.cpu.histogram import histogram_1d, histogram_2d
+from langevin_kit.kernels.cpu.float_mode import exchange_mode as _exchange, is_ieee as _is_ieee
 from langevin_kit.kernels.cpu.initial import standard_normal as _normal, standard_uniform as _uniform
 from langevin_kit.kernels.jit import cached_driver
 
@@ -169,17 +171,25 @@ def standard_normal(out, first, key0, key1):
 @cached_driver
 def standard_uniform(out, first, key0, key1):
     _uniform(out, first, key0, key1)
+
+@cached_driver
+def exchange_mode(mode):
+    return _exchange(mode)
+
+@cached_driver
+def is_ieee(tiny, one, less):
+    return _is_ieee(tiny, one, less)
 """
 
 
 def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
-    """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1)`.
+    """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
-    It moves the particles low … high of X from step `first` through `n_steps` steps, in blocks that stay in the
-    first-level cache through all of them. X holds the d coordinates and, behind them, the turns round each periodic
-    one. Some calls of the generator serve a group of steps: its first step is made where its numbers are drawn, the
-    later ones from a scratch block. A start inside a group draws it and uses its part, so any split of the steps gives
-    the same bits.
+    It moves the columns low … high of X, whose column 0 is particle `particle0` (0 if left out), from step `first`
+    through `n_steps` steps, in blocks that stay in the first-level cache through all of them. X holds the d coordinates
+    and, behind them, the turns round each periodic one. Some calls of the generator serve a group of steps: its first
+    step is made where its numbers are drawn, the later ones from a scratch block. A start inside a group draws it and
+    uses its part, so any split of the steps gives the same bits.
     """
     names = _Names(system)
     made = coefficients(system, dtype)
@@ -355,7 +365,7 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
 
 
 def library() -> ModuleType:
-    """Histograms and initial ensembles: compiled once for all systems."""
+    """Histograms, initial ensembles and the mode of arithmetic: compiled once for all systems."""
     return cache.load(_LIBRARY)
 
 

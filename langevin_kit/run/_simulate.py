@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from langevin_kit.backends import Backend, Measurement, Program, backend_from
-from langevin_kit.errors import InvalidArgument, NonFinite, NotNormalizable
+from langevin_kit.backends import Backend, Program, backend_from
+from langevin_kit.codegen import ieee_arithmetic
+from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, NotNormalizable
 from langevin_kit.estimate import Boltzmann, laws
 from langevin_kit.observables import Observable, plan
 from langevin_kit.preflight import arguments, sample_times
 from langevin_kit.preflight import check as preflight_check
 from langevin_kit.progress import Progress, Watched
-from langevin_kit.random import RNG, philox_key, seed_sequence
+from langevin_kit.random import RNG, philox_key, seed_record, seed_sequence
 from langevin_kit.run._dataset import Recorder, assemble
 from langevin_kit.run._estimates import estimate
 from langevin_kit.run._grid import default_grid
+from langevin_kit.run._guard import Guard
+from langevin_kit.run._paths import Paths
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.store import Store, open_store, provenance, refuse_existing
@@ -31,6 +35,7 @@ from langevin_kit.system.initial import Initial
 Positions = NDArray[np.floating]
 
 
+@ieee_arithmetic()
 def simulate(
     system: System,
     *,
@@ -107,8 +112,9 @@ def simulate(
     ------
     InvalidArgument, MobilityNotPositive, StepTooLarge, StoreExists, BackendUnavailable
         Before anything is written.
-    NonFinite
-        If particles leave the finite numbers; what was saved before is in the store.
+    NonFinite, BoundaryLeak
+        If particles leave the finite numbers, or a step crosses the whole domain between reflecting walls. What was
+        saved before is in the store or, without one, in the exception's attribute `run`.
 
     Notes
     -----
@@ -159,14 +165,14 @@ def simulate(
         "time_step": float(time_step),
         "n_steps": n_steps,
         "save_every": save_every,
+        "save_positions": n_kept,
         "scheme": scheme.name,
         "noise": scheme.noise.name,
         "dtype": dtype,
         "backend": device.name,
         "start": start.tolist(),
         "initial": "array" if isinstance(initial, np.ndarray) else initial.to_dict(),
-        "seed": str(seed.entropy),
-        "spawn_key": list(seed.spawn_key),
+        **seed_record(seed),
         **({"suggested_time_step": suggested} if np.isfinite(suggested) else {}),
     }
     about = {
@@ -179,14 +185,23 @@ def simulate(
     }
     output = None if path is None else Store(path, overwrite=overwrite)
     recorder = Recorder(program.plan, times, save_every, n_kept, dtype, output)
+    paths = Paths(system, scheme, float(time_step), key, partial(initial_state, system, initial, 1, dtype, key))
+    replayed = "error.run" if path is None else repr(str(path))
+    guard = Guard(paths, replayed, isinstance(initial, np.ndarray) and not n_kept)
+    failure: NonFinite | BoundaryLeak | None = None
     try:
-        _evolve(program, device, state, recorder, progress)
+        _evolve(program, device, state, recorder, guard, progress)
+    except (NonFinite, BoundaryLeak) as error:
+        failure = error
+        raise
     finally:
         done = recorder.rows
         measured = {name: rows[:done] for name, rows in recorder.values.items()}
         measured |= {"histogram": recorder.histogram[:done], "n_outside": recorder.n_outside[:done]}
         estimates, long_names = estimate(law[:done], grid, n, measured)
         ds = assemble(system, recorder, estimates, about, long_names)
+        if failure is not None and path is None:
+            failure.run = ds
     return ds if path is None else open_store(path)
 
 
@@ -206,7 +221,12 @@ def _output(store: str | Path, overwrite: bool) -> Path:
 
 
 def _evolve(
-    program: Program, backend: Backend, state: Positions, recorder: Recorder, progress: Progress | bool | None
+    program: Program,
+    backend: Backend,
+    state: Positions,
+    recorder: Recorder,
+    guard: Guard,
+    progress: Progress | bool | None,
 ) -> None:
     n_steps, every = recorder.save_every * (recorder.n_times - 1), recorder.save_every
     with Watched(progress, n_steps, "evolving") as meter, backend.ensemble(program, state) as ensemble:
@@ -214,23 +234,7 @@ def _evolve(
             first, steps = (0, 0) if row == 0 else ((row - 1) * every, every)
             measurement = ensemble.segment(first, steps, meter.advance)
             recorder.record(row, measurement, ensemble.position)
-            _require_finite(program, measurement, first, steps, recorder.values["energy"][row])
-
-
-def _require_finite(program: Program, measurement: Measurement, first: int, steps: int, energy: float) -> None:
-    lost = measurement.nonfinite
-    if len(lost):
-        raise NonFinite(
-            f"{len(lost)} particles are not finite after step {first + steps} (the first is number {lost[0]}); they "
-            f"were so at step {first}. The explicit step is unstable where E is steep; or E falls without bound, K is "
-            f"negative, or the argument of a function is out of range. Use a smaller time_step than "
-            f"{program.time_step:g}, or mend the model."
-        )
-    if not np.isfinite(energy):
-        raise NonFinite(
-            f"the energy of some particles is not finite at step {first + steps}, though their positions are: they run "
-            "away, or are where E has no value. Use a smaller time_step, or confine them."
-        )
+            guard.require_whole(measurement, ensemble.position, first + steps, recorder.values["energy"][row])
 
 
 def _laws(system: System, times: NDArray[np.float64], near: NDArray[np.float64]) -> tuple[list[Boltzmann], str]:

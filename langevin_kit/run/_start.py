@@ -59,7 +59,7 @@ def initial_state(
     for low in range(0, n, BLOCK):
         high = min(low + BLOCK, n)
         x = _positions(initial, first + low, high - low, system.n_dim, key)
-        _require_inside(system, x, first + low)
+        _require_inside(system, x, first + low, dtype)
         state[: system.n_dim, low:high] = x
     for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
         state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
@@ -78,12 +78,14 @@ def _positions(
     return initial.transform(z)
 
 
-def _require_inside(system: System, x: NDArray[np.float64], first: int) -> None:
-    """Wrap periodic coordinates in place; refuse what is not finite or beyond a wall."""
-    bad = ~np.isfinite(x).all(axis=0)
+def _require_inside(system: System, x: NDArray[np.float64], first: int, dtype: str) -> None:
+    """Wrap periodic coordinates in place; refuse what the dtype cannot hold or is beyond a wall."""
+    bad = ~(np.abs(x) <= np.finfo(dtype).max).all(axis=0)
     if bad.any():
         i = int(np.argmax(bad))
-        raise InvalidArgument(f"initial: particle {first + i} starts at {x[:, i].tolist()}; finite values are needed.")
+        raise InvalidArgument(
+            f"initial: particle {first + i} starts at {x[:, i].tolist()}; finite values of {dtype} are needed."
+        )
     lower, upper = system.lower, system.upper
     for a in system.walled("periodic"):
         x[a] = lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,6 +105,19 @@ class Uniform:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return {"kind": "uniform", "lower": list(self.lower), "upper": list(self.upper)}
+
+
+def from_dict(data: Mapping[str, Any]) -> Initial:
+    """Build the law from the plain data of its `to_dict`.
+
+    Examples
+    --------
+    >>> from_dict(point([1.0]).to_dict()) == point([1.0])
+    True
+    """
+    laws: dict[str, Callable[..., Initial]] = {"gaussian": gaussian, "uniform": uniform}
+    fields = dict(data)
+    return laws[fields.pop("kind")](**fields)
 
 
 def gaussian(mean: Any, covariance: Any) -> Gaussian:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -203,7 +204,9 @@ def test_a_run_that_fails_says_what_it_has_kept(here: Path) -> None:
     (here / "spike.toml").write_text(SPIKE)
     done = langevin("run", "spike.toml")
     assert (done.code, done.out) == (1, "")
-    assert "particles are not finite after step 50" in done.err
+    assert re.search(
+        r"particle \d+ is not finite after step \d+ .* See its path: lk\.replay\(.spike\.zarr., particle=", done.err
+    )
     assert "spike.zarr keeps what was saved up to t = 0.5 (2 of its times)." in done.err
     assert not (here / "spike.png").exists()
 
