@@ -74,6 +74,10 @@ class CPUEnsemble:
         self._stepper = codegen.stepper(program.system, program.scheme, program.dtype)
         self._measurer = codegen.measurer(plan)
         self._start = state[list(plan.start_axes)]
+        # Steps know the bounds in the state's dtype.
+        bounds = program.system.lower.astype(state.dtype), program.system.upper.astype(state.dtype)
+        walled = (*program.system.walled("reflecting"), *program.system.walled("periodic"))
+        self._walls = [(a, *(bound[a] for bound in bounds)) for a in walled]
         groups = -(-state.shape[1] // GROUP)
         self._means = np.empty((groups, len(plan.rows)))
         self._comoments = np.empty((groups, len(plan.pairs)))
@@ -166,12 +170,12 @@ class CPUEnsemble:
 
     def _leaked(self, low: int, high: int) -> NDArray[np.int64]:
         """Numbers of the particles that are beyond a wall; places that are not finite are not."""
-        system, x = self._program.system, self.position[:, low:high]
         beyond = np.zeros(high - low, bool)
-        for a in (*system.walled("reflecting"), *system.walled("periodic")):
-            # Steps know the bounds in the state's dtype.
-            lower, upper = x.dtype.type(system.lower[a]), x.dtype.type(system.upper[a])
-            beyond |= ((x[a] < lower) | (x[a] > upper)) & np.isfinite(x[a])
+        for a, lower, upper in self._walls:
+            x = self.position[a, low:high]
+            # The extremes take a tenth of the time of a mask, and are nearly always enough.
+            if not (x.min() >= lower and x.max() <= upper):
+                beyond |= ((x < lower) | (x > upper)) & np.isfinite(x)
         return low + np.flatnonzero(beyond)
 
     def _nonfinite(self) -> NDArray[np.int64]:

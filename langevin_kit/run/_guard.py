@@ -72,9 +72,9 @@ class Guard:
             drift = paths.system.drift_at(x[:, None], step * paths.time_step)
             moved = float(np.linalg.norm(drift)) * paths.time_step
         return NonFinite(
-            f"particle {k} is not finite after {when}: at step {step} it was at {self._place(x)}, where the drift alone moves it by "
-            f"{moved:.3g} a step. The explicit step is unstable where E is steep; or E falls without bound, K is "
-            f"negative, or the argument of a function is out of range. Use a smaller time_step than "
+            f"particle {k} is not finite after {when}: at step {step} it was at {self._place(x)}, where the drift "
+            f"alone moves it by {moved:.3g} a step. The explicit step is unstable where E is steep; or E falls without "
+            f"bound, K is negative, or the argument of a function is out of range. Use a smaller time_step than "
             f"{paths.time_step:g}, or mend the model. {see}"
         )
 

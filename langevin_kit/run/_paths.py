@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +30,23 @@ class Paths:
 
     system: System
     scheme: Scheme
+    dtype: str
     time_step: float
     key: tuple[np.uint32, np.uint32]
     start: Callable[[int], State]
 
+    @cached_property
+    def _stepper(self) -> ModuleType:
+        return codegen.stepper(self.system, self.scheme, self.dtype)
+
+    @cached_property
+    def _constants(self) -> tuple[Any, ...]:
+        return self.system.values, self.time_step, self.system.temperature, *self.key
+
     def advance(self, state: State, particle: int, first: int, n_steps: int) -> State:
         """Its state (rows, 1) at step `first` + `n_steps` from that at step `first`."""
         state = state.copy()
-        stepper = codegen.stepper(self.system, self.scheme, state.dtype.name)
-        constants = (self.system.values, self.time_step, self.system.temperature, *self.key)
-        stepper.advance(state, 0, 1, 1, first, n_steps, *constants, particle)
+        self._stepper.advance(state, 0, 1, 1, first, n_steps, *self._constants, particle)
         return state
 
     def before_loss(self, particle: int, last: int) -> tuple[State, int]:

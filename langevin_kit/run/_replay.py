@@ -128,7 +128,7 @@ def _paths(ds: xr.Dataset, record: dict[str, Any], initial: NDArray[Any] | None,
     system = System(**data) if system is None else system
     key = philox_key(seed_from_record(record))
     scheme = scheme_from({"name": record["scheme"], "noise": record["noise"]})
-    return Paths(system, scheme, record["time_step"], key, _start(ds, record, initial, system, key))
+    return Paths(system, scheme, record["dtype"], record["time_step"], key, _start(ds, record, initial, system, key))
 
 
 def _start(

@@ -185,7 +185,7 @@ def simulate(
     }
     output = None if path is None else Store(path, overwrite=overwrite)
     recorder = Recorder(program.plan, times, save_every, n_kept, dtype, output)
-    paths = Paths(system, scheme, float(time_step), key, partial(initial_state, system, initial, 1, dtype, key))
+    paths = Paths(system, scheme, dtype, float(time_step), key, partial(initial_state, system, initial, 1, dtype, key))
     replayed = "error.run" if path is None else repr(str(path))
     guard = Guard(paths, replayed, isinstance(initial, np.ndarray) and not n_kept)
     failure: NonFinite | BoundaryLeak | None = None
