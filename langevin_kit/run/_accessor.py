@@ -68,7 +68,7 @@ class Langevin:
         if "functions" in data:
             raise InvalidStore(
                 "this run's system is made of Python functions, which no store can hold: "
-                "use ds.langevin.with_system(system)."
+                "use ds.langevin.with_system(system), or lk.replay(..., system=system)."
             )
         return System(**data)
 

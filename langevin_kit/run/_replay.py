@@ -17,6 +17,7 @@ from langevin_kit.errors import InvalidArgument, InvalidStore
 from langevin_kit.observables import VARIABLES, attributes
 from langevin_kit.preflight import arguments
 from langevin_kit.random import philox_key, seed_from_record
+from langevin_kit.run._accessor import Langevin
 from langevin_kit.run._paths import Paths, State
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.schemes import scheme_from
@@ -57,7 +58,7 @@ def replay(
         The array that the run started from. Needed if there was one and the run did not save these particles at
         step 0.
     system : System, optional
-        The run's system, if its Dataset does not hold it.
+        The run's system, if it cannot be rebuilt from the Dataset: one of Python functions.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def replay(
     InvalidArgument
         For particles or steps that the run does not have, another system, or an array that is not the run's.
     InvalidStore
-        If the Dataset lacks what a run records.
+        If the Dataset lacks what a run records, or its system is of Python functions and was not given.
 
     Examples
     --------
@@ -120,12 +121,8 @@ def _record(ds: xr.Dataset) -> dict[str, Any]:
 
 
 def _paths(ds: xr.Dataset, record: dict[str, Any], initial: NDArray[Any] | None, system: System | None) -> Paths:
-    data = json.loads(ds.attrs.get("system", "null"))
-    if system is None and data is None:
-        raise InvalidArgument("system: the run does not hold its own; give it.")
-    if system is not None and data is not None and json.loads(json.dumps(system.to_dict())) != data:
-        raise InvalidArgument("system: got another one than the run's; leave it out.")
-    system = System(**data) if system is None else system
+    known = Langevin(ds) if system is None else Langevin(ds).with_system(system)
+    system = known.system
     key = philox_key(seed_from_record(record))
     scheme = scheme_from({"name": record["scheme"], "noise": record["noise"]})
     return Paths(system, scheme, record["dtype"], record["time_step"], key, _start(ds, record, initial, system, key))

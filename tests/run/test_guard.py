@@ -97,6 +97,12 @@ def test_a_step_across_the_domain_is_a_leak_at_a_wall() -> None:
     assert ds.n_nonfinite.values.tolist() == [0, 0]
 
 
+def test_a_leak_of_a_system_of_functions() -> None:
+    box = lk.System(energy=lambda x: x, temperature=0.5, walls={"x": lk.reflecting(-1.0, 1.0)})
+    with pytest.raises(BoundaryLeak, match=r"the step led to x = \S+, \S+ beyond the wall at -?1, and the walls are 2"):
+        lk.simulate(box, initial=lk.initial.point([0.5]), n_particles=2000, time_step=0.9, n_steps=1, **STARTED)
+
+
 def test_a_leak_in_a_plane_names_the_wall() -> None:
     plane = lk.System(
         energy="0",

@@ -132,18 +132,23 @@ def test_what_the_run_does_not_have_is_refused() -> None:
         "n_steps: got 0": {"n_steps": 0},
         "save_every: got 7": {"save_every": 7},
         "initial: the run drew its start from its seed": {"initial": np.zeros((N, 1))},
-        "system: got another one than the run's": {"system": TENSOR},
+        "system: this is not the system of this run": {"system": TENSOR},
     }
     for words, arguments in bad.items():
         with pytest.raises(InvalidArgument, match=words):
             lk.replay(ds, **{"particle": 0, **arguments})
     with pytest.raises(InvalidStore, match="no attribute `run`"):
         lk.replay(xr.Dataset(), 0)
-    nameless = ds.copy()
-    del nameless.attrs["system"]
-    with pytest.raises(InvalidArgument, match="system: the run does not hold its own"):
-        lk.replay(nameless, 0)
-    xr.testing.assert_equal(lk.replay(nameless, 0, system=LINE), lk.replay(ds, 0, system=LINE))
+    xr.testing.assert_equal(lk.replay(ds, 0, system=LINE), lk.replay(ds, 0))
+
+
+def test_a_system_of_functions_is_given_again(tmp_path: Path) -> None:
+    system = lk.System(energy=lambda x: (x * x - 1) ** 2, temperature=0.5)
+    ds = simulate(system, store=tmp_path / "run.zarr", dtype="float32")
+    with pytest.raises(InvalidStore, match="made of Python functions"):
+        lk.replay(tmp_path / "run.zarr", 3)
+    path = lk.replay(tmp_path / "run.zarr", 3, system=system)
+    np.testing.assert_array_equal(path.position[..., 0], ds.position[..., 3])
 
 
 @pytest.mark.parametrize("rng", [7, [1, 2], np.random.SeedSequence(np.arange(3)), np.random.SeedSequence(None), 2**100])
