@@ -36,6 +36,15 @@ def held(x: float, lower: float, upper: float) -> float:
 
 
 @inline
+def settled(x: float, beyond: float, lower: float, upper: float) -> float:
+    """On the wall if still beyond it after the last reflection in a corner; NaN if the step went `beyond` its width."""
+    near = upper if x > upper else x
+    near = lower if x < lower else near
+    width = upper - lower
+    return near if -width <= beyond <= width else x * np.nan
+
+
+@inline
 def wrapped(x: float, lower: float, upper: float) -> tuple[float, float]:
     """The place in [lower, upper) that is the same as x, and how many periods x is away from it."""
     length = upper - lower

@@ -30,7 +30,7 @@ R = np.{dtype}
 _STEP = """\
 from langevin_kit.kernels.noise import {noise} as numbers
 from langevin_kit.kernels.schemes.{scheme} import deterministic, stochastic
-from langevin_kit.kernels.walls import held, overshoot, slope, wrapped
+from langevin_kit.kernels.walls import held, overshoot, settled, slope, wrapped
 
 @inline
 def coefficients({state}):
@@ -246,17 +246,20 @@ def _stochastic(made: Coefficients) -> list[str]:
 
 SWEEPS = 4
 """Rounds of reflections in a corner of walls that K n does not meet at right angles. Mirrors in the metric of K bring a
-particle back within π/angle reflections; 4 rounds are enough for correlations of S up to 0.92."""
+particle back within π/angle reflections; 4 rounds are enough for correlations of S up to 0.92. Beyond that the rest,
+some 1 of 10⁵ steps within a step's length of the corner, ends on the wall."""
 
 
 def _walls(system: System, made: Coefficients) -> list[str]:
     """Lines that bring y0, … back into the domain and count turns."""
     mirrors, d = system.walled("reflecting"), system.n_dim
     lines = []
+    corners = len(mirrors) > 1 and not system.facts.is_diagonal
     if mirrors and system.facts.is_diagonal:
         lines += [f"y{a} = fma(R(2.0), overshoot(y{a}, lower{a}, upper{a}), y{a})" for a in mirrors]
     elif mirrors:
         lines += [f"q{a} = y{a}" for a in range(d)]
+        lines += [f"b{a} = overshoot(y{a}, lower{a}, upper{a})" for a in mirrors if corners]
         seen = {where: f"s{where[0]}_{where[1]}" for where in made.mobility}
         lines += _mirrored("q", "R(1.0)", mirrors, d, seen)
         if _looks_twice(system):
@@ -264,9 +267,9 @@ def _walls(system: System, made: Coefficients) -> list[str]:
             seen = {where: f"m{where[0]}_{where[1]}" for where in made.mobility}
             arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *_Names(system).p])
             lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
-        for _ in range(SWEEPS if len(mirrors) > 1 else 1):
+        for _ in range(SWEEPS if corners else 1):
             lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
-    lines += [f"y{a} = held(y{a}, lower{a}, upper{a})" for a in mirrors]
+    lines += [f"y{a} = {f'settled(y{a}, b{a}' if corners else f'held(y{a}'}, lower{a}, upper{a})" for a in mirrors]
     for j, a in enumerate(system.walled("periodic")):
         lines += [f"y{a}, turned = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned"]
     return lines
