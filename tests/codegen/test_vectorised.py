@@ -1,0 +1,99 @@
+"""The loops over particles of generated steps must become packed instructions without calls, for AVX2 and newer.
+
+The assembly is made in one further process, for a fixed processor, so that the verdict is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+CASES = [f"{dtype} {name}" for name in ("W1", "W2", "W4") for dtype in ("float32", "float64")]
+CASES += ["float32 walls", "float32 ring"]
+CONTROL = "float64 libm"
+
+pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
+
+
+def system_of(name: str) -> Any:
+    from models import MODELS
+
+    from langevin_kit import System, periodic, reflecting
+
+    if name == "walls":
+        return System(
+            energy="sin(2*pi*y)*cos(pi*x)",
+            mobility=[["1 + x**2", "0.8*cos(x)"], ["0.8*cos(x)", 1]],
+            temperature=1.0,
+            coordinates=("x", "y"),
+            walls={"x": reflecting(0.0, 1.0), "y": reflecting(0.0, 1.0)},
+        )
+    if name == "ring":
+        return System(energy="cos(x)", temperature=1.0, walls={"x": periodic(-3.0, 3.0)})
+    return MODELS[name].system()
+
+
+def listing(case: str) -> str:
+    """The instructions of `noisy_block`, without the wrappers that Python calls."""
+    import numpy as np
+    from numba import typeof
+
+    from langevin_kit.codegen.cache import load
+    from langevin_kit.codegen.pointwise import stepper_source
+    from langevin_kit.schemes import scheme_from
+
+    dtype, name = case.split()
+    system = system_of("ring" if case == CONTROL else name)
+    source = stepper_source(system, scheme_from("euler_maruyama"), dtype)
+    module = load(source.replace("= sin(", "= math.sin(") if case == CONTROL else source)
+    x = np.zeros((system.n_dim + len(system.walled("periodic")), 256), dtype)
+    key = (np.uint32(1), np.uint32(2))
+    module.advance.compile(tuple(map(typeof, (x, 0, 256, 256, 0, 4, system.values, 1e-3, 0.5, *key))))
+    (signature,) = module.noisy_block.signatures
+    text: str = module.noisy_block.inspect_asm(signature)
+    return text[text.index(",@function") : text.index(".Lfunc_end0:")]
+
+
+def verdict(text: str) -> dict[str, bool]:
+    # Each loop has a packed body and a scalar remainder: a loop without the first has more scalar instructions.
+    packed, scalar = (len(re.findall(rf"\tvfn?m\w+{kind}\t", text)) for kind in ("p[sd]", "s[sd]"))
+    return {
+        "packed": packed > 0.9 * scalar > 0,
+        "calls": re.search(r"\tcall", text) is not None,
+        "converts_between_floats": re.search(r"\tvcvt(ps2pd|pd2ps)", text) is not None,
+    }
+
+
+@pytest.fixture(scope="module")
+def verdicts() -> dict[str, dict[str, bool]]:
+    # Empty features: those of the named processor alone, not of this one. In memory only: code from a cache has no text.
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "",
+        "LANGEVIN_CACHE_DIR": os.devnull,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    done = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, bool]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_loops_of_a_step_are_packed(verdicts: dict[str, dict[str, bool]], case: str) -> None:
+    assert verdicts[case] == {"packed": True, "calls": False, "converts_between_floats": False}
+
+
+def test_a_libm_call_is_noticed(verdicts: dict[str, dict[str, bool]]) -> None:
+    assert verdicts[CONTROL]["calls"]
+
+
+if __name__ == "__main__":
+    json.dump({case: verdict(listing(case)) for case in [*CASES, CONTROL]}, sys.stdout)
