@@ -197,8 +197,8 @@ def text_of(expression: Any) -> str:
 
     Examples
     --------
-    >>> text_of(sp.Abs(sp.Symbol("x")) ** 3 / 2)
-    'abs(x)**3/2'
+    >>> text_of(sp.Abs(sp.Symbol("x") - 1) / 2 + sp.pi)
+    'abs(x - 1)/2 + pi'
     """
     plain = expression.xreplace({s: sp.Symbol(s.name, real=True) for s in expression.free_symbols})
     return str(plain.replace(sp.Abs, sp.Function("abs")).replace(sp.E, sp.Float(float(sp.E))))
