@@ -5,6 +5,7 @@ The divergence contracts the second index, (∇·K)ᵃ = ∂_b Kᵃᵇ.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -91,11 +92,22 @@ class Derived:
 
     @property
     def is_quadratic(self) -> bool:
-        """Whether E is a polynomial of degree two, or less, in the coordinates."""
-        if not self.energy.is_polynomial(*self.coordinates):  # |x| has no curvature either
-            return False
-        entries = (sp.expand(entry) for row in self.hessian for entry in row)
-        return all(entry.free_symbols.isdisjoint(self.coordinates) for entry in entries)
+        """Whether E is seen to be a polynomial of degree two, or less, in the coordinates."""
+        return self._degree(self.energy) <= 2
+
+    def _degree(self, e: sp.Expr) -> float:
+        """A bound of the degree that needs no expansion; infinite for what is no polynomial."""
+        if e.free_symbols.isdisjoint(self.coordinates):
+            return 0
+        if e in self.coordinates:
+            return 1
+        if e.is_Add:
+            return max(map(self._degree, e.args))
+        if e.is_Mul:
+            return sum(map(self._degree, e.args))
+        if e.is_Pow and e.exp.is_Integer and e.exp > 0:
+            return self._degree(e.base) * int(e.exp)
+        return math.inf
 
     def symbols(self) -> dict[str, sp.Symbol]:
         """Every name that an expression of this system may use."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from langevin_kit.codegen.dense import measurer, stepper
+from langevin_kit.codegen.dense import stepper
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import dense
 
@@ -43,13 +43,3 @@ def test_step(benchmark: Any, name: str, dtype: str) -> None:
     benchmark(module.advance, *arguments)
     assert np.isfinite(x).all()
     assert x.std() > 0.01
-
-
-def test_energy(benchmark: Any) -> None:
-    system = SYSTEMS["hopfield"]
-    x = np.random.default_rng(1).normal(size=(D, N))
-    out = np.empty(N)
-    arguments = (x, 0, N, 0.0, system.flat_parameters(), out)
-    measurer(system).energy_rows(*arguments)
-    benchmark(measurer(system).energy_rows, *arguments)
-    assert np.isfinite(out).all()

@@ -15,7 +15,7 @@ import sys
 import numpy as np
 import pytest
 
-from langevin_kit.codegen.cache import load
+from langevin_kit.cache import load
 from langevin_kit.codegen.dense import stepper_source
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import dense

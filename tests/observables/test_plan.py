@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from langevin_kit.codegen import measurer
 from langevin_kit.errors import InvalidArgument, InvalidExpression
 from langevin_kit.observables import (
     KINDS,
@@ -26,7 +26,6 @@ from langevin_kit.observables import (
 from langevin_kit.observables._mean import moments_of_position
 from langevin_kit.observables.rows import Rows, Value
 from langevin_kit.system import Grid, System, cells
-from langevin_kit.system.derive import coordinate_symbols
 
 PLANE = System(energy="x**2 + a*y**2", temperature=1.0, coordinates=("x", "y"), parameters={"a": 2.0})
 
@@ -41,10 +40,15 @@ def sums_of(made: Plan, rows: np.ndarray) -> Sums:
 
 def test_rows_and_pairs() -> None:
     made = plan(PLANE, {"right": "x > 0", "moment": "a*x**4*cos(t)", "one": 1}, None)
-    x, y = PLANE.derived.coordinates
-    expressions = [row.expression for row in made.rows if isinstance(row, Value)]
-    assert expressions[:3] == [x, y, PLANE.derived.energy]
-    assert len(expressions) == len(made.rows) == 6
+    assert [row.text for row in made.rows if isinstance(row, Value)] == [
+        "x",
+        "y",
+        "energy",
+        "x > 0",
+        "a*x**4*cos(t)",
+        1,
+    ]
+    assert len(made.rows) == 6
     assert sorted(made.pairs.tolist()) == [[0, 0], [0, 1], [1, 1], [2, 2], [3, 3], [4, 4], [5, 5]]
     assert made.extremes.shape == (0, 2)
     assert made.start_axes == ()
@@ -125,19 +129,18 @@ def test_one_particle_has_no_spread_to_speak_of() -> None:
 def test_a_parameter_named_energy_keeps_its_meaning() -> None:
     system = System(energy="x**2", temperature=1.0, parameters={"energy": 3.0})
     made = plan(system, {"a": "energy", "low": minimum("energy")}, None)
-    (energy,) = system.derived.parameters
-    assert [row.expression for row in made.rows if isinstance(row, Value)][2:] == [energy]
-
-
-def many(d: int) -> Any:
-    """What `moments_of_position` needs to know of a system of d coordinates."""
-    names = tuple(f"x{k}" for k in range(d))
-    return SimpleNamespace(n_dim=d, coordinates=names, derived=SimpleNamespace(coordinates=coordinate_symbols(names)))
+    assert [row.text for row in made.rows if isinstance(row, Value)] == ["x", "x**2", "energy"]
+    module = measurer(made)
+    means, comoments = np.empty((1, 3)), np.empty((1, len(made.pairs)))
+    tops, holders = np.empty((1, 1)), np.empty((1, 1), np.int64)
+    x = np.array([[2.0, 4.0]])
+    module.measure(x, x[:0], 0, 2, 0.0, system.values, made.pairs, made.extremes, means, comoments, tops, holders)
+    assert means.tolist() == [[3.0, 10.0, 3.0]]
 
 
 @pytest.mark.parametrize("d", [3, 32, 33, 100])
 def test_of_many_coordinates_the_variances_alone_are_taken(d: int) -> None:
-    rows = Rows(many(d))
+    rows = Rows(System(coordinates={"v": d}, energy="v @ v", temperature=1.0))
     finish = moments_of_position(rows)
     x = np.random.default_rng(d).normal(size=(d, 50))
     delta = x - x.mean(axis=1, keepdims=True)

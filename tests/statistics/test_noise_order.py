@@ -42,9 +42,9 @@ def biases(scheme: str, noise: str) -> Floats:
 
         def step(x: Floats, z: Floats, dt: float = dt) -> Floats:
             diffusion = math.sqrt(2 * dt) * z
-            force = SYSTEM.drift(x)
+            force = SYSTEM.drift_at(x)
             if scheme == "heun":
-                force = (force + SYSTEM.drift(x + force * dt + diffusion)) / 2
+                force = (force + SYSTEM.drift_at(x + force * dt + diffusion)) / 2
             return np.asarray(x + force * dt + diffusion)
 
         x, mass = stationary_law(step, 1, POINTS, NODES[noise])

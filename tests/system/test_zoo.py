@@ -341,7 +341,8 @@ def test_temperature_and_mobility_are_the_systems() -> None:
     for make in makers:
         system = make(temperature=0.3, mobility="0.25")
         assert system.temperature == 0.3
-        assert (system.mobility_at(np.ones((system.n_dim, 1)) * np.arange(1, system.n_dim + 1)[:, None]) == 0.25).all()
+        place = np.arange(1.0, system.n_dim + 1)[:, None]
+        assert (system.mobility_at(place)[..., 0] == 0.25 * np.eye(system.n_dim)).all()
         assert make().temperature > 0
         # Numbers are parameters, so that a sweep over them compiles once.
         assert system.parameters

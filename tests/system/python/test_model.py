@@ -74,7 +74,7 @@ def test_the_double_well_has_the_forces_of_its_text() -> None:
     well = model(lambda x: (x**2 - 1) ** 2, lambda x: 1 / (1 + x**2), d=1)
     same = System(energy="(x**2 - 1)**2", mobility="1/(1 + x**2)", temperature=0.0)
     x = np.linspace(-2, 2, 401)[None]
-    np.testing.assert_allclose(well.evaluate("force", x), same.drift(x), rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(well.evaluate("force", x), same.drift_at(x), rtol=1e-14, atol=1e-14)
     np.testing.assert_allclose(well.evaluate("gradient", x), same.gradient(x), rtol=1e-14, atol=1e-14)
     np.testing.assert_allclose(well.evaluate("hessian", x), same.hessian(x), rtol=1e-14, atol=1e-14)
 
