@@ -73,7 +73,7 @@ def verdict(text: str) -> dict[str, bool]:
 
 @pytest.fixture(scope="module")
 def verdicts() -> dict[str, dict[str, bool]]:
-    # Empty features: those of the named processor alone, not of this one. In memory only: code from a cache has no text.
+    # Empty features: those of the named processor alone, not of this one. No cache: code from there has no assembly.
     environment = os.environ | {
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "",
