@@ -15,11 +15,11 @@ from langevin_kit.schemes import EulerMaruyama
 
 Floats = NDArray[np.float64]
 
-_V = ("(1 + sin(y)/2)", "cos(x)", "y")
 SYSTEMS = {
     "plane": System(
         energy="(x**2 - 1)**2 + y**2/2",
         mobility=[["1 + x**2/4", "sin(x) + x*y/8"], ["sin(x) + x*y/8", "1.25 + y**2/4"]],
+        drift=["y", "-x + cos(3*t)"],
         temperature=0.4,
         coordinates=("x", "y"),
     ),
@@ -30,10 +30,10 @@ SYSTEMS = {
         coordinates=("x", "y", "z"),
     ),
     "rank one": System(
-        energy="(x**2 + y**2 + z**2)/2",
-        mobility=[[f"{a}*{b}" for b in _V] for a in _V],
+        energy="x**2/2 + y**2/2",
+        mobility=[["(1 + sin(y)/2)**2", "(1 + sin(y)/2)*cos(x)"], ["(1 + sin(y)/2)*cos(x)", "cos(x)**2"]],
         temperature=0.5,
-        coordinates=("x", "y", "z"),
+        coordinates=("x", "y"),
     ),
     "rank two": System(
         energy="(x**2 + y**2 + z**2)/2",
@@ -41,9 +41,14 @@ SYSTEMS = {
         temperature=0.5,
         coordinates=("x", "y", "z"),
     ),
-    "numbers": System(energy="(x**2 + y**2)/2", mobility=[[1, 2], [2, 4]], temperature=0.5, coordinates=("x", "y")),
+    "numbers": System(
+        energy="x**2/2 + y**2/2 + z**2/2",
+        mobility=[[1, 2, 0.5], [2, 4, 1], [0.5, 1, 3]],
+        temperature=0.5,
+        coordinates=("x", "y", "z"),
+    ),
 }
-RANK = {"plane": 2, "space": 3, "rank one": 1, "rank two": 2, "numbers": 1}
+RANK = {"plane": 2, "space": 3, "rank one": 1, "rank two": 2, "numbers": 2}
 FOURTH_CUMULANT = {"gaussian": 0.0, "gaussian_32": 0.0, "gaussian_53": 0.0, "three_point": 0.0, "rademacher": -2.0}
 KEY = (np.uint32(12345), np.uint32(67890))
 N = 200_000
