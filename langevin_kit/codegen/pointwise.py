@@ -269,7 +269,9 @@ def _walls(system: System, made: Coefficients) -> list[str]:
             lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
         for _ in range(SWEEPS if corners else 1):
             lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
-    lines += [f"y{a} = {f'settled(y{a}, b{a}' if corners else f'held(y{a}'}, lower{a}, upper{a})" for a in mirrors]
+    for a in mirrors:
+        end = f"settled(y{a}, b{a}" if corners else f"held(y{a}"
+        lines.append(f"y{a} = {end}, lower{a}, upper{a})")
     for j, a in enumerate(system.walled("periodic")):
         lines += [f"y{a}, turned = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned"]
     return lines
