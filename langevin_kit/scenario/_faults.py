@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from langevin_kit.errors import InvalidScenario, did_you_mean
+from langevin_kit.errors import did_you_mean
 from langevin_kit.scenario._format import TABLES
-
-MOST = 50
-"""Faults that a message lists; a file with more is no scenario."""
-
-
-def invalid(name: str, faults: Sequence[str]) -> InvalidScenario:
-    """The error that lists all faults of a file."""
-    count = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
-    more = [f"and {len(faults) - MOST} more"] * (len(faults) > MOST)
-    text = "\n".join([f"{name}: {count}", *(f"  {line}" for line in "\n".join([*faults[:MOST], *more]).split("\n"))])
-    # A file is data: no character of it may steer the terminal.
-    return InvalidScenario("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
 
 
 def describe(error: ValidationError) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -22,13 +21,12 @@ from pydantic import (
 
 from langevin_kit.backends import backend_from
 from langevin_kit.errors import BackendUnavailable
-from langevin_kit.observables import KINDS, Observable, mean_square_displacement, plan
-from langevin_kit.observables.rows import Rows, read
+from langevin_kit.observables import KINDS, mean_square_displacement, plan
+from langevin_kit.observables.rows import Rows, used_axes
 from langevin_kit.preflight import arguments
+from langevin_kit.scenario._objects import grid, law, observables
 from langevin_kit.schemes import scheme_from
-from langevin_kit.system import Grid, System, Wall, cells, initial
-from langevin_kit.system.expression import parse
-from langevin_kit.system.initial import Initial
+from langevin_kit.system import System, Wall, cells
 
 
 class Table(BaseModel):
@@ -38,18 +36,18 @@ class Table(BaseModel):
     with it a fault in one field does not hide those of the others.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
 
 def _parse(text: Any, info: ValidationInfo) -> Any:
     if info.context is not None:
-        parse(text, info.context.symbols, field=str(info.field_name))
+        info.context.content.require_expression(text, str(info.field_name))
     return text
 
 
 def _read_observable(text: Any, info: ValidationInfo) -> Any:
     if info.context is not None:
-        read(info.context, text, str(info.field_name))
+        used_axes(info.context, text, str(info.field_name))
     return text
 
 
@@ -173,16 +171,12 @@ class SystemTable(NamesTable):
         return value
 
 
-class InitialTable(Table, ABC):
+class InitialTable(Table):
     """``[initial]``: where the particles start."""
-
-    @abstractmethod
-    def law(self) -> Initial:
-        """The law that the table describes."""
 
     @model_validator(mode="after")
     def _is_a_law(self) -> InitialTable:
-        self.law()
+        law(self.model_dump())
         return self
 
 
@@ -193,20 +187,12 @@ class GaussianTable(InitialTable):
     mean: Place
     covariance: Covariance
 
-    def law(self) -> Initial:
-        """The normal law."""
-        return initial.gaussian(self.mean, self.covariance)
-
 
 class PointTable(InitialTable):
     """All particles at one place."""
 
     kind: Literal["point"]
     position: Place
-
-    def law(self) -> Initial:
-        """The normal law of zero width."""
-        return initial.point(self.position)
 
 
 class UniformTable(InitialTable):
@@ -216,31 +202,15 @@ class UniformTable(InitialTable):
     lower: Place
     upper: Place
 
-    def law(self) -> Initial:
-        """The uniform law."""
-        return initial.uniform(self.lower, self.upper)
 
-
-class ObservableTable(Table, ABC):
-    """One of ``[observables]`` that is no plain text."""
-
-    @abstractmethod
-    def observable(self) -> Observable:
-        """The observable that the table describes."""
-
-
-class ReducedTable(ObservableTable):
+class ReducedTable(Table):
     """An expression and how it is reduced."""
 
     kind: Literal["mean", "autocorrelation", "maximum", "minimum"]
     of: Reduced
 
-    def observable(self) -> Observable:
-        """The observable of the table's kind."""
-        return KINDS[self.kind](self.of)
 
-
-class DisplacementTable(ObservableTable):
+class DisplacementTable(Table):
     """A mean-square displacement."""
 
     kind: Literal["mean_square_displacement"]
@@ -253,10 +223,6 @@ class DisplacementTable(ObservableTable):
         if info.context is not None:
             made.plan(Rows(info.context), "of")
         return value
-
-    def observable(self) -> Observable:
-        """The displacement over the coordinates named."""
-        return mean_square_displacement(self.of)
 
 
 Observables = dict[
@@ -343,6 +309,10 @@ class RunTable(Table):
         return value
 
 
+def _plain(tables: Observables) -> dict[str, Any]:
+    return {name: value.model_dump() if isinstance(value, Table) else value for name, value in tables.items()}
+
+
 class ScenarioTable(Table):
     """The whole file."""
 
@@ -364,7 +334,7 @@ class ScenarioTable(Table):
     @classmethod
     def _have_names_of_their_own(cls, value: Observables, info: ValidationInfo) -> Observables:
         if info.context is not None:
-            plan(info.context, observables(value), None)
+            plan(info.context, observables(_plain(value)), None)
         return value
 
     @field_validator("histogram")
@@ -378,16 +348,6 @@ class ScenarioTable(Table):
             value = {name: value[name] for name in names}
         grid(value).check(names, "histogram")
         return value
-
-
-def observables(tables: Observables) -> dict[str, Any]:
-    """What the run reduces, from its table."""
-    return {name: v.observable() if isinstance(v, ObservableTable) else v for name, v in tables.items()}
-
-
-def grid(axes: dict[str, Axis]) -> Grid:
-    """The histogram's cells from their table."""
-    return Grid(**{name: cells(*axis) for name, axis in axes.items()})
 
 
 TABLES: dict[tuple[str, ...], type[Table]] = {

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from langevin_kit.scenario._faults import describe, invalid
-from langevin_kit.scenario._format import NamesTable, ScenarioTable, grid, observables
+from langevin_kit import memory
+from langevin_kit.scenario._message import invalid
+from langevin_kit.scenario._objects import grid, law, observables
 from langevin_kit.system import System
 
 MAX_BYTES = 10**6
@@ -94,31 +94,37 @@ def loads(text: str, name: str = "scenario") -> Scenario:
     >>> scenario.arguments["n_steps"]
     100
     """
+    tables = json.loads(memory.remember(f"scenario {_sources()} {text!r}", lambda: json.dumps(_valid(text, name))))
+    run = tables["run"]
+    arguments = {
+        "title": tables["title"],
+        "initial": law(tables["initial"]),
+        "rng": run.pop("seed"),
+        **run,
+        "observables": observables(tables["observables"]),
+        "histogram": None if tables["histogram"] is None else grid(tables["histogram"]),
+        "attrs": {"scenario": text},
+    }
+    return Scenario(tables["title"], System(**tables["system"]), arguments, text)
+
+
+# pydantic takes as long to build its models as all that a run does before its first step: a text that was valid for the
+# same sources is not validated again.
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    return memory.digest_of(Path(__file__).parents[1])
+
+
+def _valid(text: str, name: str) -> dict[str, Any]:
+    """The tables of a text as plain data."""
+    import tomllib
+
+    from langevin_kit.scenario._validate import validated
+
     try:
-        table = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except ValueError as error:
         raise invalid(name, [f"this is no TOML: {error}"]) from None
     except RecursionError:
         raise invalid(name, ["this is no scenario: nested too deeply"]) from None
-    try:
-        read = ScenarioTable.model_validate(table, context=_names(table))
-    except ValidationError as error:
-        raise invalid(name, describe(error)) from None
-    run = read.run.model_dump()
-    arguments = {
-        "title": read.title,
-        "initial": read.initial.law(),
-        "rng": run.pop("seed"),
-        **run,
-        "observables": observables(read.observables),
-        "histogram": grid(read.histogram) if read.histogram is not None else None,
-        "attrs": {"scenario": text},
-    }
-    return Scenario(read.title, System(**read.system.model_dump()), arguments, text)
-
-
-def _names(table: dict[str, Any]) -> System | None:
-    try:
-        return NamesTable.model_validate(table.get("system", {})).bare()
-    except ValidationError:
-        return None
+    return validated(tables, name)

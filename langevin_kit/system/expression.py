@@ -15,11 +15,8 @@ import sympy as sp
 
 from langevin_kit.errors import InvalidExpression, did_you_mean
 from langevin_kit.system.functions import COMPARISONS, CONSTANTS, LOGICAL, SMOOTH, Absolute, Sign, selected
+from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_LENGTH, MAX_NUMBER, marked, source_of
 
-MAX_LENGTH = 4096
-MAX_DEPTH = 100
-MAX_EXPONENT = 64
-MAX_NUMBER = 1e300
 MAX_BITS = 256
 """Longest numerator or denominator that is kept exact."""
 
@@ -49,37 +46,21 @@ def parse(text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: b
     >>> parse("(x**2 - 1)**2", {"x": x}, field="energy").diff(x)
     4*x*(x**2 - 1)
     """
-    source = _source(text, field)
+    source = source_of(text, field)
     if len(source) > MAX_LENGTH:
         raise InvalidExpression(f"{field}: {len(source)} characters of text; at most {MAX_LENGTH} are allowed.")
     if not source.isascii():
         column = next(i for i, c in enumerate(source) if not c.isascii())
-        raise InvalidExpression(_marked(field, source, f"the character {source[column]!a} is not allowed", column))
+        raise InvalidExpression(marked(field, source, f"the character {source[column]!a} is not allowed", column))
     try:
         tree = ast.parse(source, mode="eval")
     except SyntaxError as error:
-        raise InvalidExpression(_marked(field, source, f"{error.msg}", (error.offset or 1) - 1)) from None
+        raise InvalidExpression(marked(field, source, f"{error.msg}", (error.offset or 1) - 1)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise InvalidExpression(f"{field}: cannot be read as an expression ({error}).") from None
     expression = _Reader(source, symbols, field, logical).read(tree.body, 0)
     # SymPy itself writes √(x²) as |x|.
     return expression.replace(sp.Abs, Absolute).replace(sp.sign, Sign)
-
-
-def _source(text: Any, field: str) -> str:
-    text = text.item() if hasattr(text, "item") and getattr(text, "ndim", None) == 0 else text
-    if isinstance(text, str):
-        return " ".join(text.split())
-    if isinstance(text, bool) or not isinstance(text, int | float):
-        raise InvalidExpression(f"{field}: got {text!r} of type {type(text).__name__}; give text or a number.")
-    if not abs(text) < MAX_NUMBER:
-        raise InvalidExpression(f"{field}: got a number that is too large or not finite; at most 1e300 is allowed.")
-    return repr(text)
-
-
-def _marked(field: str, source: str, message: str, column: int) -> str:
-    start = max(0, column - 60)
-    return f"{field}: {message}\n    {source[start : start + 120]}\n    {' ' * (column - start)}^"
 
 
 class _Reader:
@@ -89,7 +70,7 @@ class _Reader:
         self.functions = {*SMOOTH, *(LOGICAL if logical else ())}
 
     def fail(self, node: ast.AST, message: str) -> InvalidExpression:
-        return InvalidExpression(_marked(self.field, self.source, message, getattr(node, "col_offset", 0)))
+        return InvalidExpression(marked(self.field, self.source, message, getattr(node, "col_offset", 0)))
 
     def read(self, node: ast.AST, depth: int) -> sp.Expr:
         if depth > MAX_DEPTH:

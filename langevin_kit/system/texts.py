@@ -59,6 +59,21 @@ class Texts:
 
         return derive(self.coordinates, tuple(self.parameters), self.energy, self.mobility, self.drift)
 
+    def require_expression(self, text: Any, field: str) -> None:
+        """Refuse what is no expression in these names; a text that was met before is not read again.
+
+        Raises
+        ------
+        InvalidExpression
+        """
+
+        def read() -> str:
+            from langevin_kit.system.expression import parse
+
+            return str(parse(text, self.derived.symbols(), field=field))
+
+        memory.remember(f"expression {self.fingerprint} {text!r}", read)
+
     @property
     def values(self) -> Floats:
         """The parameters in their order."""

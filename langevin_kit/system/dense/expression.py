@@ -13,7 +13,7 @@ from typing import Any
 from langevin_kit.errors import InvalidExpression, did_you_mean
 from langevin_kit.system.dense import graph
 from langevin_kit.system.dense.graph import FUNCTIONS, Node
-from langevin_kit.system.expression import MAX_DEPTH, MAX_EXPONENT, MAX_LENGTH, MAX_NUMBER, _marked, _source
+from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_LENGTH, MAX_NUMBER, marked, source_of
 
 REDUCTIONS: dict[str, Callable[[Node], Node]] = {"sum": graph.total, "logsumexp": graph.logsumexp}
 """Functions of a vector that give a scalar."""
@@ -57,16 +57,16 @@ def parse(text: Any, names: Mapping[str, Node], *, field: str) -> Node:
     >>> parse("v @ W @ v / 2", names, field="energy").shape
     ()
     """
-    source = _source(text, field)
+    source = source_of(text, field)
     if len(source) > MAX_LENGTH:
         raise InvalidExpression(f"{field}: {len(source)} characters of text; at most {MAX_LENGTH} are allowed.")
     if not source.isascii():
         column = next(i for i, c in enumerate(source) if not c.isascii())
-        raise InvalidExpression(_marked(field, source, f"the character {source[column]!a} is not allowed", column))
+        raise InvalidExpression(marked(field, source, f"the character {source[column]!a} is not allowed", column))
     try:
         tree = ast.parse(source, mode="eval")
     except SyntaxError as error:
-        raise InvalidExpression(_marked(field, source, f"{error.msg}", (error.offset or 1) - 1)) from None
+        raise InvalidExpression(marked(field, source, f"{error.msg}", (error.offset or 1) - 1)) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise InvalidExpression(f"{field}: cannot be read as an expression ({error}).") from None
     return _Reader(source, names, field).read(tree.body, 0)
@@ -79,7 +79,7 @@ class _Reader:
         self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS}
 
     def fail(self, node: ast.AST, message: str) -> InvalidExpression:
-        return InvalidExpression(_marked(self.field, self.source, message, getattr(node, "col_offset", 0)))
+        return InvalidExpression(marked(self.field, self.source, message, getattr(node, "col_offset", 0)))
 
     def read(self, node: ast.AST, depth: int) -> Node:
         if depth > MAX_DEPTH:
