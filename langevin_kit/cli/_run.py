@@ -48,8 +48,6 @@ def run(
         Show no progress bar.
     """
     from langevin_kit.backends import CPU
-    from langevin_kit.cli.summary import summary
-    from langevin_kit.plot import relaxation
     from langevin_kit.run import simulate
     from langevin_kit.scenario import load
     from langevin_kit.store import refuse_existing
@@ -71,6 +69,8 @@ def run(
     try:
         ds = simulate(read.system, **arguments, store=store, overwrite=overwrite, progress=meter)
         seconds = time.perf_counter() - before
+        from langevin_kit.plot import relaxation
+
         relaxation(ds, figure)
     except (NonFinite, BoundaryLeak, OSError) as error:
         if isinstance(error, StoreExists):  # another run took the name after it was looked at: nothing was written
@@ -79,6 +79,8 @@ def run(
         return FAILED
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(kept(store)) from interrupt
+    from langevin_kit.cli.summary import summary
+
     print(summary(ds, (store, figure), seconds, meter.rate))
     return 0
 

@@ -32,7 +32,6 @@ def plot(
     overwrite
         Replace a figure that exists.
     """
-    import langevin_kit.run  # noqa: F401  (registers `ds.langevin`)
     from langevin_kit.plot import relaxation
 
     ds = _finished(store)
@@ -70,7 +69,7 @@ def info(store: Path, /) -> None:
 
 
 def _finished(store: Path) -> xr.Dataset:
-    from langevin_kit.store import open_store
+    from langevin_kit.run import open_store
 
     ds = open_store(store)
     if not ds.sizes.get("time") or "run" not in ds.attrs:

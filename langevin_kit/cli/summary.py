@@ -6,11 +6,10 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import xarray as xr
-
-from langevin_kit.run import Langevin
+if TYPE_CHECKING:
+    import xarray as xr
 
 COARSE = 10.0
 """Beyond this multiple of the suggested time step a summary warns of the step's bias."""
@@ -117,6 +116,8 @@ def _observed(last: xr.Dataset, name: str) -> str:
 
 def closing(ds: xr.Dataset) -> str:
     """The verdict's line."""
+    from langevin_kit.run import Langevin
+
     return f"verdict: {Langevin(ds).verdict()}"
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import toeplitz
 
 Floats = NDArray[np.float64]
 
@@ -74,7 +73,8 @@ def autocorrelation_time(c: Floats, spacing: float, n_particles: int, window: fl
         return AutocorrelationTime(np.nan, np.nan, 0)
     last = int(closed[0])
     kept = c[: last + 1]
-    covariance = (c[0] * toeplitz(kept) + np.outer(kept, kept)) / n_particles
+    distance = np.abs(np.subtract.outer(lags[: last + 1], lags[: last + 1]))
+    covariance = (c[0] * kept[distance] + np.outer(kept, kept)) / n_particles
     slope = np.full(last + 1, spacing / c[0])
     slope[0] = -spacing * kept[1:].sum() / c[0] ** 2
     return AutocorrelationTime(float(times[last]), float(np.sqrt(slope @ covariance @ slope)), last)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma
-from scipy.stats import chi2
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -151,11 +149,13 @@ def kl_floor(bins: Bins, n_particles: int) -> float:
 
     2N KL is then χ² with B − 1 degrees of freedom, times Williams' (1976) factor for finite counts.
     """
+    from scipy.special import chdtri
+
     dof = len(bins.mass) - 1
     if dof == 0:
         return np.inf
     williams = 1 + ((1 / bins.mass).sum() - 1) / (6 * n_particles * dof)
-    return float((williams * chi2.isf(ALARM, dof) - dof) / (2 * n_particles))
+    return float((williams * chdtri(dof, ALARM) - dof) / (2 * n_particles))
 
 
 @dataclass(frozen=True)
@@ -239,6 +239,8 @@ def _grassberger(count: Counts, volume: float) -> float:
 
     Grassberger (2003), eq. 30: Σ (nᵢ/N) [ln N − G(nᵢ)], G(n) = ψ(n) + ½ (−1)ⁿ [ψ((n+1)/2) − ψ(n/2)].
     """
+    from scipy.special import digamma
+
     total = count.sum()
     n = count[count > 0].astype(np.float64)
     g = digamma(n) + 0.5 * np.where(n % 2, -1.0, 1.0) * (digamma((n + 1) / 2) - digamma(n / 2))

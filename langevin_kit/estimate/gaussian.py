@@ -13,8 +13,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, polygamma
-from scipy.stats import chi2
 
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.estimate._boltzmann import Boltzmann
@@ -111,6 +109,8 @@ def entropy(n: int, covariance: Floats) -> tuple[float, float]:
     >>> round(entropy(10**9, np.array([[1.0]]))[0], 6)  # ½ ln 2πe
     1.418939
     """
+    from scipy.special import digamma, polygamma
+
     d = len(covariance)
     sign, log_det = np.linalg.slogdet(covariance)
     if n <= d + 1 or not sign > 0:
@@ -164,8 +164,10 @@ def kl_floor(n: int, d: int) -> float:
     >>> round(1e6 * kl_floor(10**6, 2), 1)  # (χ²₅ quantile 20.5 − 5)/2
     7.8
     """
+    from scipy.special import chdtri, digamma
+
     if n <= d + 1:
         return np.inf
     dof = d * (d + 3) / 2
     expected = -n * float(np.sum(digamma(0.5 * (n - np.arange(1, d + 1))) - np.log(0.5 * n)))
-    return expected / dof * (float(chi2.isf(ALARM, dof)) - dof) / (2 * n)
+    return expected / dof * (float(chdtri(dof, ALARM)) - dof) / (2 * n)

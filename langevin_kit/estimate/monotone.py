@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 Floats = NDArray[np.float64]
 
@@ -44,11 +43,13 @@ def falls(value: Floats, stderr: Floats, alarm: float = 1e-3) -> Monotone:
     >>> falls(np.array([0.9, 1.0, 2.0]), np.array([0.1, 0.1, 0.1])).holds
     False
     """
+    from scipy.special import ndtri
+
     finite = np.isfinite(value) & np.isfinite(stderr)
     v, s = value[finite], stderr[finite]
     if len(v) < 2:
         return Monotone(True, -np.inf, np.inf)
     rise = np.diff(v)
     z = np.where(rise > 0, rise / np.maximum(np.hypot(s[1:], s[:-1]), np.finfo(float).tiny), 0.0)
-    threshold = float(norm.isf(alarm / len(z)))
+    threshold = -float(ndtri(alarm / len(z)))
     return Monotone(bool(z.max() <= threshold), float(z.max()), threshold)

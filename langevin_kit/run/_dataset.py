@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from langevin_kit.backends import Measurement
 from langevin_kit.observables import CELLS, VARIABLES, Plan, Variable, attributes
 from langevin_kit.store import Store
 from langevin_kit.system import System
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Recorder:
@@ -63,6 +65,10 @@ def assemble(
 
     `long_names` say what the estimates mean where that is not what they usually do.
     """
+    import xarray as xr
+
+    import langevin_kit.run._accessor  # noqa: F401  (registers `ds.langevin`)
+
     grid, done = recorder.plan.histogram, recorder.rows
     units = system.units
     arrays: dict[str, NDArray[Any]] = {

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from langevin_kit.backends import Backend, Program, backend_from
@@ -28,9 +27,12 @@ from langevin_kit.run._guard import Guard
 from langevin_kit.run._paths import Paths
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.schemes import Scheme, scheme_from
-from langevin_kit.store import Store, open_store, provenance, refuse_existing
+from langevin_kit.store import PROVENANCE, Store, open_store, provenance, refuse_existing
 from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Initial
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Positions = NDArray[np.floating]
 
@@ -208,7 +210,7 @@ def simulate(
 def _check_texts(title: str, attrs: Mapping[str, str]) -> None:
     if not all(isinstance(text, str) for text in (title, *attrs, *attrs.values())):
         raise InvalidArgument("title, attrs: text is needed, for the names of attrs as well.")
-    taken = sorted({"title", "system", "run", "boltzmann", *provenance()} & set(attrs))
+    taken = sorted({"title", "system", "run", "boltzmann", *PROVENANCE} & set(attrs))
     if taken:
         raise InvalidArgument(f"attrs: {', '.join(taken)}: the run sets these itself; choose other names.")
 

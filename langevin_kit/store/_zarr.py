@@ -1,21 +1,27 @@
-"""The only writer of Zarr: a plain version-3 group that `xarray.open_zarr` reads without this package."""
+"""The only writer of Zarr: a plain version-3 group that `xarray.open_zarr` reads without this package.
+
+A group is a folder with one JSON file, so a run looks for its output and makes it before zarr and xarray are imported:
+they take longer than all else that a run does before its first step.
+"""
 
 from __future__ import annotations
 
+import json
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import Crc32cCodec
-from zarr.errors import ZarrUserWarning
 
 from langevin_kit.errors import InvalidStore, StoreExists
 from langevin_kit.store.provenance import CONVENTIONS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_METADATA = "zarr.json"
 
 CHUNK_BYTES = 4 * 2**20
 """Aim for a chunk of positions; chunks are near-equal, so that the last one is not mostly padding."""
@@ -33,12 +39,16 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         return
     if not overwrite:
         raise StoreExists(f"{path} exists. Choose another output (-o / store=), or allow --overwrite / overwrite=True.")
-    try:
-        ours = zarr.open_group(path, mode="r").attrs.get("Conventions") == CONVENTIONS
-    except (OSError, ValueError, KeyError):
-        ours = False
-    if not ours:
+    if not _is_ours(path):
         raise StoreExists(f"{path} exists and is no store of langevin_kit: it is not overwritten. Remove it yourself.")
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        metadata = json.loads((path / _METADATA).read_bytes())
+        return bool(metadata["node_type"] == "group" and metadata["attributes"]["Conventions"] == CONVENTIONS)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 class Store:
@@ -50,15 +60,21 @@ class Store:
         try:
             if path.exists():
                 shutil.rmtree(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._group = zarr.create_group(path, zarr_format=3, attributes={"Conventions": CONVENTIONS})
+            path.mkdir(parents=True)
+            metadata = {"zarr_format": 3, "node_type": "group", "attributes": {"Conventions": CONVENTIONS}}
+            (path / _METADATA).write_text(json.dumps(metadata, indent=2))
+        except FileExistsError:
+            raise StoreExists(f"{path} was made by another run just now. Choose another output.") from None
         except OSError as error:
             raise InvalidStore(f"{path} cannot be created ({error.strerror}). Choose another output.") from error
 
     def create_positions(self, n_times: int, d: int, n: int, dtype: str, dims: tuple[str, ...]) -> None:
         """Preallocate `position` (time, component, particle), filled with NaN, one save to a row of chunks."""
+        import zarr
+        from zarr.codecs import Crc32cCodec
+
         chunks = max(1, round(n * np.dtype(dtype).itemsize / CHUNK_BYTES))
-        self._positions = self._group.create_array(
+        self._positions = zarr.open_group(self.path, mode="r+", zarr_format=3).create_array(
             "position",
             shape=(n_times, d, n),
             chunks=(1, 1, -(-n // chunks)),
@@ -74,6 +90,8 @@ class Store:
 
     def finish(self, ds: xr.Dataset, position_attrs: dict[str, Any] | None) -> None:
         """Write everything but the positions, which are there already."""
+        from zarr.errors import ZarrUserWarning
+
         if position_attrs is not None:
             self._positions.attrs.update(position_attrs)
             if self._positions.shape[0] > ds.sizes["time"]:  # the run was cut short
@@ -85,7 +103,7 @@ class Store:
 
 
 def open_store(path: str | Path) -> xr.Dataset:
-    """Open a run; `ds.langevin` then gives its estimates.
+    """Open a run as a plain Dataset.
 
     Parameters
     ----------
@@ -102,6 +120,8 @@ def open_store(path: str | Path) -> xr.Dataset:
     InvalidStore
         If there is no store of this package.
     """
+    import xarray as xr
+
     path = Path(path)
     if not path.exists():
         raise InvalidStore(f"{path} does not exist.")
