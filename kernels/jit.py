@@ -6,12 +6,14 @@ so vector bodies, scalar remainders, other block sizes and other x86 targets giv
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from numba import njit, types
 from numba.extending import intrinsic
 
-from .wide import WideCompiler
+from .cache import LoadingCache
+from .wide import InnerCompiler, WideCompiler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,14 +21,33 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 """Options of every compiled function; part of the key of the code cache."""
 
 
 def inline(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile a scalar function that LLVM must inline, so that its caller's loop vectorises."""
-    compiled: Callable[_P, _R] = njit(forceinline=True, **OPTIONS)(function)
-    return compiled
+    return _linked(njit(forceinline=True, pipeline_class=InnerCompiler, **OPTIONS)(function))
+
+
+def inner(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Compile an array loop that is a part of others."""
+    return _linked(njit(pipeline_class=InnerCompiler, **OPTIONS)(function))
+
+
+def _linked(function: Any) -> Any:
+    """A dispatcher that keeps what `InnerCompiler` makes, which has no entry that numba could call from Python."""
+
+    @cache
+    def caller() -> Any:
+        return driver(lambda *arguments: function(*arguments))
+
+    def add_overload(result: Any) -> None:
+        result.entry_point.caller = caller
+        function.overloads[tuple(result.signature.args)] = result
+
+    function.add_overload = add_overload
+    return function
 
 
 def driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -37,8 +58,9 @@ def driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def cached_driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Like `driver`, with the machine code kept beside the source file: for generated modules only."""
-    compiled: Callable[_P, _R] = njit(cache=True, pipeline_class=WideCompiler, **OPTIONS)(function)
-    return compiled
+    compiled: Any = njit(pipeline_class=WideCompiler, **OPTIONS)(function)
+    compiled._cache = LoadingCache(function)
+    return cast("Callable[_P, _R]", compiled)
 
 
 @intrinsic

@@ -33,12 +33,56 @@ class _WideLowering(NativeLowering):
         return _WideLower
 
 
+class FromPython:
+    """An inner function as Python, such as a test, calls it: then a caller is compiled around it."""
+
+    caller: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Compile for these types, and call."""
+        return self.caller()(*arguments)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _InnerLowering(_WideLowering):
+    """Of a function that compiled code calls: it is linked into its callers, and no machine code is made of it alone.
+
+    That and its wrappers for Python and C are half of the time of compiling a small function.
+    """
+
+    _name = "langevin_kit_inner_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        flags = state.flags
+        flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+        super().run_pass(state)
+        made = state["cr"]
+        # By this object numba tells one compiled form of the function from another.
+        entry = FromPython()
+        state.targetctx.insert_user_function(entry, made.fndesc, [state.library])
+        state["cr"] = made._replace(cfunc=entry)
+        return True
+
+
+def _pipeline(state: Any, lowering: type[NativeLowering]) -> list[Any]:
+    """Numba's pipeline for compiled code, with one pass exchanged."""
+    pipeline = DefaultPassBuilder.define_nopython_pipeline(state)
+    pipeline.passes = [(lowering if p is NativeLowering else p, about) for p, about in pipeline.passes]
+    pipeline.finalize()
+    return [pipeline]
+
+
 class WideCompiler(CompilerBase):
     """For ``njit(pipeline_class=WideCompiler)``."""
 
     def define_pipelines(self) -> list[Any]:
-        """Numba's pipeline for compiled code, with one pass exchanged."""
-        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        pipeline.passes = [(_WideLowering if p is NativeLowering else p, about) for p, about in pipeline.passes]
-        pipeline.finalize()
-        return [pipeline]
+        """Lowered with wide vectors."""
+        return _pipeline(self.state, _WideLowering)
+
+
+class InnerCompiler(CompilerBase):
+    """The same for functions that only compiled code calls."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Lowered to be linked into callers."""
+        return _pipeline(self.state, _InnerLowering)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..jit import driver, fma, inline
+from ..jit import driver, fma, inline, inner
 
 TILE = 256
 TILES = 64
@@ -159,14 +159,14 @@ def merge(
         stride *= 2
 
 
-@driver
+@inner
 def copy(source: NDArray[np.floating], out: NDArray[np.float64]) -> None:
     """Take a slice of the state, of any dtype, into a row."""
     for i in range(source.size):
         out[i] = np.float64(source[i])
 
 
-@driver
+@inner
 def add_square_of_difference(a: NDArray[np.float64], b: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Add (a − b)² to `out`."""
     for i in range(out.size):
@@ -174,7 +174,7 @@ def add_square_of_difference(a: NDArray[np.float64], b: NDArray[np.float64], out
         out[i] = fma(difference, difference, out[i])
 
 
-@driver
+@inner
 def add_square_of_turned_difference(
     turns: NDArray[np.float64],
     length: float,
@@ -188,7 +188,7 @@ def add_square_of_turned_difference(
         out[i] = fma(difference, difference, out[i])
 
 
-@driver
+@inner
 def multiply(a: NDArray[np.float64], b: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """Write a·b to `out`."""
     for i in range(out.size):

@@ -29,7 +29,8 @@ from langevin_kit.system.names import ELEMENTARY
 
 _HEADER = f"""\
 import numpy as np
-from langevin_kit.kernels.jit import cached_driver, fma
+from langevin_kit.kernels.jit import cached_driver, fma, inner
+from langevin_kit.kernels.scratch import empty
 from langevin_kit.kernels.elementary.float64 import {", ".join(ELEMENTARY)}
 from langevin_kit.kernels.cpu import tiles
 from langevin_kit.kernels.cpu.tiles import GROUP, TILE, TILES
@@ -37,7 +38,7 @@ R = np.float64
 """
 
 _EVALUATE = """
-@cached_driver
+@inner
 def {name}({inputs}t, {scalars}{outputs}):
     for i in range({first}.size):
         {load}
@@ -48,20 +49,20 @@ def {name}({inputs}t, {scalars}{outputs}):
 _EXTREMES = "tiles.tile_extremes(rows, b - a, a, extremes, work, tops[group], holders[group])"
 
 _MEASURE = """
-@cached_driver
+@inner
 def fill(rows, starts, turns, n, t, {scalars}):
 {rows}
 
 @cached_driver
 def measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, tops, holders):
     {unpack}
-    rows = np.empty(({q}, TILE))
-    starts = np.empty((S.shape[0], TILE))
-    turns = np.empty((X.shape[0] - {d}, TILE))
-    work = np.empty(TILE)
-    counts = np.empty(TILES)
-    tile_means = np.empty((TILES, {q}))
-    tile_comoments = np.empty((TILES, pairs.shape[0]))
+    rows = empty(({q}, TILE), R)
+    starts = empty((S.shape[0], TILE), R)
+    turns = empty((X.shape[0] - {d}, TILE), R)
+    work = empty((TILE,), R)
+    counts = empty((TILES,), R)
+    tile_means = empty((TILES, {q}), R)
+    tile_comoments = empty((TILES, pairs.shape[0]), R)
     for first in range(low, high, GROUP):
         group = first // GROUP
         holders[group] = -1

@@ -22,7 +22,8 @@ _HEADER = """\
 import math
 import numpy as np
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
-from langevin_kit.kernels.jit import cached_driver, fma, inline
+from langevin_kit.kernels.jit import cached_driver, fma, inline, inner
+from langevin_kit.kernels.scratch import empty
 from langevin_kit.kernels.elementary.{dtype} import {functions}
 R = np.{dtype}
 """
@@ -58,7 +59,7 @@ def mobility({state}):
 """
 
 _NOISELESS = """
-@cached_driver
+@inner
 def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
     dt = R(time_step)
     for k in range(first, first + n_steps):
@@ -82,7 +83,7 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
 """
 
 _NOISY_BEGIN = """
-@cached_driver
+@inner
 def noisy_block({rows}, {scratch_rows}particle, first, n_steps, {scalars}time_step, temperature, key0, key1):
     dt = R(time_step)
     amplitude = R(math.sqrt(2.0*temperature*time_step))
@@ -333,8 +334,8 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         later_steps="".join(later),
     ) + _NOISELESS.format(
         **common,
-        scratch=f"scratch = np.empty(({len(kept)}, block_size), R)\n"
-        f"    words = np.empty(({4 * calls}, block_size), np.uint32)",
+        scratch=f"scratch = empty(({len(kept)}, block_size), R)\n"
+        f"    words = empty(({4 * calls}, block_size), np.uint32)",
         scratch_slices="".join(f"{row}, " for row in scratch.values()),
     )
 
@@ -353,7 +354,7 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
         bits="; ".join(f"z{a} = numbers(W{a}[i], h{a})" for a in range(d)),
     ) + _NOISELESS.format(
         **common,
-        scratch="scratch = np.empty((4, block_size), np.uint32)",
+        scratch="scratch = empty((4, block_size), np.uint32)",
         scratch_slices="".join(f"scratch[{j}, :b - a], " for j in range(4)),
     )
 
