@@ -11,7 +11,6 @@ from langevin_kit.run._simulate import simulate
 
 if TYPE_CHECKING:
     from langevin_kit.run._accessor import Langevin
-
     from langevin_kit.run._replay import replay
 
 __all__ = ["DEFAULT_CELLS", "Langevin", "open_store", "replay", "simulate"]

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from langevin_kit import memory
+from langevin_kit import cache
 from langevin_kit.scenario._message import invalid
 from langevin_kit.scenario._objects import grid, law, observables
 from langevin_kit.system import System
@@ -94,7 +94,8 @@ def loads(text: str, name: str = "scenario") -> Scenario:
     >>> scenario.arguments["n_steps"]
     100
     """
-    tables = json.loads(memory.remember(f"scenario {_sources()} {text!r}", lambda: json.dumps(_valid(text, name))))
+    remembered = cache.remember(f"scenario {_sources()} {text!r}", lambda: json.dumps(_valid(text, name)))
+    tables: dict[str, Any] = json.loads(remembered)
     run = tables["run"]
     arguments = {
         "title": tables["title"],
@@ -112,7 +113,7 @@ def loads(text: str, name: str = "scenario") -> Scenario:
 # same sources is not validated again.
 @lru_cache(maxsize=1)
 def _sources() -> str:
-    return memory.digest_of(Path(__file__).parents[1])
+    return cache.digest_of(Path(__file__).parents[1])
 
 
 def _valid(text: str, name: str) -> dict[str, Any]:

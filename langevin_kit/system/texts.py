@@ -72,7 +72,7 @@ class Texts:
 
             return str(parse(text, self.derived.symbols(), field=field))
 
-        memory.remember(f"expression {self.fingerprint} {text!r}", read)
+        cache.remember(f"expression {self.fingerprint} {text!r}", read)
 
     @property
     def values(self) -> Floats:
