@@ -69,6 +69,21 @@ def test_the_next_process_finds_the_machine_code(folder: Path, tmp_path: Path) -
     assert not leftovers(folder)
 
 
+def test_two_processes_may_compile_one_module_at_once(folder: Path, tmp_path: Path) -> None:
+    """Both get the right answer from an empty cache, and what they leave is whole: the next process compiles nothing."""
+    (tmp_path / "source.txt").write_text(SOURCE)
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path / "source.txt")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        out, complaint = process.communicate(timeout=300)
+        assert (process.returncode, complaint) == (0, "")
+        assert out.split()[0] == "6.0"
+    third = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+    assert third.stdout.split() == ["6.0", "1", "0"]
+    assert len(names(folder)) == 1
+    assert not leftovers(folder)
+
+
 def test_same_module_within_a_process(folder: Path) -> None:
     assert cache.load(SOURCE) is cache.load(SOURCE)
     assert cache.load(SOURCE) is not cache.load(SOURCE + "# other\n")
