@@ -7,12 +7,12 @@ so vector bodies, scalar remainders, other block sizes and other x86 targets giv
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from numba import njit, types
 from numba.extending import intrinsic
 
-from .cache import LoadingCache
+from .cache import cached
 from .wide import InnerCompiler, WideCompiler
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ def driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 def cached_driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Like `driver`, with the machine code kept beside the source file: for generated modules only."""
-    compiled: Any = njit(pipeline_class=WideCompiler, **OPTIONS)(function)
-    compiled._cache = LoadingCache(function)
-    return cast("Callable[_P, _R]", compiled)
+    compiled: Callable[_P, _R] = cached(njit(pipeline_class=WideCompiler, **OPTIONS)(function))
+    return compiled
 
 
 @intrinsic

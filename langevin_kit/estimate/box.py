@@ -107,7 +107,7 @@ def _zoom(system: System, t: float, lower: Floats, upper: Floats, lowest: Floats
     n = PER_AXIS[system.n_dim]
     energy_min = np.inf
     for _ in range(60):
-        axes = [np.union1d(np.linspace(a, b, n), x) for a, b, x in zip(lower, upper, lowest, strict=True)]
+        axes = [_with(np.linspace(a, b, n), x) for a, b, x in zip(lower, upper, lowest, strict=True)]
         energy = energy_or_infinity(system, np.stack(np.meshgrid(*axes, indexing="ij")), t)
         best = np.unravel_index(energy.argmin(), energy.shape)
         lowest = np.array([axis[i] for axis, i in zip(axes, best, strict=True)])
@@ -119,6 +119,12 @@ def _zoom(system: System, t: float, lower: Floats, upper: Floats, lowest: Floats
         if np.all(upper - lower > 0.9 * before):
             break
     return lower, upper, energy_min
+
+
+def _with(axis: Floats, x: float) -> Floats:
+    """Put a point into its place on a sorted axis, once; `np.union1d` does it too, but imports numpy.ma."""
+    place = int(np.searchsorted(axis, x))
+    return axis if place < len(axis) and axis[place] == x else np.insert(axis, place, x)
 
 
 def bounds(axes: Sequence[Floats], inside: NDArray[np.bool_]) -> tuple[Floats, Floats]:

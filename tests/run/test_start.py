@@ -44,7 +44,7 @@ sys.exit(langevin_kit.cli.main(["run", "start.toml", "-o", "start.zarr", "--over
 AFTER_THE_RUN = {"pandas", "xarray", "zarr", "matplotlib", "scipy.special", "scipy.stats"}
 """Estimates, Datasets, stores and figures need these."""
 
-TO_DERIVE_AND_COMPILE = {"sympy", "pydantic.main", "tomllib", "numba.np.arrayobj", "scipy.linalg"}
+TO_DERIVE_AND_COMPILE = {"sympy", "pydantic.main", "tomllib", "numba.np.arrayobj", "scipy.linalg", "numpy.ma"}
 """Reading, checking, deriving and compiling need these: once for each scenario."""
 
 MEMORY = """
