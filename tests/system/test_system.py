@@ -226,6 +226,14 @@ def test_positions_of_another_dimension(shape: tuple[int, ...]) -> None:
         System(**WELL).energy_at(np.ones(shape))
 
 
+def test_one_point_needs_no_axis_of_points() -> None:
+    plane = System(**PLANE)
+    assert plane.energy_at([1.0, 2.0]).shape == ()
+    assert float(plane.energy_at([1.0, 2.0])) == 2.0
+    assert plane.gradient([1.0, 2.0]).tolist() == [2.0, 2.0]
+    assert plane.hessian([1.0, 2.0]).shape == (2, 2)
+
+
 @pytest.mark.parametrize("names", [("x0", "x1"), ("cse0", "Select"), ("numpy", "array"), ("E", "I"), ("_", "__")])
 def test_names_that_generated_code_uses_too(names: tuple[str, str]) -> None:
     a, b = names
