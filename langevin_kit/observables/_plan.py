@@ -134,8 +134,8 @@ def _check_histogram(system: System, histogram: Grid | None) -> None:
     if not isinstance(histogram, Grid):
         got = type(histogram).__name__
         raise InvalidArgument(f"histogram: got {got}; give a Grid, as in Grid(x=cells(-3, 3, 256)).")
-    histogram.check(tuple(system.names), "histogram")
     if system.n_dim > MOST_CELLED:
         raise InvalidArgument(
-            f"histogram: got {system.n_dim} axes; one or two coordinates can be counted in cells. Leave it out."
+            f"histogram: the system has {system.n_dim} coordinates; one or two can be counted in cells. Leave it out."
         )
+    histogram.check(tuple(system.names), "histogram")

@@ -60,9 +60,9 @@ def _describe(detail: ErrorDetails) -> str:
 def _refused(place: tuple[int | str, ...], value: Any, message: str) -> str:
     """The library names the field itself, as in ``mobility[0][1]: ...``: the path takes over what it adds."""
     label, separator, rest = message.removesuffix(".").partition(": ")
-    field, bracket, index = label.partition("[")
+    field = re.split(r"[.\[]", label)[0]
     if separator and field in place:
-        return f"{_path(place)}{bracket}{index}: {rest}"
+        return f"{_path(place)}{label.removeprefix(field)}: {rest}"
     if separator and isinstance(value, dict) and field in value:
         return f"{_path(place)}.{label}: {rest}"
     return f"{_path(place)}: {message.removesuffix('.')}"

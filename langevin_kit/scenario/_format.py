@@ -40,7 +40,7 @@ class Table(BaseModel):
 
 
 def _parse(text: Any, info: ValidationInfo) -> Any:
-    if info.context is not None:
+    if info.context is not None and not info.context.is_dense:
         info.context.content.require_expression(text, str(info.field_name))
     return text
 
@@ -57,11 +57,15 @@ def _name_observable(name: str, info: ValidationInfo) -> str:
     return name
 
 
-def _one_each(values: list[float], info: ValidationInfo) -> list[float]:
-    if info.context is not None and len(values) != info.context.n_dim:
-        names = ", ".join(info.context.coordinates)
-        raise ValueError(f"got {len(values)} numbers; one for each coordinate ({names}) is needed")
-    return values
+def _one_each(value: float | list[float], info: ValidationInfo) -> list[float]:
+    """One number for each coordinate; one alone stands for all."""
+    system: System | None = info.context
+    if not isinstance(value, list):
+        return [value] * (1 if system is None else system.n_dim)
+    if system is not None and len(value) != system.n_dim:
+        names = f"of the {system.n_dim} components" if system.is_dense else f"({', '.join(system.names)})"
+        raise ValueError(f"got {len(value)} numbers; one for each coordinate {names} is needed, or one for all")
+    return value
 
 
 def _cells(axis: tuple[float, float, int]) -> tuple[float, float, int]:
@@ -73,6 +77,10 @@ def _depth(value: Any) -> str:
     if not isinstance(value, list):
         return "<scalar>"
     return "<matrix>" if any(isinstance(row, list) for row in value) else "<vector>"
+
+
+def _list_or_not(value: Any) -> str:
+    return "<vector>" if isinstance(value, list) else "<scalar>"
 
 
 def _kind_or_text(value: Any) -> str | None:
@@ -94,14 +102,24 @@ Mobility = Annotated[
 ]
 Drift = Annotated[
     Annotated[Expression, Tag("<scalar>")] | Annotated[list[Expression], Tag("<vector>")],
-    Discriminator(lambda value: "<vector>" if isinstance(value, list) else "<scalar>"),
+    Discriminator(_list_or_not),
 ]
-Place = Annotated[list[float], AfterValidator(_one_each)]
-Covariance = Annotated[
+Place = Annotated[
+    Annotated[
+        Annotated[float, Tag("<scalar>")] | Annotated[list[float], Tag("<vector>")],
+        Discriminator(_list_or_not),
+    ],
+    AfterValidator(_one_each),
+]
+Numbers = Annotated[
     Annotated[float, Tag("<scalar>")]
     | Annotated[list[float], Tag("<vector>")]
     | Annotated[list[list[float]], Tag("<matrix>")],
     Discriminator(_depth),
+]
+Coordinates = Annotated[
+    Annotated[list[str], Tag("<names>")] | Annotated[dict[str, int], Tag("<lengths>")],
+    Discriminator(lambda value: "<lengths>" if isinstance(value, dict) else "<names>"),
 ]
 # TOML has arrays, which are lists; a strict tuple would refuse them.
 Axis = Annotated[tuple[float, float, int], Field(strict=False), AfterValidator(_cells)]
@@ -117,18 +135,18 @@ class NamesTable(Table):
 
     model_config = ConfigDict(extra="ignore")
 
-    coordinates: list[str] = ["x"]
-    parameters: dict[str, float] = {}
+    coordinates: Coordinates = ["x"]
+    parameters: dict[str, Numbers] = {}
 
     @field_validator("coordinates")
     @classmethod
-    def _are_names(cls, value: list[str]) -> list[str]:
+    def _are_names(cls, value: list[str] | dict[str, int]) -> list[str] | dict[str, int]:
         plan(System(energy=0.0, temperature=0.0, coordinates=value), None, None)
         return value
 
     @field_validator("parameters")
     @classmethod
-    def _are_distinct(cls, value: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+    def _are_distinct(cls, value: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "coordinates" in info.data:
             System(energy=0.0, temperature=0.0, coordinates=info.data["coordinates"], parameters=value)
         return value
@@ -163,11 +181,19 @@ class SystemTable(NamesTable):
     units: dict[str, str] = {}
     walls: dict[str, WallTable] = {}
 
-    @field_validator("mobility", "drift", "temperature", "units")
+    @field_validator("energy", "mobility", "drift", "temperature", "units")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.context is not None:
+        # The energy of scalar coordinates has been parsed: what it needs beyond that is derived once, by the system.
+        if info.context is not None and (info.field_name != "energy" or info.context.is_dense):
             replace(info.context, **{str(info.field_name): value})
+        return value
+
+    @field_validator("walls")
+    @classmethod
+    def _stand_around_coordinates(cls, value: dict[str, WallTable], info: ValidationInfo) -> dict[str, WallTable]:
+        if info.context is not None:
+            replace(info.context, walls={name: Wall.from_dict(wall.model_dump()) for name, wall in value.items()})
         return value
 
 
@@ -185,7 +211,7 @@ class GaussianTable(InitialTable):
 
     kind: Literal["gaussian"]
     mean: Place
-    covariance: Covariance
+    covariance: Numbers
 
 
 class PointTable(InitialTable):
@@ -343,10 +369,10 @@ class ScenarioTable(Table):
         """Put the axes in the coordinates' order: a TOML table has none."""
         if value is None or info.context is None:
             return value
-        names = info.context.coordinates
+        names = info.context.names
         if set(names) == set(value):
             value = {name: value[name] for name in names}
-        grid(value).check(names, "histogram")
+        plan(info.context, None, grid(value))
         return value
 
 

@@ -16,6 +16,9 @@ from langevin_kit.system.walls import Wall
 MAX_COORDINATES = 16
 """Most coordinates of a system of scalar expressions."""
 
+MAX_COMPONENTS = 2**20
+"""Longest vector."""
+
 
 def names_of(coordinates: Any, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """The coordinates' names."""
@@ -68,6 +71,8 @@ def vector_of(coordinates: Mapping[Any, Any], parameters: Mapping[str, Any]) -> 
     if len(coordinates) != 1:
         raise InvalidArgument(f"coordinates: got {dict(coordinates)}; one vector is allowed, as in {{'v': 64}}.")
     (name, length), *_ = coordinates.items()
+    if isinstance(length, int) and length > MAX_COMPONENTS:
+        raise InvalidArgument(f"coordinates: got length {length} for {name!r}; at most {MAX_COMPONENTS} is allowed.")
     for each in (name, *parameters):
         check_name(each)
     return name, length

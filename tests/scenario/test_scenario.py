@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 
@@ -173,6 +174,8 @@ FAULTS = [
         'seed = 0\nscheme = "euler_maryama"',
         "run.scheme: got 'euler_maryama'; did you mean 'euler_maruyama'?",
     ),
+    ("[initial]", 'walls.z = { kind = "reflecting", lower = 0.0 }\n[initial]', "system.walls: unknown coordinate 'z'"),
+    ("{ a = 1.0 }", "{ a = [1.0] }", "system.parameters.a: got [1.0]; a finite number is needed"),
     ("seed = 0", 'seed = 0\nbackend = "abacus"', "run.backend: got 'abacus'; this version has cpu"),
     ("seed = 0", 'seed = 0\ndtype = "float16"', "run.dtype: got 'float16'; allowed are float64, float32"),
     (
@@ -212,6 +215,89 @@ def test_a_fault_is_named_with_its_field(old: str, new: str, line: str) -> None:
     assert any(found.startswith(f"  {line}") for found in message.splitlines()), message
 
 
+VECTOR = """\
+title = "a vector of coordinates"
+[system]
+coordinates = { v = 3 }
+energy = "v @ A @ v / 2 - b @ v"
+mobility = "1 + v**2"
+drift = "0.1*v"
+temperature = 1.0
+units = { v = "nm" }
+[system.parameters]
+A = [[2, -1, 0], [-1, 2, -1], [0, -1, 2]]
+b = [1, 0, 0]
+[initial]
+kind = "gaussian"
+mean = 0.5
+covariance = 0.1
+[run]
+n_particles = 500
+time_step = 0.01
+n_steps = 20
+save_every = 10
+seed = 0
+[observables]
+length = "sqrt(v @ v)"
+msd = { kind = "mean_square_displacement" }
+"""
+
+
+def test_a_vector_of_coordinates_is_the_system_of_its_texts() -> None:
+    scenario = loads(VECTOR)
+    A, b = [[2, -1, 0], [-1, 2, -1], [0, -1, 2]], [1, 0, 0]
+    system = lk.System(
+        energy="v @ A @ v / 2 - b @ v",
+        mobility="1 + v**2",
+        drift="0.1*v",
+        temperature=1.0,
+        coordinates={"v": 3},
+        parameters={"A": A, "b": b},
+        units={"v": "nm"},
+    )
+    assert scenario.system.to_dict() == system.to_dict()
+    assert scenario.arguments["initial"] == lk.initial.gaussian([0.5] * 3, 0.1)
+    made = lk.simulate(scenario.system, **scenario.arguments)
+    direct = lk.simulate(system, **scenario.arguments)
+    for name in ("mean", "covariance", "length", "msd"):
+        np.testing.assert_array_equal(made[name], direct[name])
+
+
+def test_one_number_stands_for_all_coordinates() -> None:
+    bounds = ("lower = [-1, -1]\nupper = [1, 2]", "lower = -1\nupper = [1, 2]")
+    assert loads(changed(bounds, text=TWO)).arguments["initial"] == lk.initial.uniform([-1, -1], [1, 2])
+
+
+VECTOR_FAULTS = [
+    ("v = 3", "v = 4", "system.energy: @ of shapes (4,) and (3, 3); the inner lengths must be equal"),
+    ("v = 3", "v = 0", "system.coordinates: got length 0 for 'v'; a positive integer is needed"),
+    ("v = 3", "v = 10_000_000_000", "system.coordinates: got length 10000000000 for 'v'; at most"),
+    ("v = 3", "v = 3.0", "system.coordinates.v: got 3.0; must be a valid integer"),
+    ("v = 3", "v = 3, w = 2", "system.coordinates: got {'v': 3, 'w': 2}; one vector is allowed"),
+    ("v @ A @ v / 2 - b @ v", "v", "system.energy: got shape (3,); a scalar is needed"),
+    ("v @ A @ v / 2 - b @ v", "v @ B @ v", "system.energy: unknown name 'B'"),
+    ('"1 + v**2"', "-1", "system.mobility: got -1 at t = 0; it must be at least 0"),
+    ('"1 + v**2"', '[["1", 0], [0, 1]]', "system.mobility: got shape (2, 2)"),
+    ('"0.1*v"', '["v"]', "system.drift: got ['v'] of type list; give text or a number"),
+    ('{ v = "nm" }', '{ w = "nm" }', "system.units: unknown key 'w'"),
+    ('{ v = "nm" }', '{ v = "nm" }\nwalls.v = { kind = "reflecting", lower = 0.0 }', "system.walls: a vector of"),
+    ("b = [1, 0, 0]", "b = [1, [0]]", "system.parameters.b[0]: got 1; must be a valid list"),
+    ("b = [1, 0, 0]", "b = [[1], [0, 0]]", "system.parameters.b: got [[1.0], [0.0, 0.0]]; a number or an array"),
+    ("b = [1, 0, 0]", "b = [1, 0, inf]", "system.parameters.b[2]: got inf; must be a finite number"),
+    ("b = [1, 0, 0]", "b = []", "system.parameters.b: got shape (0,)"),
+    ("mean = 0.5", "mean = [1, 2]", "initial.mean: got 2 numbers; one for each coordinate of the 3 components"),
+    ("mean = 0.5", 'mean = "1"', "initial.mean: got '1'; must be a valid number"),
+    ("sqrt(v @ v)", "v", "observables.length: got shape (3,); a scalar is needed"),
+    ("[observables]", "[histogram]\nv = [0, 1, 10]\n[observables]", "histogram: the system has 3 coordinates"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line"), VECTOR_FAULTS, ids=[line[:40] for _, _, line in VECTOR_FAULTS])
+def test_a_fault_of_a_vector_is_named_with_its_field(old: str, new: str, line: str) -> None:
+    message = fault(changed((old, new), text=VECTOR))
+    assert any(found.startswith(f"  {line}") for found in message.splitlines()), message
+
+
 def test_all_faults_are_reported_at_once() -> None:
     message = fault(
         changed(
@@ -231,7 +317,7 @@ def test_all_faults_are_reported_at_once() -> None:
         "      (x**2 - 1)**2 + z",
         "                      ^",
         "  system.temperature: got -1.0; it must be at least 0",
-        "  initial.mean: got 2 numbers; one for each coordinate (x) is needed",
+        "  initial.mean: got 2 numbers; one for each coordinate (x) is needed, or one for all",
         "  run.time_step: got -1.0; a positive finite number is needed",
         "  run.save_evry: unknown field; did you mean 'save_every'?",
         "  run.sed: unknown field; did you mean 'seed'?",

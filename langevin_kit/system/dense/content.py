@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.system.dense.derived import DenseDerived, dense
-from langevin_kit.system.dense.graph import Node
+from langevin_kit.system.dense.graph import Node, degree
 from langevin_kit.system.facts import Facts
 
 Floats = NDArray[np.float64]
@@ -81,7 +81,7 @@ class Vector:
             energy_depends_on_time=derived.energy.depends_on_time,
             depends_on_time=derived.depends_on_time,
             has_kinks=derived.has_kinks,
-            is_quadratic=derived.quadratic() is not None,
+            is_quadratic=degree(derived.energy) <= 2,
         )
 
     @cached_property
