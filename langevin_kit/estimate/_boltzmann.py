@@ -151,6 +151,7 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
         raise NotNormalizable("temperature 0 has no Boltzmann law: the ensemble ends in the minima of E.")
     if system.facts.has_drift:
         raise NotNormalizable("an extra drift that is no −K ∇E has no Boltzmann law in general.")
+    _require_bounds(system, t)
     quadratic = system.facts.is_quadratic and not system.walls
     if system.n_dim <= 2:
         law = _integrated(system, t, *find_box(system, t, near))
@@ -159,6 +160,20 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
         return _closed(system, t, gaussian_law(system, t))
     what = "walls" if system.walls else "no quadratic energy"
     raise NotNormalizable(f"ln Z not known: more than two coordinates and {what}; {rises(system, t, near)}.")
+
+
+def _require_bounds(system: System, t: float) -> None:
+    """Refuse free diffusion in one line: without forces only walls make Z finite."""
+    open_ends = [x for x, a, b in zip(system.names, system.lower, system.upper, strict=True) if not np.isfinite(b - a)]
+    if not open_ends or not system.facts.is_quadratic:
+        return
+    origin = np.zeros(system.n_dim)
+    if not system.gradient(origin, t).any() and not system.hessian(origin, t).any():
+        more = "" if len(open_ends) <= 3 else f" and {len(open_ends) - 3} more"
+        raise NotNormalizable(
+            f"free diffusion: no force, and no bounds of {', '.join(open_ends[:3])}{more}, so Z = ∫ exp(−E/T) dx "
+            "diverges and there is no law to relax to."
+        )
 
 
 def _closed(system: System, t: float, gaussian: Gaussian) -> Boltzmann:

@@ -160,7 +160,9 @@ class Langevin:
     def verdict(self) -> Verdict:
         """Whether the last saved time is relaxed; "cannot tell" for a run without a Boltzmann law."""
         if "kl_divergence" not in self._ds:
-            return Verdict("cannot tell", self._ds.attrs.get("boltzmann", "this is no run").removeprefix("none: "))
+            why = self._ds.attrs.get("boltzmann", "none: this is no run")
+            only = "none: of so many coordinates a run measures the variances, and KL needs the covariance."
+            return Verdict("cannot tell", (why if why.startswith("none: ") else only).removeprefix("none: "))
         end = Langevin(self._ds.isel(time=slice(-1, None)))
         end._system = self._system
         last = end._estimates("").isel(time=0)

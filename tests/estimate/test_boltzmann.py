@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
@@ -272,3 +274,17 @@ def test_an_extra_drift_has_no_law() -> None:
     with pytest.raises(NotNormalizable, match="extra drift"):
         boltzmann(System(energy="x**2", drift=["1"], temperature=1.0))
     assert boltzmann(System(energy="x**2/2", drift=["0"], temperature=1.0)).log_z == pytest.approx(0.5 * np.log(TURN))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+def test_free_diffusion_is_refused_in_one_line(d: int) -> None:
+    names = ("x", "y", "z")[:d]
+    free = System(energy=1.5, temperature=1.0, coordinates=names)
+    with pytest.raises(NotNormalizable, match=f"free diffusion: no force, and no bounds of {', '.join(names)}, so Z"):
+        boltzmann(free)
+    tube = replace(free, walls={name: periodic(0.0, 2.0) for name in names[1:]})
+    with pytest.raises(NotNormalizable, match="no bounds of x, so Z"):
+        boltzmann(tube)
+    if d < 3:
+        closed = replace(tube, walls={**tube.walls, "x": reflecting(0.0, 3.0)})
+        assert boltzmann(closed).log_z == pytest.approx(np.log(3.0 * 2.0 ** (d - 1)) - 1.5, abs=1e-12)

@@ -106,6 +106,10 @@ def test_no_law_no_estimate() -> None:
     assert estimate([quartic], None, N, {"energy": np.zeros(1), "covariance": np.ones((1, 1, 1))}) == ({}, {})
     ds = run(1.0).drop_vars("covariance")  # ensembles of many coordinates store the variance alone
     assert not ds.langevin.kl_divergence().data_vars
+    bare = ds.drop_vars([str(name) for name in ds.data_vars if str(name).startswith("kl_")])
+    told = bare.assign_attrs(boltzmann="exp(-E/T)/Z").langevin.verdict()
+    assert told.state == "cannot tell"
+    assert "KL needs the covariance" in told.reason
 
 
 def test_one_coordinate_without_a_histogram_is_no_run() -> None:
