@@ -61,19 +61,27 @@ def heading(ds: xr.Dataset) -> list[str]:
 
 
 def equation(system: dict[str, Any]) -> str:
-    """Energy, mobility, temperature and parameters of a system's plain data."""
-    parameters = [f"{name} = {value:g}" for name, value in system["parameters"].items()]
-    mobility = json.dumps(system["mobility"]).replace('"', "")
+    """Energy, mobility, temperature and parameters of a system's plain data; of arrays only the shapes."""
+    vector = system["coordinates"] if isinstance(system["coordinates"], dict) else {}
+    parameters = [f"{name} {_value(value)}" for name, value in system["parameters"].items()]
+    is_array = bool(vector) and isinstance(system["mobility"], list)
+    mobility = _value(system["mobility"]) if is_array else "= " + json.dumps(system["mobility"]).replace('"', "")
     unit = system["units"].get("energy", "1")
     return ", ".join(
         [
             f"E = {' '.join(str(system['energy']).split())}",
-            f"K = {mobility}",
+            *(f"{name} of {length} components" for name, length in vector.items()),
+            f"K {mobility}",
             *([f"b = {json.dumps(system['drift'])}".replace('"', "")] if system.get("drift") else []),
             f"T = {system['temperature']:g}{'' if unit == '1' else f' {unit}'}",
             *parameters,
         ]
     )
+
+
+def _value(value: Any) -> str:
+    """A number, or the shape of nested lists."""
+    return f"of shape {'×'.join(map(str, np.shape(value)))}" if isinstance(value, list) else f"= {value:g}"
 
 
 def _scheme(run: dict[str, Any]) -> str:
@@ -87,7 +95,9 @@ def results(ds: xr.Dataset) -> list[str]:
     own = [f"{name} = {_observed(last, name)}" for name in observables(ds)]
     seen = [row("observed", ", ".join(own))] if own else []
     if "kl_divergence" not in ds:
-        return [*seen, row("F, KL", "none without a Boltzmann law")]
+        unit = label(ds.energy)
+        energy = with_error(float(last.energy), float(last.energy_stderr))
+        return [*seen, *([row("energy", f"⟨E⟩ = {energy}{unit}")] if last.energy_stderr > 0 else [])]
     temperature = json.loads(ds.attrs["system"])["temperature"]
     unit = label(ds.free_energy)
     name = "free_energy_from_entropy" if math.isnan(last.free_energy) else "free_energy"

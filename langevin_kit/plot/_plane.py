@@ -35,6 +35,9 @@ POINTS = 301
 STRETCH = 1.5
 """Ratio of the sides from which on a map fills its panel, rather than drawing both coordinates to one scale."""
 
+STROKES = 13
+"""Strokes an axis that show the fast axis of the mobility."""
+
 OUTLIERS = 1e-3
 """Share of the particles on each side that need not widen a map."""
 
@@ -47,6 +50,8 @@ def draw(axes: Sequence[Axes], view: View, rows: list[int]) -> None:
     paint(axes, view, rows, mesh)
     sizes = [high - low for low, high in ends]
     alike = len({view.unit(name) for name in view.system.names}) == 1 and max(sizes) < STRETCH * min(sizes)
+    if view.has_axes:
+        _fast_axis(axes[0], view, ends, rows[0])
     for ax, row, colour in zip(axes, rows, style.time_colours(len(rows)), strict=True):
         if view.has_law:
             q = view.law(mesh, row)
@@ -90,6 +95,15 @@ def _density(axes: Sequence[Axes], view: View, rows: list[int], mesh: Floats) ->
     scale = ScalarMappable(norm, style.density())
     bar = axes[0].figure.colorbar(scale, ax=list(axes), shrink=0.6, aspect=30, extend="max")
     bar.set_label(view.label_density(), parse_math=False)
+
+
+def _fast_axis(ax: Axes, view: View, ends: Sequence[tuple[float, float]], row: int) -> None:
+    """A stroke along the eigenvector of K's larger eigenvalue, the longer the more the two differ."""
+    places = [np.linspace(low, high, 2 * STROKES + 1)[1::2] for low, high in ends]
+    x = np.stack(np.meshgrid(*places, indexing="ij")).reshape(2, -1)
+    value, vector = np.linalg.eigh(np.moveaxis(view.system.mobility_at(x, float(view.times[row])), -1, 0))
+    stroke = vector[:, :, 1] * (1.0 - value[:, 0] / np.where(value[:, 1] > 0, value[:, 1], 1.0))[:, None]
+    style.strokes(ax, x, stroke.T, 1.2 * STROKES)
 
 
 def _levels(q: Floats) -> list[float]:

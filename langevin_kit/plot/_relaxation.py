@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -24,8 +27,9 @@ def relaxation(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
     With one coordinate, p(x, t) is drawn over the Boltzmann law; with two, the stored positions (2000 at most) over
     the energy landscape, else the density. Below stand KL(p‖q) and (F − F_eq)/T, with F = ⟨E⟩ − T H, on a
     logarithmic axis with their standard errors and KL's detection floor. F is left out while all particles share one
-    cell of the histogram. Runs without a histogram, as of more than two coordinates, show the mean position instead of
-    the density, and those without a Boltzmann law the mean energy instead of KL and F.
+    cell of the histogram. Runs without a Boltzmann law show the mean energy and the user's observables instead, and
+    the reason in the caption. Runs without cells, as those of more than two coordinates, show the mean and the variance
+    of each coordinate beside them.
 
     Parameters
     ----------
@@ -57,46 +61,68 @@ def relaxation(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
     if not len(view.times):
         raise InvalidStore("this run has no saved time: it ended before its first measurement.")
     with matplotlib.rc_context(style.RC):
-        fig = _plane_figure(view) if view.has_map else _line_figure(view)
+        fig = _plane_figure(view) if view.has_map else _line_figure(view) if view.grid else _moments_figure(view)
         if ds.attrs.get("title"):
             fig.suptitle(ds.attrs["title"], parse_math=False)
-        lines = "Lines enclose 50, 90 and 99 % of the Boltzmann law.\n" if view.has_map and view.has_law else ""
-        fig.supxlabel(lines + view.caption(), size=style.SMALL, color=style.GREY, parse_math=False)
+        lines = ["Lines enclose 50, 90 and 99 % of the Boltzmann law."] if view.has_map and view.has_law else []
+        if view.has_map and view.has_axes:
+            lines.append("Strokes: the fast axis of K, longer where K is more anisotropic.")
+        caption = "\n".join(filter(None, (" ".join(lines), view.why_no_law(), view.caption())))
+        fig.supxlabel(caption, size=style.SMALL, color=style.GREY, parse_math=False)
         if path is not None:
             fig.savefig(path)
     return fig
 
 
-def _line_figure(view: View) -> Figure:
-    """Two panels, one above the other, of the same times."""
-    fig = _figure(10.0, 10.0)
-    upper, lower = fig.subplots(2, 1)
-    rows = spread(len(view.times), CURVES)
+def _curves(view: View) -> list[Callable[[Axes, View, list[int]], None]]:
+    """Panels that draw the run against time: its decay, or without a law what else it has."""
     if view.has_law:
-        _decay.draw(lower, view, rows if view.grid else [])
-    else:
-        _moments.draw_energy(lower, view, rows if view.grid else ())
-    if view.grid:
-        _density.draw(upper, view, rows)
-        style.time_scale([upper, lower], [f"{view.times[row]:.4g}" for row in rows], view.label("time"))
-    else:
-        _moments.draw_position(upper, view)
+        return [_decay.draw]
+    observed = [_moments.draw_observables] if view.observables() else []
+    return [*([_moments.draw_energy] if view.has_energy or not observed else []), *observed]
+
+
+def _line_figure(view: View) -> Figure:
+    """The density above curves of the same times."""
+    curves = _curves(view)
+    fig = _figure(10.0, 5.0 * (1 + len(curves)))
+    upper, *lower = fig.subplots(1 + len(curves), 1)
+    rows = spread(len(view.times), CURVES)
+    for ax, draw in zip(lower, curves, strict=True):
+        draw(ax, view, rows)
+    _density.draw(upper, view, rows)
+    style.time_scale([upper, *lower], [f"{view.times[row]:.4g}" for row in rows], view.label("time"))
+    return fig
+
+
+def _moments_figure(view: View) -> Figure:
+    """Mean and variance above curves of the same times."""
+    seen = [_moments.draw_observables] if view.observables() and view.has_law else []
+    curves = [draw for draw in (*_curves(view), *seen) if view.has_energy or draw is not _moments.draw_energy]
+    fig = _figure(16.0, 5.0 * (2 if curves else 1))
+    names = ["energy", "other"][: len(curves)]
+    panels: list[Any] = [["mean", "variance"], *([[names[0], names[-1]]] if names else [])]
+    mosaic = fig.subplot_mosaic(panels)
+    _moments.draw_mean(mosaic["mean"], view)
+    _moments.draw_variance(mosaic["variance"], view)
+    for name, draw in zip(names, curves, strict=True):
+        draw(mosaic[name], view, [])
     return fig
 
 
 def _plane_figure(view: View) -> Figure:
-    """Maps on the left, the decay on the right."""
+    """Maps on the left, curves on the right."""
     fig = _figure(16.0, 8.4)
-    mosaic = fig.subplot_mosaic([["a", "b", "decay"], ["c", "d", "decay"]], width_ratios=[1, 1, 2.3])
+    curves = _curves(view)
+    names = ["first", "last"][: len(curves)]
+    mosaic = fig.subplot_mosaic([["a", "b", names[0]], ["c", "d", names[-1]]], width_ratios=[1, 1, 2.3])
     rows = spread(len(view.times), MAPS, first=1)
     maps = [mosaic[key] for key in "abcd"]
     for spare in maps[len(rows) :]:
         spare.remove()
     _plane.draw(maps[: len(rows)], view, rows)
-    if view.has_law:
-        _decay.draw(mosaic["decay"], view, rows)
-    else:
-        _moments.draw_energy(mosaic["decay"], view, rows)
+    for name, draw in zip(names, curves, strict=True):
+        draw(mosaic[name], view, rows)
     return fig
 
 

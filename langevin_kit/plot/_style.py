@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 INK, GREY, FAINT = "#1a1a1a", "#6b6b6b", "#e4e4e4"
 KL, FREE_ENERGY, FLOOR = "#0072b2", "#d55e00", "#6b6b6b"
-COMPONENTS = (("#0072b2", "-"), ("#d55e00", "--"), ("#009e73", "-."), ("#cc79a7", ":"))
+COMPONENTS = (("#0072b2", "-"), ("#d55e00", "--"))
+SERIES = (*COMPONENTS, ("#009e73", "-."), ("#cc79a7", ":"), ("#56b4e9", "-"), ("#e69f00", "--"))
 LAW = "#d9d9d9"
 
 RC: dict[RcKeyType, Any] = {
@@ -65,6 +66,24 @@ def legend_above(ax: Axes, columns: int = 3, note: str = "") -> None:
     shape: dict[str, Any] = {"ncols": columns, "columnspacing": 1.2, "handlelength": 1.5, "borderaxespad": 0.2}
     if note or ax.get_legend_handles_labels()[0]:
         ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), title=note or None, alignment="left", **shape)
+
+
+def strokes(ax: Axes, x: NDArray[np.float64], along: NDArray[np.float64], scale: float) -> None:
+    """Short lines (2, n) centred at x (2, n), as `scale` of them fit the panel; white with a rim to be seen on all."""
+    ax.quiver(
+        *x,
+        *along,
+        pivot="mid",
+        fc="white",
+        ec=INK,
+        lw=0.5,
+        scale=scale,
+        width=0.011,
+        headwidth=0,
+        headlength=0,
+        headaxislength=0,
+        zorder=3,
+    )
 
 
 def time_scale(axes: Sequence[Axes], times: Sequence[str], label: str) -> None:

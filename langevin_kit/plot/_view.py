@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from functools import cached_property
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from langevin_kit.estimate.quadratic import gaussian_law
 from langevin_kit.run import Langevin
 from langevin_kit.system import Grid, System
 
 Floats = NDArray[np.float64]
 
+
+WIDTH, LINES = 95, 3
+"""Characters a line, and lines, that the caption has for a reason; the Dataset has all of it."""
 
 SEED_DIGITS = 16
 """Digits of the seed that the caption has room for; the Dataset has them all."""
@@ -28,6 +33,7 @@ class View:
         self.system: System = Langevin(ds).system
         self.times: Floats = ds["time"].values
         self.has_law = "kl_divergence" in ds
+        self.has_axes = self.system.n_dim == 2 and not self.system.facts.is_diagonal
         self.has_map = self.system.n_dim == 2 and bool({"histogram", "position"} & set(ds.data_vars))
 
     @cached_property
@@ -79,10 +85,28 @@ class View:
         q: Floats = np.nan_to_num(np.exp(-self.energy(x, row) / self.temperature - log_z))
         return q
 
-    def deviation(self) -> Floats:
-        """Standard deviation of each coordinate, (time, d)."""
-        deviation: Floats = np.sqrt(np.diagonal(self.ds["covariance"].values, axis1=1, axis2=2))
-        return deviation
+    def variance(self) -> Floats:
+        """Variance of each coordinate, (time, d)."""
+        if "variance" in self.ds:
+            return np.asarray(self.ds["variance"].values)
+        return np.asarray(np.diagonal(self.ds["covariance"].values, axis1=1, axis2=2))
+
+    def law_variance(self) -> Floats:
+        """Variance of each coordinate under a Boltzmann law that is Gaussian and at rest, (d,); empty without one."""
+        facts = self.system.facts
+        if not self.has_law or not facts.is_quadratic or facts.energy_depends_on_time or self.system.walls:
+            return np.empty(0)
+        _, covariance = gaussian_law(self.system)
+        return np.asarray(np.diagonal(covariance))
+
+    def observables(self) -> list[str]:
+        """Names of the user's observables."""
+        return [str(name) for name, variable in self.ds.data_vars.items() if "observable" in variable.attrs]
+
+    @property
+    def has_energy(self) -> bool:
+        """Whether the mean energy is more than one number."""
+        return bool(np.ptp(self.ds["energy"].values) > 0 or self.ds["energy_stderr"].values.any())
 
     def caption(self) -> str:
         """How the run was made, in one line."""
@@ -98,12 +122,11 @@ class View:
         return "  ·  ".join(parts)
 
     def why_no_law(self) -> str:
-        """Why there is neither KL nor an equilibrium free energy."""
-        if self.temperature == 0:
-            return "No Boltzmann law at T = 0: the ensemble ends in the minima of E."
-        return (
-            "No Boltzmann law, since exp(−E/T) could not be normalised:\nno KL(p‖q), and no free energy of equilibrium."
-        )
+        """Why there is neither KL nor an equilibrium free energy: the run's own words; empty where there are."""
+        if self.has_law:
+            return ""
+        reason = str(self.ds.attrs["boltzmann"]).removeprefix("none: ")
+        return textwrap.fill(f"boltzmann: none — {reason}", width=WIDTH, max_lines=LINES, placeholder=" …")
 
 
 def spread(n: int, count: int, first: int = 0) -> list[int]:

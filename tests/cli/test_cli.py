@@ -159,11 +159,31 @@ def test_the_bar_is_for_terminals(here: Path, words: tuple[str, ...], shown: boo
     assert ("evolving" in done.err) is shown
 
 
+def test_a_vector_runs_and_is_told(here: Path) -> None:
+    well = WELL.replace('"x**2/2"', '"v @ A @ v / 2"').replace("[1.0]", "1.0").replace("{ x =", "{ v =")
+    tables = "coordinates = { v = 3 }\nparameters = { A = [[2, -1, 0], [-1, 2, -1], [0, -1, 2]] }\n[initial]"
+    (here / "chain.toml").write_text(well.replace("[initial]", tables))
+    told = langevin("check", "chain.toml")
+    system = "  system    E = v @ A @ v / 2, v of 3 components, K = 1.0, T = 1 kT, A of shape 3×3"
+    assert (told.code, told.err) == (0, "")
+    assert system in told.out.splitlines()
+    assert "closed form: quadratic energy" in told.out
+    done = langevin("run", "chain.toml")
+    assert (done.code, done.err) == (0, "")
+    assert system in done.out.splitlines()
+    assert done.out.splitlines()[-1].endswith("Only mean and covariance were compared.")
+    assert langevin("plot", "chain.zarr", "--overwrite").code == 0
+    about = langevin("info", "chain.zarr")
+    assert about.code == 0
+    assert any("KL(g‖q) of the Gaussian" in line for line in about.out.splitlines())
+
+
 def test_without_a_boltzmann_law_the_verdict_says_why(here: Path) -> None:
     (here / "cold.toml").write_text(WELL.replace("temperature = 1.0", "temperature = 0"))
     done = langevin("run", "cold.toml")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[-1].startswith("verdict: cannot tell — temperature 0 has no Boltzmann law")
+    assert "  F  " not in done.out
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.quiver import Quiver
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidStore
@@ -222,19 +223,66 @@ def test_the_laws_lines_enclose_what_they_say() -> None:
 @pytest.mark.parametrize(
     ("system", "reason"),
     [
-        (lk.System(energy="(x**2 - 1)**2", temperature=0.0), "T = 0"),
-        (lk.System(energy="0", temperature=1.0), "could not be normalised"),
-        (lk.System(energy="0", temperature=1.0, coordinates=("x", "y")), "could not be normalised"),
+        (lk.System(energy="(x**2 - 1)**2", temperature=0.0), "temperature 0 has no Boltzmann law"),
+        (lk.System(energy="-x", temperature=1.0), "not known to be finite"),
+        (lk.System(energy="0", temperature=1.0), "free diffusion: no force"),
+        (lk.System(energy="0", temperature=1.0, coordinates=("x", "y")), "no bounds of x, y"),
     ],
 )
-def test_without_a_law_means_are_drawn_and_the_reason_is_told(system: lk.System, reason: str) -> None:
-    ds = _run(system)
+def test_without_a_law_moments_are_drawn_and_the_reason_is_told(system: lk.System, reason: str) -> None:
+    ds = _run(system, observables={"far": "x**2", "msd": lk.observables.mean_square_displacement()})
     fig = relaxation(ds)
-    upper, lower = fig.axes
-    np.testing.assert_array_equal(_named(lower, "mean energy").get_ydata(), ds.energy.values)
+    mean, variance, *others = fig.axes
     for a, name in enumerate(system.coordinates):
-        np.testing.assert_array_equal(_named(upper, f"mean of {name}").get_ydata(), ds["mean"].values[:, a])
-    assert reason in _legend(lower)[0]
+        np.testing.assert_array_equal(_named(mean, f"mean of {name}").get_ydata(), ds["mean"].values[:, a])
+        np.testing.assert_array_equal(
+            _named(variance, f"variance of {name}").get_ydata(), ds.covariance.values[:, a, a]
+        )
+    # The mean energy of free diffusion is no news.
+    assert len(others) == 1 + (system.energy != "0")
+    if system.energy != "0":
+        np.testing.assert_array_equal(_named(others[0], "mean energy").get_ydata(), ds.energy.values)
+    for name in ("far", "msd"):
+        np.testing.assert_array_equal(_named(others[-1], name).get_ydata(), ds[name].values)
+    assert "boltzmann: none" in fig.get_supxlabel()
+    assert reason in fig.get_supxlabel()
+
+
+@pytest.fixture(scope="module")
+def chain() -> xr.Dataset:
+    """Six coordinates in a quadratic well, as one vector: F and KL from mean and covariance."""
+    A = 2 * np.eye(6) - np.eye(6, k=1) - np.eye(6, k=-1)
+    system = lk.System(energy="v @ A @ v / 2", coordinates={"v": 6}, parameters={"A": A}, temperature=0.5)
+    return _run(system, n_steps=200, save_every=10, observables={"squared": "v @ v"}, title="A chain")
+
+
+def test_more_coordinates_show_moments_decay_and_observables(chain: xr.Dataset) -> None:
+    fig = relaxation(chain)
+    mean, variance, decay, other = fig.axes
+    np.testing.assert_array_equal(np.array([line.get_ydata() for line in mean.lines]), chain["mean"].values.T)
+    drawn = np.array([line.get_ydata() for line in variance.lines[:6]])
+    np.testing.assert_array_equal(drawn, np.diagonal(chain.covariance.values, axis1=1, axis2=2).T)
+    levels = {round(float(line.get_ydata()[0]), 9) for line in variance.lines[6:]}
+    A = chain.langevin.system.parameters["A"]
+    assert levels == {round(float(v), 9) for v in 0.5 * np.linalg.inv(A).diagonal()}
+    assert _legend(mean) == ["", "v[0]", "v[5]"]
+    kl, floor = chain.kl_divergence.values, chain.kl_divergence_floor.values
+    np.testing.assert_array_equal(_named(decay, "KL").get_ydata(), np.where(kl > floor, kl, np.nan))
+    np.testing.assert_array_equal(_named(other, "squared").get_ydata(), chain.squared.values)
+    assert "boltzmann" not in fig.get_supxlabel()
+
+
+def test_a_tensors_fast_axis_is_drawn_in_the_first_map() -> None:
+    """K with eigenvalues 3 along (1, 1) and 1 along (1, −1): strokes of the length 1 − 1/3 along the diagonal."""
+    ds = _run(lk.System(**PLANE, mobility=[[2, 1], [1, 2]]), n_steps=100)
+    fig = relaxation(ds)
+    first, *others = [ax for ax in fig.axes if ax.get_title()]
+    (strokes,) = [c for c in first.collections if isinstance(c, Quiver)]
+    np.testing.assert_allclose(strokes.U * strokes.V, 2 / 9, atol=1e-12)
+    np.testing.assert_allclose(np.hypot(strokes.U, strokes.V), 2 / 3, atol=1e-12)
+    assert not any(isinstance(c, Quiver) for ax in others for c in ax.collections)
+    assert "fast axis" in fig.get_supxlabel()
+    assert "fast axis" not in relaxation(_run(lk.System(**PLANE), n_steps=100)).get_supxlabel()
 
 
 def test_a_histogram_without_a_law_is_drawn() -> None:
@@ -257,7 +305,8 @@ def test_a_histogram_of_few_cells_is_drawn(n: int, temperature: float) -> None:
 def test_positions_without_a_law_are_drawn() -> None:
     fig = relaxation(_run(lk.System(**{**PLANE, "temperature": 0.0}), save_positions=50, n_steps=100))
     assert len([ax for ax in fig.axes if ax.get_title()]) == 4
-    assert "T = 0" in _legend(_axis(fig, "mean energy"))[0]
+    assert _axis(fig, "mean energy") is not None
+    assert "temperature 0" in fig.get_supxlabel()
 
 
 def test_one_and_two_saved_times_are_enough(well: xr.Dataset, plane: xr.Dataset, tmp_path: Path) -> None:
@@ -281,9 +330,10 @@ def test_a_dataset_that_is_no_run_is_refused() -> None:
         relaxation(xr.Dataset())
 
 
-def test_nothing_overlaps_or_is_cut(well: xr.Dataset, plane: xr.Dataset) -> None:
+def test_nothing_overlaps_or_is_cut(well: xr.Dataset, plane: xr.Dataset, chain: xr.Dataset) -> None:
     free = _run(lk.System(energy="0", temperature=1.0, coordinates=("x", "y")), rng=None)
-    for ds in (well, plane, plane.drop_vars("position"), free):
+    fall = _run(lk.System(energy="-x", temperature=1.0), observables={"far": "x > 1"})
+    for ds in (well, plane, plane.drop_vars("position"), free, fall, chain):
         assert _overlapping(relaxation(ds)) == []
 
 
