@@ -1,7 +1,8 @@
-"""The stationary law of a scheme itself, without sampling: an oracle for its bias.
+"""The law of a scheme itself, without sampling: an oracle for its bias.
 
 On the torus [0, 2π)ᵈ the transfer operator of one step is Gauss–Hermite quadrature over the noise times trigonometric
-interpolation in space; its left null vector is the law that the scheme samples, exact to the quadrature.
+interpolation in space: its powers give expectations at any time, and its left null vector the law that the scheme
+samples in the end, exact to the quadrature.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ Floats = NDArray[np.float64]
 Step = Callable[[Floats, Floats], Floats]
 
 
-def stationary_law(step: Step, d: int, points: int, nodes: int) -> tuple[Floats, Floats]:
-    """Masses of the law on a uniform grid of the torus.
+def transfer_operator(step: Step, d: int, points: int, nodes: int) -> tuple[Floats, Floats]:
+    """The operator P of one step on a uniform grid of the torus: (Pf)(x) = E[f(x′) | x].
 
     Parameters
     ----------
@@ -30,8 +31,8 @@ def stationary_law(step: Step, d: int, points: int, nodes: int) -> tuple[Floats,
     Returns
     -------
     x : (d, points**d)
-    mass : (points**d,)
-        Adding up to one.
+    operator : (points**d, points**d)
+        From the values of f on the grid to those of Pf.
     """
     axis = 2 * np.pi * np.arange(points) / points
     x = np.stack(np.meshgrid(*[axis] * d, indexing="ij")).reshape(d, -1)
@@ -44,6 +45,25 @@ def stationary_law(step: Step, d: int, points: int, nodes: int) -> tuple[Floats,
         y = step(np.repeat(x[:, i : i + 1], z.shape[1], axis=1), z)
         rows = [_interpolation(y[a], axis) for a in range(d)]
         operator[i] = w @ rows[0] if d == 1 else ((rows[0] * w[:, None]).T @ rows[1]).ravel()
+    return x, operator
+
+
+def stationary_law(step: Step, d: int, points: int, nodes: int) -> tuple[Floats, Floats]:
+    """Masses of the stationary law on a uniform grid of the torus.
+
+    Parameters
+    ----------
+    step, d, points, nodes
+        As of `transfer_operator`.
+
+    Returns
+    -------
+    x : (d, points**d)
+    mass : (points**d,)
+        Adding up to one.
+    """
+    x, operator = transfer_operator(step, d, points, nodes)
+    n = x.shape[1]
     system = operator.T - np.eye(n)
     system[-1] = 1.0
     return x, np.linalg.solve(system, np.eye(n)[-1])
