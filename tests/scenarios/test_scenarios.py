@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from numpy.typing import NDArray
 
 import langevin_kit as lk
 from langevin_kit.cli import main
@@ -15,6 +19,8 @@ from langevin_kit.kernels.counter_rng import STREAM_INITIAL
 from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.scenario import load
 from langevin_kit.testing import euler_maruyama, normals
+
+Floats = NDArray[np.float64]
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -40,11 +46,11 @@ def check(ds: xr.Dataset, recorded: dict[str, list[float]]) -> None:
 def test_double_well() -> None:
     ds = small("double_well", n_particles=4000, time_step=5e-3, n_steps=2000, save_every=200)
     recorded = {
-        "mean": [-1.0039276810660958, -0.018601724315871253, -0.009946468230390564],
-        "energy": [0.16561378864453188, 0.36935063838902626, 0.3713617964863667],
-        "kl_divergence": [0.9665674118775311, 0.003524116709695893, 9.233890265067379e-05],
-        "free_energy": [0.3111324880707007, -0.4111499833051757, -0.41372381666045965],
-        "free_energy_from_entropy": [0.3101732494840959, -0.41463816300581596, -0.41405375576921516],
+        "mean": [-1.0039276810660958, -0.0186017257621279, -0.00994645638887141],
+        "energy": [0.16561378864453188, 0.3693506369855768, 0.371361815115949],
+        "kl_divergence": [0.9665674119545175, 0.0035241167132650936, 9.233890773636608e-05],
+        "free_energy": [0.3111324881284404, -0.4111499833024988, -0.41372381665664537],
+        "free_energy_from_entropy": [0.3101732494620896, -0.41463816443127205, -0.4140537371616392],
         "right_well": [0.0, 0.4905, 0.494],
     }
     check(ds, recorded)
@@ -55,16 +61,142 @@ def test_double_well() -> None:
 def test_muller_brown() -> None:
     ds = small("muller_brown", n_particles=2000, time_step=1e-3, n_steps=2000, save_every=200, save_positions=20)
     recorded = {
-        "mean": [-0.5580837907940149, -0.5857684664013796, -0.5561771752231289],
-        "energy": [-7.118145078830518, -6.047143927084746, -5.962253907430582],
-        "kl_divergence": [1.5406391061643696, 0.13607847656393732, 0.09046451820447501],
-        "free_energy": [-3.8254941361444255, -5.230054765744858, -5.27566872410432],
-        "free_energy_from_entropy": [np.nan, -5.100338807993102, -5.125978057856864],
+        "mean": [-0.5580837907940149, -0.5857684368472547, -0.5561771592386067],
+        "energy": [-7.118145078830518, -6.047144005173534, -5.962253975790282],
+        "kl_divergence": [1.5406391059905256, 0.13607847686970687, 0.09046451843245257],
+        "free_energy": [-3.8254941363182695, -5.230054765439088, -5.2756687238763424],
+        "free_energy_from_entropy": [np.nan, -5.10033888628607, -5.125978126420745],
         "right_valley": [0.0, 0.0305, 0.054],
     }
     check(ds, recorded)
     assert ds.langevin.verdict().state == "not relaxed"
     assert ds.sizes["particle"] == 20
+
+
+def test_anisotropic_tensor() -> None:
+    ds = small("anisotropic_tensor", n_particles=4000, n_steps=2000, save_every=200)
+    recorded = {
+        "mean": [0.24937897896766661, 0.21547124920474744, 0.19680410679053603],
+        "energy": [1.7489449063066453, 0.2454534201442725, 0.2201654873051474],
+        "kl_divergence": [np.nan, 0.4440250866446439, 0.325109157940605],
+        "free_energy": [np.nan, -0.3163191851015667, -0.37577714945358615],
+        "free_energy_from_entropy": [np.nan, -0.28659162993619447, -0.37061852518547134],
+        "upper_well": [0.0, 0.49875, 0.491],
+        "lower_well": [0.0, 0.074, 0.0825],
+    }
+    check(ds, recorded)
+    assert ds.langevin.verdict().state == "not relaxed"
+    # The energy is mirror-symmetric: with a scalar mobility as many particles slide down on one side as on the other.
+    scenario = load(SCENARIOS / "anisotropic_tensor.toml")
+    symmetric = replace(scenario.system, parameters={**scenario.system.parameters, "a": 0.0})
+    control = lk.simulate(symmetric, **{**scenario.arguments, "n_particles": 4000, "n_steps": 400, "save_every": 400})
+    assert ds.upper_well[1] > 4 * ds.lower_well[1]
+    stderr = np.hypot(control.upper_well_stderr[-1], control.lower_well_stderr[-1])
+    assert abs(control.upper_well[-1] - control.lower_well[-1]) < 5 * stderr
+
+
+def free_energies(system: lk.System, scale: tuple[float, float], mean: Floats, covariance: Floats, ds: Any) -> Floats:
+    """F of the Gaussian that the scheme's recursion x′ = Mx + √(2TΔt) z has at each saved time, exactly.
+
+    The two scales multiply T and A in the recursion alone: the functional F stays that of the system.
+    """
+    A, T, dt = np.asarray(system.parameters["A"]), system.temperature, json.loads(ds.attrs["run"])["time_step"]
+    d = len(A)
+    M = np.eye(d) - dt * scale[1] * A
+    found = []
+    for row, step in enumerate(ds.step.values):
+        for _ in range(int(step - ds.step.values[max(row - 1, 0)])):
+            mean, covariance = M @ mean, M @ covariance @ M + 2 * scale[0] * T * dt * np.eye(d)
+        energy = (np.trace(A @ covariance) + mean @ A @ mean) / 2
+        found.append(energy - T * np.linalg.slogdet(2 * np.pi * np.e * covariance)[1] / 2)
+    return np.array(found)
+
+
+def test_ornstein_uhlenbeck() -> None:
+    ds = small("ornstein_uhlenbeck", n_particles=10_000, time_step=0.02, n_steps=2500, save_every=250)
+    recorded = {
+        "mean": [1.9969914881050588, 0.08916736576582407, 0.015499646147054591],
+        "energy": [4.999773712161128, 5.122707612335313, 5.096183325350752],
+        "kl_divergence": [10.299385701107493, 0.02830819099481019, 0.0016514896478483365],
+        "free_energy": [2.3089480054599507, -7.962129504652732, -7.988786205999694],
+        "entropy": [2.69082570670117, 13.08483711698804, 13.084969531350442],
+        "squared_length": [40.95031555285827, 20.487609794665254, 19.982393712408925],
+    }
+    check(ds, recorded)
+    system = ds.langevin.system
+    start = np.full(10, 2.0), 0.1 * np.eye(10)
+    # Within 5 standard errors at all 11 times, in both forms: a false alarm has the probability 1e-5.
+    exact = free_energies(system, (1.0, 1.0), *start, ds)
+    for form in ("free_energy", "free_energy_from_entropy"):
+        assert (np.abs(ds[form] - exact) < 5 * ds[f"{form}_stderr"]).all()
+    # Must be rejected: a tenth more temperature, or stiffness, in the dynamics alone. F is least at the law, so that it
+    # answers to small errors by their square.
+    for scale in ((1.1, 1.0), (1.0, 1.1)):
+        other = free_energies(system, scale, *start, ds)
+        assert (np.abs(ds.free_energy - other) / ds.free_energy_stderr).max() > 10
+
+
+def test_free_diffusion() -> None:
+    ds = small("free_diffusion", n_particles=4000, n_steps=1000, save_every=100)
+    recorded = {
+        "mean": [0.0, 0.06194447368539113, -0.013072394572911438],
+        "energy": [0.0, 0.0, 0.0],
+        "covariance": [0.0, 3.301375909201053, 3.2454784936308156],
+        "msd": [0.0, 25.796735995135514, 49.71672988592816],
+        "einstein": [0.0, 25.0, 50.0],
+    }
+    check(ds, recorded)
+    # Einstein's law at all times but the start, within 5 standard errors: a false alarm of 6e-6.
+    later = ds.isel(time=slice(1, None))
+    np.testing.assert_allclose(ds.einstein, 2 * 0.5 * 2.5 * ds.time, rtol=1e-12)
+    assert (abs(later.msd - later.einstein) < 5 * later.msd_stderr).all()
+    # Without the turns round the ring it must be far too small.
+    wrapped = float(ds["mean"][-1] @ ds["mean"][-1] + np.trace(ds.covariance[-1]))
+    assert ds.einstein[-1] - wrapped > 20 * ds.msd_stderr[-1]
+    assert ds.attrs["boltzmann"].startswith("none: free diffusion: no force, and no bounds of y")
+    assert not {"kl_divergence", "histogram"} & set(ds.data_vars)
+
+
+def test_weak_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "weak_order.py"))
+    figure = tmp_path / "weak_order.png"
+    found = study["main"](20_000, str(figure))
+    recorded = {
+        "order": 1.024126363416613,
+        "order_stderr": 0.03903253476582889,
+        "exact_order": 0.999564580512075,
+        "largest_score": 1.6769829027173315,
+        "finest_mean": 0.4610619712593367,
+    }
+    assert found == pytest.approx(recorded, rel=1e-7)
+    assert found["exact_order"] == pytest.approx(1.0, abs=0.01)
+    assert abs(found["order"] - found["exact_order"]) < 4 * found["order_stderr"] < 0.2
+    assert found["largest_score"] < 4.5  # of four: a false alarm of 3e-5
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert len(capsys.readouterr().out.splitlines()) == 6
+    # The finest ensemble is what the library makes of the seed.
+    steps, span = study["STEPS"][-1], study["TIME"]
+    ds = lk.simulate(
+        study["SYSTEM"],
+        initial=lk.initial.point([0.0]),
+        n_particles=20_000,
+        time_step=span / steps,
+        n_steps=steps,
+        save_every=steps,
+        rng=study["SEED"],
+        observables={"cosine": "cos(x)"},
+    )
+    assert float(ds.cosine[-1]) == pytest.approx(found["finest_mean"], rel=1e-12)
+
+
+def test_the_weak_order_study_sees_a_scheme_of_order_one_half(tmp_path: Path) -> None:
+    study = runpy.run_path(str(SCENARIOS / "weak_order.py"))
+    right = study["step"]
+    study["main"].__globals__["step"] = lambda x, dt, dw: right(x, dt, dw) - dt**1.5
+    found = study["main"](20_000, str(tmp_path / "half.png"))
+    assert found["exact_order"] < 0.7
+    assert abs(found["order"] - 1) > 8 * found["order_stderr"]
+    assert found["largest_score"] < 4.5
 
 
 @pytest.mark.claim("F03")
@@ -104,20 +236,19 @@ def test_the_naive_equation_of_the_trap_is_the_one_without_the_divergence() -> N
     paths = euler_maruyama(naive, x, 2e-3, 50, key)
     for k in range(50):
         z = normals(np.arange(100), k // 2, key)[k % 2]
-        x = x - 2e-3 * right.mobility_at(x) * right.gradient(x) + np.sqrt(2 * 2e-3 * right.mobility_at(x)) * z
+        x = x - 2e-3 * right.mobility_at(x)[0] * right.gradient(x) + np.sqrt(2 * 2e-3 * right.mobility_at(x)[0]) * z
     np.testing.assert_allclose(paths, x, rtol=0, atol=1e-13)
 
 
 @pytest.mark.claim("F03")
+@pytest.mark.parametrize("name", ["double_well", "free_diffusion"])
 def test_command_line_prints_the_recorded_summary(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A scenario file becomes a store, a figure and this summary; only the line with the wall time is left out."""
     monkeypatch.chdir(tmp_path)
-    assert main(["run", str(SCENARIOS / "double_well.toml"), "--particles", "2000", "--quiet"]) == 0
+    assert main(["run", str(SCENARIOS / f"{name}.toml"), "--particles", "2000", "--quiet"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("  time")]
-    assert lines == (Path(__file__).parent / "double_well.txt").read_text(encoding="utf-8").splitlines()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["double_well.png", "double_well.zarr"]
-    assert lk.open(tmp_path / "double_well.zarr").attrs["scenario"] == (SCENARIOS / "double_well.toml").read_text(
-        "utf-8"
-    )
+    assert lines == (Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.png", f"{name}.zarr"]
+    assert lk.open(tmp_path / f"{name}.zarr").attrs["scenario"] == (SCENARIOS / f"{name}.toml").read_text("utf-8")
