@@ -70,7 +70,7 @@ def test_the_next_process_finds_the_machine_code(folder: Path, tmp_path: Path) -
 
 
 def test_two_processes_may_compile_one_module_at_once(folder: Path, tmp_path: Path) -> None:
-    """Both get the right answer from an empty cache, and what they leave is whole: the next process compiles nothing."""
+    """Both get the right answer from an empty cache; what they leave is whole, and the next one compiles nothing."""
     (tmp_path / "source.txt").write_text(SOURCE)
     command = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(tmp_path / "source.txt")]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
