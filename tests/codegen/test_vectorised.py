@@ -45,7 +45,7 @@ def listing(case: str) -> str:
     import numpy as np
     from numba import typeof
 
-    from langevin_kit.codegen.cache import load
+    from langevin_kit.cache import load
     from langevin_kit.codegen.pointwise import stepper_source
     from langevin_kit.schemes import scheme_from
 

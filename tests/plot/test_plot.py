@@ -347,16 +347,3 @@ def test_energy_without_a_finite_value_is_left_out() -> None:
     ds = _run(lk.System(energy="x**2/2", temperature=1.0), n_steps=10)
     view = View(ds)
     assert np.isnan(view.energy(np.array([[np.nan, 1.0]]), 0)).tolist() == [True, False]
-
-
-def test_more_than_two_coordinates_show_means_and_the_decay() -> None:
-    system = lk.System(energy="x**2 + y**2 + z**2", temperature=1.0, coordinates=("x", "y", "z"))
-    ds = lk.simulate(
-        system, initial=lk.initial.point([1.0, 0.0, 0.0]), n_particles=1000, time_step=0.01, n_steps=100, rng=0
-    )
-    upper, lower = relaxation(ds).axes
-    assert [line.get_label() for line in upper.lines] == [f"mean of {x}, ± 1 s.d. of the particles" for x in "xyz"]
-    assert lower.get_ylabel() == "distance from equilibrium [nats]"
-    above = ds.kl_divergence.values > ds.kl_divergence_floor.values
-    kl = next(line for line in lower.lines if str(line.get_label()).startswith("KL"))
-    np.testing.assert_array_equal(np.isfinite(np.asarray(kl.get_ydata(), float)), above)

@@ -58,7 +58,7 @@ def test_plain_data_is_strict_json() -> None:
     ("start", "words"),
     [
         (np.array([[0.5], [1.5]]), r"start beyond the walls|starts at x = 1.5"),
-        (np.array([[0.5], [np.nan]]), "finite values are needed"),
+        (np.array([[0.5], [np.nan]]), "starts at .nan.; finite values"),
     ],
 )
 def test_particles_start_inside(start: np.ndarray, words: str) -> None:
