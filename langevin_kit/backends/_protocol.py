@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -30,7 +31,7 @@ class Program:
         """T."""
         return self.system.temperature
 
-    @property
+    @cached_property
     def parameters(self) -> NDArray[np.float64]:
         """What compiled code takes at run time, in the system's order."""
         return self.system.values

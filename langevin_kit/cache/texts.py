@@ -12,6 +12,7 @@ import stat
 import tempfile
 from collections.abc import Callable
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 logger = logging.getLogger(__name__)
@@ -66,12 +67,21 @@ def remember(key: str, make: Callable[[], str]) -> str:
     Parameters
     ----------
     key : str
-        Everything that decides the text.
+        Everything that decides the text, besides the sources of this package and the version of SymPy.
     make : callable
-        Makes it, at most once for all processes that share the folder.
+        Makes it; two processes that miss it at once both do.
     """
-    name = f"text_{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    name = f"text_{hashlib.sha256(f'{_writers()} {key}'.encode()).hexdigest()[:32]}"
     return _remembered(name, setting(), _Maker(make))
+
+
+@lru_cache(maxsize=1)
+def _writers() -> str:
+    """A digest of all that writes texts."""
+    sympy = find_spec("sympy")
+    release = Path(next(iter(sympy.submodule_search_locations or ()))) / "release.py" if sympy else Path()
+    version = release.read_text() if release.is_file() else ""
+    return digest_of(Path(__file__).parents[1]) + version
 
 
 class _Maker:

@@ -66,19 +66,19 @@ def _lines(read: Scenario, report: Report) -> list[str]:
 
 
 def _memory(read: Scenario, has_law: bool) -> float:
-    """Bytes of the positions, initial and present, and of the histograms of all saved times."""
+    """Bytes of the ensemble's state and of the histograms of all saved times."""
     import numpy as np
 
-    from langevin_kit.preflight.arguments import saving_interval
+    from langevin_kit.preflight.arguments import memory_of, saving_interval
     from langevin_kit.run import DEFAULT_CELLS
 
     run: Any = read.arguments
     d = read.system.n_dim
-    positions = run["n_particles"] * d * (8 + np.dtype(run["dtype"]).itemsize)
+    state = memory_of(run["n_particles"], d + len(read.system.walled("periodic")), run["dtype"])
     every = saving_interval(run["save_every"], run["n_steps"])
     default = DEFAULT_CELLS.get(d, 0) ** d if has_law else 0
     cells = default if run["histogram"] is None else np.prod(run["histogram"].shape, dtype=float)
-    return float(positions + 8 * cells * (run["n_steps"] // every + 1))
+    return float(state + 8 * cells * (run["n_steps"] // every + 1))
 
 
 def _size(n: float) -> str:

@@ -130,6 +130,8 @@ def closing(ds: xr.Dataset) -> str:
     """The verdict's line."""
     from langevin_kit.run import Langevin
 
+    if "functions" in json.loads(ds.attrs["system"]):
+        return "verdict: cannot tell — a store holds no functions: see ds.langevin.with_system(system).verdict()."
     return f"verdict: {Langevin(ds).verdict()}"
 
 

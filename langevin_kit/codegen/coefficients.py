@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from langevin_kit.errors import MobilityNotPositive
 from langevin_kit.system import System
 from langevin_kit.system.lines import Lines
 
@@ -19,6 +20,10 @@ Entries = dict[tuple[int, int], str]
 
 DEGENERATE = {"float32": 2.0**-20, "float64": 2.0**-48}
 """A pivot of the Cholesky factor below this share of its diagonal entry is round-off: zero in exact arithmetic."""
+
+
+BROKEN = 64.0
+"""In units of that share, how far below zero round-off may carry a pivot."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,9 @@ def _cholesky(printer: Lines, s: Entries, d: int, degenerate: float) -> Entries:
             factor[j, j] = printer.assign(f"sqrt({pivot})")
             continue
         least = printer.assign(f"R({degenerate!r})*{s[j, j]}") if earlier else "R(0.0)"
-        root = printer.assign(f"sqrt({pivot} if {pivot} > {least} else R(0.0))")
+        # A pivot far below zero is that of no covariance: its root is NaN, and the particle is lost.
+        wrong = printer.assign(f"R({-BROKEN!r})*{least}") if earlier else least
+        root = printer.assign(f"sqrt({pivot} if {pivot} > {least} or {pivot} < {wrong} else R(0.0))")
         factor[j, j] = root
         if not below:
             continue
@@ -140,7 +147,10 @@ def _constant_factor(mobility: Sequence[Sequence[float]]) -> Entries:
     factor = np.zeros_like(s)
     for j in range(len(s)):
         column = s[j:, j] - factor[j:, :j] @ factor[j, :j]
-        if column[0] > DEGENERATE["float64"] * s[j, j]:
+        round_off = DEGENERATE["float64"] * abs(s[j, j])
+        if column[0] < -BROKEN * round_off:
+            raise MobilityNotPositive(f"mobility: {s.tolist()} is not positive semi-definite, so no noise has it.")
+        if column[0] > round_off:
             factor[j:, j] = column / np.sqrt(column[0])
     where = zip(*np.nonzero(factor), strict=True)
     return {(int(a), int(b)): f"R({float(factor[a, b])!r})" for a, b in where}

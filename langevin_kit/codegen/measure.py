@@ -11,7 +11,6 @@ from types import ModuleType
 
 from langevin_kit import cache
 from langevin_kit.codegen.dense import scalars_source
-from langevin_kit.codegen.sources import sources
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import (
     Product,
@@ -135,7 +134,7 @@ def measure_source(plan: Plan) -> str:
 def measurer(plan: Plan) -> ModuleType:
     """The compiled module of `measure_source`."""
     content, walls, reaches = plan.system.content.fingerprint, plan.system.walls, len(plan.extremes) > 0
-    key = f"measure {sources()} {content} {walls} {plan.rows} {reaches}"
+    key = f"measure {content} {walls} {plan.rows} {reaches}"
     source = cache.remember(key, lambda: measure_source(plan))
     model = plan.system.functions
     return cache.load(source) if model is None else cache.load(source, model.compiled, model.fingerprint)

@@ -12,7 +12,6 @@ from types import ModuleType
 from langevin_kit import cache
 from langevin_kit.codegen import dense
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, mobility_lines
-from langevin_kit.codegen.sources import sources
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector
@@ -364,7 +363,7 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     if isinstance(system.content, Vector):
         return dense.stepper(system.content.derived, scheme, dtype)
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
-    key = f"stepper {sources()} {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
+    key = f"stepper {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
     source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))
     model = system.functions
     return cache.load(source) if model is None else cache.load(source, model.compiled, model.fingerprint)

@@ -64,6 +64,7 @@ def operator(system: System, grid: Grid, t: float = 0.0) -> sparse.csc_array:
     if system.temperature == 0.0:
         raise InvalidArgument("temperature 0: the Fokker–Planck operator needs T > 0.")
     grid.check(tuple(system.names), "grid")
+    _require_supported(system, grid)
     x = grid.centers
     energy = system.energy_at(x, t)
     if not np.isfinite(energy).all():
@@ -88,3 +89,23 @@ def operator(system: System, grid: Grid, t: float = 0.0) -> sparse.csc_array:
     entries: Any = (np.concatenate(rates), (np.concatenate(rows), np.concatenate(columns)))
     m = sparse.csc_array(sparse.coo_array(entries, shape=(energy.size, energy.size)))
     return sparse.csc_array(m - sparse.diags_array(np.asarray(m.sum(axis=0)).ravel()))
+
+
+def _require_supported(system: System, grid: Grid) -> None:
+    """Refuse what these two-point fluxes would leave out."""
+    left_out = {
+        "a mobility with entries beside the diagonal": not system.facts.is_diagonal,
+        "an extra drift": system.facts.has_drift,
+        "a periodic coordinate": bool(system.walled("periodic")),
+    }
+    for what, present in left_out.items():
+        if present:
+            raise InvalidArgument(f"system: the Fokker–Planck grid does not take {what} in this version.")
+    for name, low, high, wall in zip(
+        grid.names, grid.lower, grid.upper, map(system.walls.get, grid.names), strict=True
+    ):
+        if wall is not None and (low < wall.lower or high > wall.upper):
+            raise InvalidArgument(
+                f"grid: {name} goes from {low:g} to {high:g}, beyond its walls at {wall.lower:g} and {wall.upper:g}; "
+                "let it end at them."
+            )

@@ -16,12 +16,13 @@ from langevin_kit.errors import InvalidStore
 from langevin_kit.plot import _decay, _density, _moments, _plane
 from langevin_kit.plot import _style as style
 from langevin_kit.plot._view import View, spread
+from langevin_kit.system import System
 
 CURVES, MAPS = 9, 4
 """Times drawn, by number of coordinates: one and two."""
 
 
-def relaxation(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
+def relaxation(ds: xr.Dataset, path: str | Path | None = None, system: System | None = None) -> Figure:
     """Draw an ensemble on its way to the Boltzmann law: its density at a few times above, or beside, KL and F.
 
     With one coordinate, p(x, t) is drawn over the Boltzmann law; with two, the stored positions (2000 at most) over
@@ -37,6 +38,8 @@ def relaxation(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
         A run, from `simulate` or `open`.
     path : str or Path, optional
         Where to write the figure as well; PNG unless the suffix names another format of matplotlib.
+    system : System, optional
+        The run's system, if it is made of Python functions.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def relaxation(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
     >>> relaxation(ds).axes[0].get_xlabel()
     'x'
     """
-    view = View(ds)
+    view = View(ds, system)
     if not len(view.times):
         raise InvalidStore("this run has no saved time: it ended before its first measurement.")
     with matplotlib.rc_context(style.RC):

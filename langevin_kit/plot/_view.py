@@ -28,9 +28,10 @@ SEED_DIGITS = 16
 class View:
     """A Dataset with its system, its cells if it has any, and labels."""
 
-    def __init__(self, ds: xr.Dataset) -> None:
+    def __init__(self, ds: xr.Dataset, system: System | None = None) -> None:
         self.ds = ds
-        self.system: System = Langevin(ds).system
+        self._langevin = Langevin(ds) if system is None else Langevin(ds).with_system(system)
+        self.system: System = self._langevin.system
         self.times: Floats = ds["time"].values
         self.has_law = "kl_divergence" in ds
         self.has_axes = self.system.n_dim == 2 and not self.system.facts.is_diagonal
@@ -39,7 +40,7 @@ class View:
     @cached_property
     def grid(self) -> Grid | None:
         """The histogram's cells."""
-        grid: Grid | None = Langevin(self.ds).grid if "histogram" in self.ds else None
+        grid: Grid | None = self._langevin.grid if "histogram" in self.ds else None
         return grid
 
     @property

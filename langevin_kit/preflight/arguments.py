@@ -26,11 +26,14 @@ def require_time_step(value: Any) -> None:
         raise InvalidArgument(f"time_step: got {value!r}; a positive finite number is needed.")
 
 
-def require_steps(value: Any) -> None:
-    """Refuse what is no number of steps, or more than the counter of the noise can tell apart."""
+def require_steps(value: Any, steps: int = 1, calls: int = 1) -> None:
+    """Refuse what is no number of steps, or more than the counter of the noise can tell apart.
+
+    So many `steps` use so many `calls` of the generator.
+    """
     require_count("n_steps", value)
     try:
-        check_counter(0, value)
+        check_counter(0, -(-value // steps) * calls)
     except OverflowError as error:
         raise InvalidArgument(f"n_steps: {error}.") from None
 
@@ -61,14 +64,20 @@ def kept_positions(save_positions: bool | int, n_particles: int) -> int:
     return int(save_positions)
 
 
-def require_memory(n_particles: int, d: int, dtype: str) -> None:
-    """Refuse an ensemble that exceeds this machine's memory: its positions, and two float64 copies while it starts."""
-    need = n_particles * d * (np.dtype(dtype).itemsize + 2 * np.dtype(np.float64).itemsize)
+def memory_of(n_particles: int, rows: int, dtype: str) -> int:
+    """Bytes of an ensemble's state: so many rows, coordinates and turns, of so many particles."""
+    return n_particles * rows * np.dtype(dtype).itemsize
+
+
+def require_memory(n_particles: int, rows: int, dtype: str) -> None:
+    """Refuse an ensemble whose state exceeds this machine's memory."""
+    need = memory_of(n_particles, rows, dtype)
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
     if need > have:
+        smaller = "fewer particles, or float32" if dtype == "float64" else "fewer particles"
         raise InvalidArgument(
             f"n_particles: got {n_particles}, whose positions need {need / 1e9:.3g} GB; this machine has "
-            f"{have / 1e9:.3g} GB. Take fewer particles, or float32."
+            f"{have / 1e9:.3g} GB. Take {smaller}."
         )
 
 

@@ -30,7 +30,7 @@ def eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> t
     if skew[point] > ROUNDING * np.abs(mobility[:, :, point]).max():
         raise InvalidArgument(
             f"mobility is not symmetric at {place(system, x[:, point], t)}: {mobility[:, :, point].tolist()}; as a "
-            "covariance of noise it must be. Give both entries the same text."
+            "covariance of noise it must be. Make K symmetric, as in (K + K.T)/2."
         )
     values = np.linalg.eigvalsh(np.moveaxis(mobility, -1, 0))
     point = int(values[:, 0].argmin())

@@ -160,9 +160,7 @@ class Langevin:
     def verdict(self) -> Verdict:
         """Whether the last saved time is relaxed; "cannot tell" for a run without a Boltzmann law."""
         if "kl_divergence" not in self._ds:
-            why = self._ds.attrs.get("boltzmann", "none: this is no run")
-            only = "none: of so many coordinates a run measures the variances, and KL needs the covariance."
-            return Verdict("cannot tell", (why if why.startswith("none: ") else only).removeprefix("none: "))
+            return Verdict("cannot tell", self._why_none())
         end = Langevin(self._ds.isel(time=slice(-1, None)))
         end._system = self._system
         last = end._estimates("").isel(time=0)
@@ -175,6 +173,12 @@ class Langevin:
         limit = float(last.kl_divergence_limit)
         return verdict(kl, floor, limit, outside, resolution / self.system.temperature)
 
+    def _why_none(self) -> str:
+        """Why this run has no estimates."""
+        why = str(self._ds.attrs.get("boltzmann", "none: this is no run"))
+        only = "of so many coordinates a run measures the variances, and KL needs the covariance."
+        return why.removeprefix("none: ") if why.startswith("none: ") else only
+
     def _estimates(self, prefix: str) -> xr.Dataset:
         ds, system = self._ds, self.system
         run = json.loads(ds.attrs["run"])
@@ -182,6 +186,8 @@ class Langevin:
         needed = [name for name in ("energy", "histogram", "n_outside", "mean", "covariance") if name in ds]
         grid = self.grid if "histogram" in ds or system.n_dim <= 2 else None
         values, long_names = estimate(law, grid, run["n_particles"], {name: ds[name].values for name in needed})
+        if not values:
+            raise InvalidStore(f"this run has no {prefix or 'estimates'}: {self._why_none()}")
         variables = {
             name: ("time", value, attributes(VARIABLES[name], system.names, system.units))
             for name, value in values.items()

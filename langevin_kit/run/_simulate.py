@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.backends import Backend, Program, backend_from
+from langevin_kit.backends import Backend, Ensemble, Program, backend_from
 from langevin_kit.codegen import ieee_arithmetic
 from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, NotNormalizable
 from langevin_kit.estimate import Boltzmann, laws
@@ -64,10 +64,10 @@ def simulate(
 
     Each particle obeys, in the Itô sense with k_B = 1,
 
-    .. math:: dx^a = [-K^{ab}∂_b E + T ∂_b K^{ab}]\,dt + \sqrt{2T}\,dW^a, \qquad dW \sim N(0, K dt).
+    .. math:: dx^a = [b^a - K^{ab}∂_b E + T ∂_b K^{ab}]\,dt + \sqrt{2T}\,dW^a, \qquad dW \sim N(0, K dt).
 
     The same seed gives the same bits for any number of threads and any block size. At T = 0 no random number is drawn
-    and each step is the explicit Euler step of dx = −K∇E dt.
+    and each step is the explicit Euler step of dx = (b − K∇E) dt.
 
     Parameters
     ----------
@@ -141,11 +141,11 @@ def simulate(
         *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),
     )
     arguments.require_time_step(time_step)
-    arguments.require_steps(n_steps)
+    arguments.require_steps(n_steps, *(scheme.noise.group(system.n_dim, dtype) if system.temperature else (1, 0)))
     save_every = arguments.saving_interval(save_every, n_steps)
     n = count_particles(initial, n_particles, system.n_dim)
     n_kept = arguments.kept_positions(save_positions, n)
-    arguments.require_memory(n, system.n_dim, dtype)
+    arguments.require_memory(n, system.n_dim + len(system.walled("periodic")), dtype)
     path = None if store is None else _output(store, overwrite)
     _check_texts(title, attrs or {})
     times: NDArray[np.float64] = np.arange(0, n_steps + 1, save_every) * np.float64(time_step)
@@ -185,6 +185,7 @@ def simulate(
         "run": json.dumps(run),
         "boltzmann": f"none: {no_law}" if no_law else "exp(-E/T)/Z",
     }
+    ensemble = device.ensemble(program, state)  # what cannot be compiled is refused before anything is replaced
     output = None if path is None else Store(path, overwrite=overwrite)
     recorder = Recorder(program.plan, times, save_every, n_kept, dtype, output)
     paths = Paths(system, scheme, dtype, float(time_step), key, partial(initial_state, system, initial, 1, dtype, key))
@@ -192,7 +193,7 @@ def simulate(
     guard = Guard(paths, replayed, isinstance(initial, np.ndarray) and not n_kept)
     failure: NonFinite | BoundaryLeak | None = None
     try:
-        _evolve(program, device, state, recorder, guard, progress)
+        _evolve(ensemble, recorder, guard, progress)
     except (NonFinite, BoundaryLeak) as error:
         failure = error
         raise
@@ -222,16 +223,9 @@ def _output(store: str | Path, overwrite: bool) -> Path:
     return Path(store)
 
 
-def _evolve(
-    program: Program,
-    backend: Backend,
-    state: Positions,
-    recorder: Recorder,
-    guard: Guard,
-    progress: Progress | bool | None,
-) -> None:
+def _evolve(ensemble: Ensemble, recorder: Recorder, guard: Guard, progress: Progress | bool | None) -> None:
     n_steps, every = recorder.save_every * (recorder.n_times - 1), recorder.save_every
-    with Watched(progress, n_steps, "evolving") as meter, backend.ensemble(program, state) as ensemble:
+    with Watched(progress, n_steps, "evolving") as meter, ensemble:
         for row in range(recorder.n_times):
             first, steps = (0, 0) if row == 0 else ((row - 1) * every, every)
             measurement = ensemble.segment(first, steps, meter.advance)

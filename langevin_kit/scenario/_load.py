@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def loads(text: str, name: str = "scenario") -> Scenario:
     >>> scenario.arguments["n_steps"]
     100
     """
-    remembered = cache.remember(f"scenario {_sources()} {text!r}", lambda: json.dumps(_valid(text, name)))
+    remembered = cache.remember(f"scenario {text!r}", lambda: json.dumps(_valid(text, name)))
     tables: dict[str, Any] = json.loads(remembered)
     run = tables["run"]
     arguments = {
@@ -111,11 +110,6 @@ def loads(text: str, name: str = "scenario") -> Scenario:
 
 # pydantic takes as long to build its models as all that a run does before its first step: a text that was valid for the
 # same sources is not validated again.
-@lru_cache(maxsize=1)
-def _sources() -> str:
-    return cache.digest_of(Path(__file__).parents[1])
-
-
 def _valid(text: str, name: str) -> dict[str, Any]:
     """The tables of a text as plain data."""
     import tomllib

@@ -239,7 +239,13 @@ class System:
         return self.content.evaluate(what, x, t)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(System, **self.to_dict()), ()
+        if self.functions is None:
+            return partial(System, **self.to_dict()), ()
+        given: dict[str, Any] = {
+            name: getattr(self, name) for name in ("temperature", "energy", "mobility", "drift", "coordinates")
+        }
+        given |= {name: dict(getattr(self, name)) for name in ("parameters", "units", "walls")}
+        return partial(System, **given), ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data from which `System(**data)` builds the same system, unless it is made of Python functions."""

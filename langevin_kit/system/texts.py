@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,7 +38,7 @@ class Texts:
     def fingerprint(self) -> str:
         """All that decides the formulas: texts and names, not the values of parameters."""
         texts = (self.energy, self.mobility, self.drift)
-        return json.dumps([_sources(), texts, self.coordinates, list(self.parameters)], default=repr)
+        return json.dumps([texts, self.coordinates, list(self.parameters)], default=repr)
 
     @cached_property
     def facts(self) -> Facts:
@@ -105,8 +104,3 @@ SHAPES: dict[str, Any] = {
     "drift_jacobian": lambda d: (2, d, d),
 }
 """Quantities by name, and their shape in front of the points'."""
-
-
-@lru_cache(maxsize=1)
-def _sources() -> str:
-    return cache.digest_of(Path(__file__).parent)

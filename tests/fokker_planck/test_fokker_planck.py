@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from langevin_kit import Grid, System, boltzmann, cells, initial
+from langevin_kit import Grid, System, boltzmann, cells, initial, periodic, reflecting
 from langevin_kit.errors import InvalidArgument, MobilityNotPositive
 from langevin_kit.estimate import free_energy_of_density
 from langevin_kit.fokker_planck import evolve, operator
@@ -111,3 +111,19 @@ def test_refusals() -> None:
         evolve(LINE, grid, initial=np.ones(3), times=[0.0, 1.0])
     with pytest.raises(InvalidArgument, match="steps"):
         evolve(LINE, grid, initial=np.ones(200), times=[0.0, 1.0], steps=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"mobility": [[1, 0.5], [0.5, 1]]}, "entries beside the diagonal"),
+        ({"drift": ["y", "-x"]}, "an extra drift"),
+        ({"walls": {"x": periodic(-2.0, 2.0)}}, "a periodic coordinate"),
+        ({"walls": {"y": reflecting(-1.0)}}, "beyond its walls at -1 and inf"),
+    ],
+)
+def test_what_the_fluxes_would_leave_out_is_refused(change: dict[str, object], words: str) -> None:
+    system = System(energy="x**2 + y**2", temperature=1.0, coordinates=("x", "y"), **change)  # type: ignore[arg-type]
+    grid = Grid(x=cells(-2, 2, 8), y=cells(-2, 2, 8))
+    with pytest.raises(InvalidArgument, match=words):
+        operator(system, grid)

@@ -105,7 +105,9 @@ def test_no_law_no_estimate() -> None:
     quartic = boltzmann(System(energy="x**4", temperature=1.0))
     assert estimate([quartic], None, N, {"energy": np.zeros(1), "covariance": np.ones((1, 1, 1))}) == ({}, {})
     ds = run(1.0).drop_vars("covariance")  # ensembles of many coordinates store the variance alone
-    assert not ds.langevin.kl_divergence().data_vars
+    for estimates in (ds.langevin.kl_divergence, ds.langevin.free_energy, ds.langevin.entropy):
+        with pytest.raises(InvalidStore, match="KL needs the covariance"):
+            estimates()
     bare = ds.drop_vars([str(name) for name in ds.data_vars if str(name).startswith("kl_")])
     told = bare.assign_attrs(boltzmann="exp(-E/T)/Z").langevin.verdict()
     assert told.state == "cannot tell"

@@ -131,11 +131,12 @@ class Vector:
     def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
         """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n), by complex steps of E and S alone."""
         d, n = x.shape
-        slope = np.zeros((d, d, d, n))
+        constant = self.facts.has_constant_mobility
+        slope = np.broadcast_to(0.0, (d, d, d, n)) if constant else np.zeros((d, d, d, n))  # the first takes no memory
         gradient = np.empty((d, n))
         for c, shifted in enumerate(_steps(x)):
             gradient[c] = self.derived.energy_at(shifted, t).imag / _STEP
-            if not self.facts.has_constant_mobility:
+            if not constant:
                 slope[c, range(d), range(d)] = self.derived.mobility_at(shifted, t).imag / _STEP
         return gradient, slope
 

@@ -45,8 +45,12 @@ class Functions:
             parameters=self.parameters,
             energy=self._entry("energy", self.energy),
             mobility=self._entries("mobility", self.mobility),
-            drift=None if self.drift is None else self._entries("drift", self.drift),
+            drift=None if self.drift is None else self._entries("drift", self._drift),
         )
+
+    @property
+    def _drift(self) -> Any:
+        return self.drift if isinstance(self.drift, tuple) or callable(self.drift) else (self.drift,)
 
     def _entries(self, field: str, value: Any) -> Any:
         if isinstance(value, tuple):
@@ -65,7 +69,8 @@ class Functions:
     def fingerprint(self) -> str:
         """All that decides the code; a name of its own for functions whose change could not be noticed."""
         known = self.model.fingerprint
-        return f"functions {uuid4().hex if known is None else known.hex()} {self.coordinates} {list(self.parameters)}"
+        # The definitions hold what is no function: numbers, and which field each function serves.
+        return f"functions {uuid4().hex if known is None else known.hex()} {self.coordinates} {self.model.definitions}"
 
     @cached_property
     def facts(self) -> Facts:

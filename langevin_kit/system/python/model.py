@@ -264,7 +264,6 @@ class FunctionModel:
     def _evaluator(self, what: str, dense: bool) -> str:
         d = len(self.coordinates)
         first, second = f"{self.state}", self._duals(dense)
-        first_duals = self._duals(dense)
         call, targets, stores = {
             "energy": (f"model_energy({self._constants})", ["e"], ["e"]),
             "gradient": (f"model_gradient({first})", self._vector("g"), self._vector("g")),
@@ -275,7 +274,7 @@ class FunctionModel:
                 [self.entries.get((a, b), "0.0") for a in range(d) for b in range(d)],
             ),
             "mobility_slope": (
-                f"model_mobility({first_duals})",
+                f"model_mobility({second})",
                 self._mobility[1],
                 [
                     f"derivative({self.entries[a, b]}, {c})" if (a, b) in self.entries else "0.0"
