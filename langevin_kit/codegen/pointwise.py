@@ -98,7 +98,9 @@ def words_of(particle, call, key0, key1):
     return philox(np.uint32(particle), np.uint32(particle >> np.uint64(32)), call, STREAM_DYNAMICS, key0, key1)
 {noisy_begin}\
         call = np.uint32((k // {steps})*{calls})
-{draw_first}\
+        if slot == 0 or k == first:
+            for i in range(X0.size):
+{words}
         if slot == 0:
             t = R(k*time_step)
             for i in range(X0.size):
@@ -113,12 +115,6 @@ def words_of(particle, call, key0, key1):
 {drawn}
                 {keep}
 {later_steps}\
-"""
-
-_DRAW_FIRST = """\
-        if slot == 0 or k == first:
-            for i in range(X0.size):
-{words}
 """
 
 _LATER_STEP = """\
@@ -301,19 +297,18 @@ def _second_look(system: System, common: dict[str, str]) -> str:
 def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
     """The noisy block where one call gives a few numbers.
 
-    Calls that serve several steps are drawn in a loop of their own: the integer work of the generator and the step
-    with the numbers' transformation each fit the registers, both together do not.
+    The words are drawn in a loop of their own: the integer work of the generator and the step with the numbers'
+    transformation each fit the registers, both together do not.
     """
     d, per_call = system.n_dim, scheme.noise.per_call[dtype]
     steps, calls = scheme.noise.group(d, dtype)
-    apart = steps > 1
     z = [f"z{j}" for j in range(steps * d)]
     words: list[str] = []
     drawn: list[str] = []
     for c in range(calls):
         call = f"np.uint32(call + np.uint32({c}))" if c else "call"
-        four = [f"W{4 * c + j}[i]" if apart else f"word{j}" for j in range(4)]
-        (words if apart else drawn).append(f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, key0, key1)")
+        four = [f"W{4 * c + j}[i]" for j in range(4)]
+        words.append(f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, key0, key1)")
         drawn.append(f"{_tuple(z[c * per_call : (c + 1) * per_call])} = numbers({', '.join(four)})")
     later = [
         _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * d + a}[i]" for a in range(d))}, slot=slot)
@@ -321,13 +316,13 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
     ]
     kept = range(d, len(z))
     scratch = {f"S{j}": f"scratch[{j - d}, :b - a]" for j in kept}
-    scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(4 * calls if apart else 0)}
+    scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(4 * calls)}
     arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in scratch)}
     return _CALLS.format(
         **arguments,
         noisy_begin=_NOISY_BEGIN.format(**arguments),
         calls=calls,
-        draw_first=_DRAW_FIRST.format(words=_indent(words, 16)) if apart else "",
+        words=_indent(words, 16),
         drawn=_indent(drawn, 16),
         keep="; ".join(f"S{j}[i] = z{j}" for j in kept) or "pass",
         later_steps="".join(later),
