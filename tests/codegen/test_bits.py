@@ -116,7 +116,6 @@ def missing(processor: str) -> list[str]:
     return sorted(feature for feature in NEEDS[processor] if not features.get(feature))
 
 
-@pytest.mark.claim("F01")
 @pytest.mark.parametrize("processor", [name for name in NEEDS if name != PLAIN])
 def test_bits_do_not_depend_on_the_processor(processor: str) -> None:
     if without := missing(processor):
