@@ -15,9 +15,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..jit import driver, inline
-
-ALIGNMENT = 64
-"""Bytes of the widest vector: one that crosses a cache line is loaded twice."""
+from ..scratch import ALIGNMENT
 
 MAX_BUFFERS = 32
 """Buffers that can be told apart; those with higher numbers may overlap any other."""

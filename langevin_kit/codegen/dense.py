@@ -7,7 +7,6 @@ on the tile it is in. No name a user typed reaches the source, and no value of a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
@@ -17,9 +16,6 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived
 from langevin_kit.system.dense.graph import Node
-
-NORMALS_PER_CALL = {"float32": 4, "float64": 2}
-"""Normals from the four 32-bit words of one Philox call."""
 
 _LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
@@ -109,8 +105,8 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     of a tile is. A group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a
     call; step s of it uses the d from s d on.
     """
-    d, width, per_call = derived.d, tile_width(derived.d, dtype), NORMALS_PER_CALL[dtype]
-    group = per_call // math.gcd(d, per_call)
+    d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
+    group, group_calls = scheme.noise.group(d, dtype)
     calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
     outputs = [derived.force, derived.mobility_divergence, derived.noise_factor]
     loops = Loops(derived, outputs, width)
@@ -146,7 +142,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
         per_call=per_call,
         calls=calls,
         group=group,
-        group_calls=group * d // per_call,
+        group_calls=group_calls,
         setup=_block(loops.setup, 1),
         each_step=_block(loops.each_step, 3),
         noisy=_block(noisy, 4),

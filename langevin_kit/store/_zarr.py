@@ -103,23 +103,7 @@ class Store:
 
 
 def open_store(path: str | Path) -> xr.Dataset:
-    """Open a run as a plain Dataset.
-
-    Parameters
-    ----------
-    path : str or Path
-        A store that `simulate` or `langevin run` wrote.
-
-    Returns
-    -------
-    Dataset
-        Variables are read when they are used.
-
-    Raises
-    ------
-    InvalidStore
-        If there is no store of this package.
-    """
+    """Open a run as a plain Dataset, without the estimates that `langevin_kit.open_store` adds."""
     import xarray as xr
 
     path = Path(path)

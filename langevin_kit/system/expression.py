@@ -15,7 +15,7 @@ import sympy as sp
 
 from langevin_kit.errors import InvalidExpression, did_you_mean
 from langevin_kit.system.functions import COMPARISONS, CONSTANTS, LOGICAL, SMOOTH, Absolute, Sign, selected
-from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_LENGTH, MAX_NUMBER, marked, source_of
+from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_NUMBER, marked, syntax_tree
 
 MAX_BITS = 256
 """Longest numerator or denominator that is kept exact."""
@@ -46,19 +46,8 @@ def parse(text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: b
     >>> parse("(x**2 - 1)**2", {"x": x}, field="energy").diff(x)
     4*x*(x**2 - 1)
     """
-    source = source_of(text, field)
-    if len(source) > MAX_LENGTH:
-        raise InvalidExpression(f"{field}: {len(source)} characters of text; at most {MAX_LENGTH} are allowed.")
-    if not source.isascii():
-        column = next(i for i, c in enumerate(source) if not c.isascii())
-        raise InvalidExpression(marked(field, source, f"the character {source[column]!a} is not allowed", column))
-    try:
-        tree = ast.parse(source, mode="eval")
-    except SyntaxError as error:
-        raise InvalidExpression(marked(field, source, f"{error.msg}", (error.offset or 1) - 1)) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise InvalidExpression(f"{field}: cannot be read as an expression ({error}).") from None
-    expression = _Reader(source, symbols, field, logical).read(tree.body, 0)
+    source, tree = syntax_tree(text, field)
+    expression = _Reader(source, symbols, field, logical).read(tree, 0)
     # SymPy itself writes √(x²) as |x|.
     return expression.replace(sp.Abs, Absolute).replace(sp.sign, Sign)
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from langevin_kit.errors import InvalidExpression
 from langevin_kit.system import System, fields
 from langevin_kit.system.derive import derive
-from langevin_kit.system.expression import MAX_LENGTH, parse
+from langevin_kit.system.expression import parse
 from langevin_kit.system.functions import Absolute, Sign
 from langevin_kit.system.printer import Printer
+from langevin_kit.system.text import MAX_LENGTH
 
 X, Y = sp.symbols("x y", real=True)
 LN_2, PI = sp.Float(math.log(2)), sp.Float(math.pi)

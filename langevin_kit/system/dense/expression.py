@@ -13,7 +13,7 @@ from typing import Any
 from langevin_kit.errors import InvalidExpression, did_you_mean
 from langevin_kit.system.dense import graph
 from langevin_kit.system.dense.graph import FUNCTIONS, Node
-from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_LENGTH, MAX_NUMBER, marked, source_of
+from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_NUMBER, marked, syntax_tree
 
 REDUCTIONS: dict[str, Callable[[Node], Node]] = {"sum": graph.total, "logsumexp": graph.logsumexp}
 """Functions of a vector that give a scalar."""
@@ -57,19 +57,8 @@ def parse(text: Any, names: Mapping[str, Node], *, field: str) -> Node:
     >>> parse("v @ W @ v / 2", names, field="energy").shape
     ()
     """
-    source = source_of(text, field)
-    if len(source) > MAX_LENGTH:
-        raise InvalidExpression(f"{field}: {len(source)} characters of text; at most {MAX_LENGTH} are allowed.")
-    if not source.isascii():
-        column = next(i for i, c in enumerate(source) if not c.isascii())
-        raise InvalidExpression(marked(field, source, f"the character {source[column]!a} is not allowed", column))
-    try:
-        tree = ast.parse(source, mode="eval")
-    except SyntaxError as error:
-        raise InvalidExpression(marked(field, source, f"{error.msg}", (error.offset or 1) - 1)) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise InvalidExpression(f"{field}: cannot be read as an expression ({error}).") from None
-    return _Reader(source, names, field).read(tree.body, 0)
+    source, tree = syntax_tree(text, field)
+    return _Reader(source, names, field).read(tree, 0)
 
 
 class _Reader:
