@@ -6,8 +6,8 @@ so vector bodies, scalar remainders, other block sizes and other x86 targets giv
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from functools import cached_property, partial, update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from numba import njit, types
 from numba.extending import intrinsic
@@ -25,35 +25,53 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrap
 """Options of every compiled function; part of the key of the code cache."""
 
 
+class Late(Generic[_P, _R]):
+    """A function whose dispatcher numba makes when a compiler or a caller first asks for it.
+
+    Cached machine code is loaded without its callees: eighty dispatchers would be a fortieth of a start.
+    """
+
+    def __init__(self, function: Callable[_P, _R], compiler: type[WideCompiler], **options: Any) -> None:
+        self.py_func = function
+        self._options = {"pipeline_class": compiler, **OPTIONS, **options}
+        update_wrapper(self, function)
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """Numba's; it takes this object for the dispatcher by the attribute `_numba_type_`."""
+        made = njit(**self._options)(self.py_func)
+        if self._options["pipeline_class"] is InnerCompiler:
+            made.add_overload = partial(_keep, made, driver(lambda *arguments: made(*arguments)))
+        return made
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Call it from Python."""
+        result: _R = self.dispatcher(*args, **kwargs)
+        return result
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dispatcher, name)
+
+
+def _keep(dispatcher: Any, caller: Callable[..., Any], result: Any) -> None:
+    """Keep what `InnerCompiler` makes, which has no entry that numba could call from Python."""
+    result.entry_point.caller = caller
+    dispatcher.overloads[tuple(result.signature.args)] = result
+
+
 def inline(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile a scalar function that LLVM must inline, so that its caller's loop vectorises."""
-    return _linked(njit(forceinline=True, pipeline_class=InnerCompiler, **OPTIONS)(function))
+    return Late(function, InnerCompiler, forceinline=True)
 
 
 def inner(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile an array loop that is a part of others."""
-    return _linked(njit(pipeline_class=InnerCompiler, **OPTIONS)(function))
-
-
-def _linked(function: Any) -> Any:
-    """A dispatcher that keeps what `InnerCompiler` makes, which has no entry that numba could call from Python."""
-
-    @cache
-    def caller() -> Any:
-        return driver(lambda *arguments: function(*arguments))
-
-    def add_overload(result: Any) -> None:
-        result.entry_point.caller = caller
-        function.overloads[tuple(result.signature.args)] = result
-
-    function.add_overload = add_overload
-    return function
+    return Late(function, InnerCompiler)
 
 
 def driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile an array loop; it keeps no lock while it runs."""
-    compiled: Callable[_P, _R] = njit(pipeline_class=WideCompiler, **OPTIONS)(function)
-    return compiled
+    return Late(function, WideCompiler)
 
 
 def cached_driver(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -34,13 +34,13 @@ class _WideLowering(NativeLowering):
 
 
 class FromPython:
-    """An inner function as Python, such as a test, calls it: then a caller is compiled around it."""
+    """An inner function as Python, such as a test, calls it: through `caller`, which is compiled around it."""
 
     caller: Any = None
 
     def __call__(self, *arguments: Any) -> Any:
         """Compile for these types, and call."""
-        return self.caller()(*arguments)
+        return self.caller(*arguments)
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

@@ -6,8 +6,9 @@ Public names load on first use, so that the command line starts quickly.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from langevin_kit._lazy import lazily
 
 if TYPE_CHECKING:
     from langevin_kit import errors as errors
@@ -30,36 +31,25 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_PUBLIC = {
-    "CPU": ("backends", "CPU"),
-    "EulerMaruyama": ("schemes", "EulerMaruyama"),
-    "Grid": ("system", "Grid"),
-    "System": ("system", "System"),
-    "boltzmann": ("estimate", "boltzmann"),
-    "cells": ("system", "cells"),
-    "check": ("preflight", "check"),
-    "errors": ("errors", None),
-    "fokker_planck": ("fokker_planck", None),
-    "initial": ("system.initial", None),
-    "observables": ("observables", None),
-    "open": ("run", "open_store"),
-    "periodic": ("system", "periodic"),
-    "reflecting": ("system", "reflecting"),
-    "replay": ("run", "replay"),
-    "simulate": ("run", "simulate"),
-    "zoo": ("system.zoo", None),
+_HOMES = {
+    "CPU": "backends:CPU",
+    "EulerMaruyama": "schemes:EulerMaruyama",
+    "Grid": "system:Grid",
+    "System": "system:System",
+    "boltzmann": "estimate:boltzmann",
+    "cells": "system:cells",
+    "check": "preflight:check",
+    "errors": "errors",
+    "fokker_planck": "fokker_planck",
+    "initial": "system.initial",
+    "observables": "observables",
+    "open": "run:open_store",
+    "periodic": "system:periodic",
+    "reflecting": "system:reflecting",
+    "replay": "run:replay",
+    "simulate": "run:simulate",
+    "zoo": "system.zoo",
 }
 
-__all__ = ["__version__", *_PUBLIC]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'langevin_kit' has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
-    loaded = import_module(f"langevin_kit.{module}")
-    return loaded if attribute is None else getattr(loaded, attribute)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = ["__version__", *_HOMES]
+__getattr__, __dir__ = lazily(__name__, _HOMES)

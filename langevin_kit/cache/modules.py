@@ -108,7 +108,7 @@ def _write(path: Path, source: str) -> Path | None:
 
 
 def _prune(folder: Path) -> None:
-    modules = sorted(folder.glob("langevin_kit_generated_*.py"), key=lambda path: path.stat().st_atime)
+    modules = sorted(folder.glob("langevin_kit_generated_*.py"), key=texts.last_used)
     for path in modules[: max(0, len(modules) - MAX_MODULES + 1)]:
         for stale in (path, *(folder / "__pycache__").glob(f"{path.stem}*")):
             stale.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from langevin_kit.codegen.pointwise import library
 from langevin_kit.errors import BackendUnavailable
-from langevin_kit.kernels.cpu.float_mode import DEFAULT
+from langevin_kit.kernels.cpu.float_mode import DEFAULT, HAS_MXCSR
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def ieee_arithmetic() -> Iterator[None]:
     compiled = library()
     before = compiled.exchange_mode(DEFAULT)
     try:
-        if not compiled.is_ieee(np.float32(2.0**-126), np.float32(1.0), np.float32(2.0**-26)):
+        if not (HAS_MXCSR or compiled.is_ieee(np.float32(2.0**-126), np.float32(1.0), np.float32(2.0**-26))):
             raise BackendUnavailable(
                 "this thread flushes subnormal numbers to zero, or does not round to nearest, so a run would not give "
                 "its bits. A library compiled with -ffast-math sets this when it is loaded, and threads inherit it: "

@@ -1,13 +1,22 @@
-"""Estimates with errors: Boltzmann law, entropy, free energy, Kullback–Leibler divergence, autocorrelation time."""
+"""Estimates with errors: Boltzmann law, entropy, free energy, Kullback–Leibler divergence, autocorrelation time.
 
-from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann
-from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
-from langevin_kit.estimate.gaussian import gaussian_relaxation
-from langevin_kit.estimate.monotone import Monotone, falls
-from langevin_kit.estimate.relaxation import free_energy_of_density, laws, relaxation
-from langevin_kit.estimate.verdict import Verdict, verdict
+A run needs only the law before its first step; the estimators load when they are used.
+"""
+
+from typing import TYPE_CHECKING
+
+from langevin_kit._lazy import lazily
+from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann, laws
+
+if TYPE_CHECKING:
+    from langevin_kit.estimate._relaxation import free_energy_of_density, relaxation
+    from langevin_kit.estimate._verdict import Verdict, verdict
+    from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
+    from langevin_kit.estimate.gaussian import GAUSSIAN_NAMES, gaussian_relaxation
+    from langevin_kit.estimate.monotone import Monotone, falls
 
 __all__ = [
+    "GAUSSIAN_NAMES",
     "AutocorrelationTime",
     "Boltzmann",
     "Monotone",
@@ -21,3 +30,18 @@ __all__ = [
     "relaxation",
     "verdict",
 ]
+__getattr__, _ = lazily(
+    __name__,
+    {
+        "AutocorrelationTime": "autocorrelation:AutocorrelationTime",
+        "GAUSSIAN_NAMES": "gaussian:GAUSSIAN_NAMES",
+        "Monotone": "monotone:Monotone",
+        "Verdict": "_verdict:Verdict",
+        "autocorrelation_time": "autocorrelation:autocorrelation_time",
+        "falls": "monotone:falls",
+        "free_energy_of_density": "_relaxation:free_energy_of_density",
+        "gaussian_relaxation": "gaussian:gaussian_relaxation",
+        "relaxation": "_relaxation:relaxation",
+        "verdict": "_verdict:verdict",
+    },
+)

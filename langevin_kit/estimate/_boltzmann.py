@@ -162,6 +162,13 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
     raise NotNormalizable(f"ln Z not known: more than two coordinates and {what}; {rises(system, t, near)}.")
 
 
+def laws(system: System, times: Sequence[float] | Floats, near: Floats | None = None) -> list[Boltzmann]:
+    """The Boltzmann law at each time; one object for all if the energy does not depend on time."""
+    if not system.facts.energy_depends_on_time:
+        return [boltzmann(system, near=near)] * len(times)
+    return [boltzmann(system, float(t), near) for t in times]
+
+
 def _require_bounds(system: System, t: float) -> None:
     """Refuse free diffusion in one line: without forces only walls make Z finite."""
     open_ends = [x for x, a, b in zip(system.names, system.lower, system.upper, strict=True) if not np.isfinite(b - a)]

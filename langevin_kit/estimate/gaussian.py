@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 _FROM = "of the Gaussian with the ensemble's mean and covariance"
 
-LONG_NAMES = {
+GAUSSIAN_NAMES = {
     "kl_divergence": f"KL(g‖q) {_FROM}, g: a lower bound of KL(p‖q)",
     "free_energy": f"free energy F = T KL − T ln Z {_FROM}: a lower bound of F",
     "free_energy_from_entropy": f"free energy F = ⟨E⟩ − T H {_FROM}: a lower bound of F",

@@ -3,8 +3,9 @@
 A run starts without xarray.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from langevin_kit._lazy import lazily
 from langevin_kit.run._grid import DEFAULT_CELLS
 from langevin_kit.run._open import open_store
 from langevin_kit.run._simulate import simulate
@@ -14,15 +15,4 @@ if TYPE_CHECKING:
     from langevin_kit.run._replay import replay
 
 __all__ = ["DEFAULT_CELLS", "Langevin", "open_store", "replay", "simulate"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Langevin":
-        from langevin_kit.run._accessor import Langevin
-
-        return Langevin
-    if name == "replay":
-        from langevin_kit.run._replay import replay
-
-        return replay
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, _ = lazily(__name__, {"Langevin": "_accessor:Langevin", "replay": "_replay:replay"})

@@ -7,8 +7,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from langevin_kit.estimate import Boltzmann, gaussian_relaxation, relaxation
-from langevin_kit.estimate.gaussian import LONG_NAMES
+from langevin_kit import estimate as estimators
+from langevin_kit.estimate import Boltzmann
 from langevin_kit.system import Grid
 
 
@@ -37,8 +37,8 @@ def estimate(
         return {}, {}
     energy = variables["energy"]
     if grid is not None and len(grid.shape) <= 2:
-        return relaxation(law, grid, variables["histogram"], energy, variables["n_outside"]), {}
+        return estimators.relaxation(law, grid, variables["histogram"], energy, variables["n_outside"]), {}
     if "covariance" in variables and all(q.gaussian is not None for q in law):
         moments = variables["mean"], variables["covariance"]
-        return gaussian_relaxation(law, n_particles, *moments, energy), LONG_NAMES
+        return estimators.gaussian_relaxation(law, n_particles, *moments, energy), estimators.GAUSSIAN_NAMES
     return {}, {}

@@ -236,3 +236,14 @@ def test_the_least_recently_used_go(folder: Path, monkeypatch: pytest.MonkeyPatc
     stems = {path.stem for path in made[-3:]}
     assert {path.name.split(".")[0] for path in (folder / "__pycache__").iterdir()} == stems
     assert not leftovers(folder)
+
+
+def test_a_file_that_another_process_removes_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link that leads nowhere is listed, and cannot be looked at: as a file that is gone between the two."""
+    monkeypatch.setattr(cache, "MAX_MODULES", 3)
+    folder.mkdir(mode=0o700)
+    (folder / "langevin_kit_generated_gone.py").symlink_to(folder / "gone")
+    for k in range(4):
+        assert cache.load(f"x = {k}\n").x == k
+    assert len(list(folder.glob("*.py"))) == 3
+    assert not (folder / "langevin_kit_generated_gone.py").is_symlink()

@@ -117,6 +117,7 @@ def test_a_replay_has_the_same_bits_too() -> None:
 def test_where_the_mode_cannot_be_set_it_is_refused(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fixed = SimpleNamespace(exchange_mode=lambda bits: bits, is_ieee=library().is_ieee)
     monkeypatch.setattr(arithmetic, "library", lambda: fixed)
+    monkeypatch.setattr(arithmetic, "HAS_MXCSR", False)
 
     def refused() -> None:
         with pytest.raises(BackendUnavailable, match="-ffast-math sets this when it is loaded"), ieee_arithmetic():

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann
+from langevin_kit.estimate._boltzmann import Boltzmann
+from langevin_kit.estimate._verdict import TOLERANCE
 from langevin_kit.estimate.binned import (
     equal_mass_bins,
     kl_divergence,
@@ -18,8 +19,7 @@ from langevin_kit.estimate.binned import (
     sampling_variance,
     uniform_density,
 )
-from langevin_kit.estimate.verdict import TOLERANCE
-from langevin_kit.system import Grid, System
+from langevin_kit.system import Grid
 
 Floats = NDArray[np.float64]
 
@@ -41,13 +41,6 @@ ESTIMATES = (
 SEEN, HIDDEN = 2.0, 5.0
 """Standard errors by which the form of F without q must exceed KL for the excess to count as its error; or as a sign
 that the bins hide where p is, such as far out in a tail of q."""
-
-
-def laws(system: System, times: Sequence[float] | Floats, near: Floats | None = None) -> list[Boltzmann]:
-    """The Boltzmann law at each time; one object for all if the energy does not depend on time."""
-    if not system.facts.energy_depends_on_time:
-        return [boltzmann(system, near=near)] * len(times)
-    return [boltzmann(system, float(t), near) for t in times]
 
 
 def relaxation(
