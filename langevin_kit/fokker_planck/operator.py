@@ -2,26 +2,30 @@ r"""The Fokker–Planck operator on a grid, with the exact discrete Boltzmann la
 
 .. math:: ∂_t p = ∇·[K p ∇(T \ln p + E)]
 
-Masses of cells jump to neighbours at rates :math:`T K_f/h^2\, B((E_j - E_i)/T)`, B(u) = u/(eᵘ − 1), K at the face
-between them (Scharfetter & Gummel 1969). As B(−u) = eᵘ B(u), detailed balance with exp(−E/T) is exact.
+Masses of cells jump along lattice directions e with the weights λₑ of K in units of cells (`_selling`), at rates
+:math:`T λ_e\, B((E_j - E_i)/T)`. Both weight functions B obey B(−u) = eᵘ B(u), so detailed balance with exp(−E/T) is
+exact, no rate is negative, and F falls.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sparse
 from numpy.typing import NDArray
 
-from langevin_kit.errors import InvalidArgument, MobilityNotPositive
+from langevin_kit.errors import InvalidArgument, MobilityNotPositive, did_you_mean
+from langevin_kit.fokker_planck._selling import jumps
 from langevin_kit.system import Grid, System
 
 Floats = NDArray[np.float64]
 
 
 def bernoulli(u: Floats) -> Floats:
-    """B(u) = u/(exp(u) − 1), 1 at u = 0.
+    """B(u) = u/(exp(u) − 1), 1 at u = 0 (Scharfetter & Gummel 1969): exact for a flux that is constant in a cell.
 
     Examples
     --------
@@ -33,16 +37,53 @@ def bernoulli(u: Floats) -> Floats:
     return np.where(np.abs(u) < 1e-8, 1.0 - 0.5 * u, value)
 
 
-def operator(system: System, grid: Grid, t: float = 0.0) -> sparse.csc_array:
-    """Assemble M with dP/dt = M P for the cells' masses P, flattened in C order; no flux through the grid's boundary.
+def square_root(u: Floats) -> Floats:
+    """exp(−u/2): the square-root approximation (Lie, Fackeldey & Weber 2013)."""
+    with np.errstate(over="ignore"):
+        return np.exp(-0.5 * u)
+
+
+WEIGHTS: dict[str, Callable[[Floats], Floats]] = {"scharfetter_gummel": bernoulli, "square_root": square_root}
+"""How the rate of a jump depends on the rise of E/T along it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Edges:
+    """Pairs of cells between which mass jumps.
+
+    Attributes
+    ----------
+    first, second : (m,)
+        Numbers of the cells, in C order.
+    conductance : (m,)
+        T λ.
+    rise : (m,)
+        (E_second − E_first)/T.
+    energy : (n,)
+        E/T of all cells, its minimum 0.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    conductance: Floats
+    rise: Floats
+    energy: Floats
+
+
+def operator(system: System, grid: Grid, t: float = 0.0, *, weights: str = "scharfetter_gummel") -> sparse.csc_array:
+    """Assemble M with dP/dt = M P for the cells' masses P, flattened in C order.
+
+    No flux passes the grid's boundary, be it a reflecting wall or not; along a periodic coordinate there is none.
 
     Parameters
     ----------
     system : System
-        At temperature T > 0.
+        At temperature T > 0, of one or two coordinates.
     grid : Grid
     t : float
         Time at which E and K are taken.
+    weights : str
+        "scharfetter_gummel" or "square_root"; both are of second order.
 
     Returns
     -------
@@ -61,50 +102,91 @@ def operator(system: System, grid: Grid, t: float = 0.0) -> sparse.csc_array:
     >>> bool(abs(m.sum(axis=0)).max() < 1e-12)
     True
     """
-    if system.temperature == 0.0:
-        raise InvalidArgument("temperature 0: the Fokker–Planck operator needs T > 0.")
-    grid.check(tuple(system.names), "grid")
+    if weights not in WEIGHTS:
+        raise InvalidArgument(f"weights: got {weights!r}{did_you_mean(str(weights), WEIGHTS)}.")
+    e, weight = edges(system, grid, t), WEIGHTS[weights]
+    rates = np.concatenate([e.conductance * weight(e.rise), e.conductance * weight(-e.rise)])
+    if not np.isfinite(rates).all():
+        raise InvalidArgument(
+            f"energy: it rises by {np.abs(e.rise).max():.3g} T from a cell to the next, which {weights!r} cannot hold; "
+            "take finer cells, a smaller grid, or weights='scharfetter_gummel'."
+        )
+    to, of = np.concatenate([e.second, e.first]), np.concatenate([e.first, e.second])
+    n = len(e.energy)
+    diagonal = np.bincount(of, rates, n)
+    entries: Any = (np.concatenate([rates, -diagonal]), (np.append(to, range(n)), np.append(of, range(n))))
+    return sparse.csc_array(sparse.coo_array(entries, shape=(n, n)))
+
+
+def edges(system: System, grid: Grid, t: float = 0.0) -> Edges:
+    """The pairs of neighbours of a grid, with what decides their rates at time t."""
     _require_supported(system, grid)
     x = grid.centers
-    energy = system.energy_at(x, t)
+    energy = np.asarray(system.energy_at(x, t) / system.temperature)
     if not np.isfinite(energy).all():
         where = x.reshape(len(grid.names), -1)[:, int(np.argmax(~np.isfinite(energy)))]
         raise InvalidArgument(f"energy is not finite at {where.tolist()}, t = {t:g}: choose a grid where it is.")
-    number = np.arange(energy.size).reshape(energy.shape)
-    rows, columns, rates = [], [], []
-    for axis, width in enumerate(grid.width):
-        here = tuple(slice(None, -1) if a == axis else slice(None) for a in range(x.ndim - 1))
-        there = tuple(slice(1, None) if a == axis else slice(None) for a in range(x.ndim - 1))
-        face = 0.5 * (x[:, *here] + x[:, *there])
-        mobility = system.mobility_at(face, t)[axis, axis]
-        if not (mobility >= 0).all():
-            low = float(mobility.min())
-            raise MobilityNotPositive(f"mobility of {grid.names[axis]!r} is {low:.6g} on the grid at t = {t:g}.")
-        rate = system.temperature * mobility / width**2
-        step = (energy[there] - energy[here]) / system.temperature
-        for source, target, u in ((here, there, step), (there, here, -step)):
-            rows.append(number[target].ravel())
-            columns.append(number[source].ravel())
-            rates.append((rate * bernoulli(u)).ravel())
-    entries: Any = (np.concatenate(rates), (np.concatenate(rows), np.concatenate(columns)))
-    m = sparse.csc_array(sparse.coo_array(entries, shape=(energy.size, energy.size)))
-    return sparse.csc_array(m - sparse.diags_array(np.asarray(m.sum(axis=0)).ravel()))
+    mobility = system.mobility_at(x, t)
+    _require_positive(mobility, grid.names, t)
+    scale = grid.width.reshape(-1, *[1] * x.ndim)
+    rings = [grid.names.index(system.names[a]) for a in system.walled("periodic")]
+    energy, parts = energy.ravel(), []
+    for offset, weight in jumps(mobility / (scale * scale.swapaxes(0, 1))):
+        here, there = _pairs(grid.shape, offset, rings)
+        mean = 0.5 * system.temperature * (weight.ravel()[here] + weight.ravel()[there])
+        used = mean > 0
+        parts.append((here[used], there[used], mean[used]))
+    first, second, conductance = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Edges(first, second, conductance, energy[second] - energy[first], energy - energy.min())
+
+
+def _pairs(
+    shape: tuple[int, ...], offset: Sequence[int], rings: Sequence[int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the cells that have a neighbour at an offset, and of these neighbours."""
+    target = np.indices(shape).reshape(len(shape), -1)
+    inside = np.ones(target.shape[1], bool)
+    for axis, (n, step) in enumerate(zip(shape, offset, strict=True)):
+        target[axis] += step
+        if axis in rings:
+            target[axis] %= n
+        else:
+            inside &= (target[axis] >= 0) & (target[axis] < n)
+    here = np.flatnonzero(inside)
+    return here, np.ravel_multi_index(tuple(target[:, here]), shape)
+
+
+def _require_positive(mobility: Floats, names: Sequence[str], t: float) -> None:
+    for a, name in enumerate(names):
+        if not (mobility[a, a] >= 0).all():
+            low = float(mobility[a, a].min())
+            raise MobilityNotPositive(f"mobility of {name!r} is {low:.6g} on the grid at t = {t:g}.")
+    if len(names) == 2:
+        round_off = 1e-12 * (mobility[0, 0] + mobility[1, 1]) ** 2
+        determinant = mobility[0, 0] * mobility[1, 1] - mobility[0, 1] ** 2
+        if not (determinant >= -round_off).all():
+            raise MobilityNotPositive(f"mobility is indefinite on the grid at t = {t:g}: det K is negative.")
 
 
 def _require_supported(system: System, grid: Grid) -> None:
-    """Refuse what these two-point fluxes would leave out."""
-    left_out = {
-        "a mobility with entries beside the diagonal": not system.facts.is_diagonal,
-        "an extra drift": system.facts.has_drift,
-        "a periodic coordinate": bool(system.walled("periodic")),
-    }
-    for what, present in left_out.items():
-        if present:
-            raise InvalidArgument(f"system: the Fokker–Planck grid does not take {what} in this version.")
-    for name, low, high, wall in zip(
-        grid.names, grid.lower, grid.upper, map(system.walls.get, grid.names), strict=True
-    ):
-        if wall is not None and (low < wall.lower or high > wall.upper):
+    """Refuse what two-point fluxes would leave out."""
+    if system.temperature == 0.0:
+        raise InvalidArgument("temperature 0: the Fokker–Planck operator needs T > 0.")
+    if system.is_dense or system.n_dim > 2:
+        raise InvalidArgument(f"system: got {system.n_dim} coordinates; a Fokker–Planck grid has one or two.")
+    grid.check(tuple(system.names), "grid")
+    if system.facts.has_drift:
+        raise InvalidArgument("system: the Fokker–Planck grid does not take an extra drift in this version.")
+    walls = map(system.walls.get, grid.names)
+    for name, low, high, wall in zip(grid.names, grid.lower, grid.upper, walls, strict=True):
+        if wall is None:
+            continue
+        if wall.kind == "periodic" and (low, high) != (wall.lower, wall.upper):
+            raise InvalidArgument(
+                f"grid: {name} goes from {low:g} to {high:g}; its ring goes from {wall.lower:g} to {wall.upper:g}, and "
+                "all of it is needed."
+            )
+        if low < wall.lower or high > wall.upper:
             raise InvalidArgument(
                 f"grid: {name} goes from {low:g} to {high:g}, beyond its walls at {wall.lower:g} and {wall.upper:g}; "
                 "let it end at them."

@@ -1,0 +1,107 @@
+"""The grid operator: columns that sum to zero, no negative rate, and the Boltzmann law of the cells as null vector."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.sparse.linalg import eigsh
+
+from langevin_kit import Grid, System, cells, initial, periodic, reflecting, zoo
+from langevin_kit.errors import InvalidArgument, MobilityNotPositive
+from langevin_kit.fokker_planck import evolve, operator
+from langevin_kit.fokker_planck.operator import WEIGHTS
+
+PLANE = {"energy": "(x**2 - 1)**2 + x*y/2 + y**2", "temperature": 0.5, "coordinates": ("x", "y")}
+NARROW = "0.4 + 0.3*sin(x) + 0.2*y"
+"""The angle of a mobility whose axes turn and are 1 : 1/50."""
+LONG = [
+    [f"cos({NARROW})**2 + sin({NARROW})**2/50", f"49*sin({NARROW})*cos({NARROW})/50"],
+    [f"49*sin({NARROW})*cos({NARROW})/50", f"sin({NARROW})**2 + cos({NARROW})**2/50"],
+]
+RING = {"x": periodic(-np.pi, np.pi), "y": reflecting(-1.0, 1.5)}
+CROSS = [["1 + sin(x)**2", "cos(x)/2"], ["cos(x)/2", "1 + y**2/2"]]
+CASES = {
+    "line": (System(energy="(x**2 - 1)**2", mobility="1/(1 + x**2)", temperature=0.5), Grid(x=cells(-2.5, 2.5, 200))),
+    "diagonal": (
+        System(mobility=[["1/(1 + x**2)", 0], [0, "1 + y**2"]], **PLANE),
+        Grid(x=cells(-2.3, 2.3, 48), y=cells(-3, 3, 50)),
+    ),
+    "tensor": (System(mobility=LONG, **PLANE), Grid(x=cells(-2.3, 2.3, 48), y=cells(-3, 3, 50))),
+    "walls": (
+        System(energy="cos(x) + y*sin(x)", mobility=CROSS, temperature=0.7, coordinates=("x", "y"), walls=RING),
+        Grid(x=cells(-np.pi, np.pi, 40), y=cells(-1.0, 1.5, 30)),
+    ),
+    "moving": (
+        System(energy="(x - sin(t))**2*(1 + y**2)", mobility=[["2 + cos(t)", 0.5], [0.5, "1 + t*x**2"]],
+               temperature=0.7, coordinates=("x", "y")),
+        Grid(x=cells(-3, 3, 31), y=cells(-2, 2, 30)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+@pytest.mark.parametrize("name", CASES)
+def test_mass_sign_and_the_boltzmann_law(name: str, weights: str) -> None:
+    system, grid = CASES[name]
+    m = operator(system, grid, 0.3, weights=weights)
+    rates = -m.diagonal()
+    assert np.abs(m.sum(axis=0)).max() < 1e-14 * rates.max()
+    off_diagonal = m.tocoo()
+    assert (off_diagonal.data[off_diagonal.row != off_diagonal.col] >= 0).all()
+    q = np.exp(-system.energy_at(grid.centers, 0.3) / system.temperature).ravel()
+    assert np.abs(m @ q).max() < 1e-14 * (rates * q).max()
+    # Detailed balance: the flux from one cell to another is that back.
+    flux = (m * q).toarray()
+    np.testing.assert_allclose(flux, flux.T, rtol=1e-11, atol=1e-300)
+
+
+@pytest.mark.parametrize("name", ["line", "diagonal", "tensor", "walls"])
+def test_mass_to_1e_12_q_invariant_and_f_monotone(name: str) -> None:
+    system, grid = CASES[name]
+    q = np.exp(-system.energy_at(grid.centers) / system.temperature)
+    q /= q.sum() * grid.volume
+    start = initial.gaussian([-1.0, 0.3][: system.n_dim], 0.03)
+    p = evolve(system, grid, initial=start, times=np.linspace(0.0, 3.0, 151), steps=1, method="implicit_euler").values
+    axes = tuple(range(1, p.ndim))
+    assert np.abs(p.sum(axis=axes) * grid.volume - 1).max() < 1e-12
+    assert p.min() > 0
+    kl = (p * np.log(p / q)).sum(axis=axes) * grid.volume
+    assert (np.diff(kl) < 1e-15).all()
+    assert kl[-1] < 0.7 * kl[0]
+    still = evolve(system, grid, initial=q, times=[0.0, 1.0, 50.0])
+    np.testing.assert_allclose(still.values, np.broadcast_to(q, still.shape), rtol=0, atol=1e-12 * q.max())
+
+
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_rates_of_the_muller_brown_surface(weights: str) -> None:
+    """1.5544 and 55.296 at T = 15 (theory.md, section 3): second order in the cell width."""
+    system = zoo.muller_brown(temperature=15.0)
+    found = []
+    for n in (60, 120):
+        grid = Grid(x=cells(-2.2, 1.4, n), y=cells(-1.0, 2.6, n))
+        m = operator(system, grid, weights=weights)
+        root = np.exp(-0.5 * (system.energy_at(grid.centers).ravel() - system.energy_at(grid.centers).min()) / 15)
+        root = np.maximum(root, 1e-150)
+        symmetric = (m.multiply(root[None, :] / 1.0)).tocsc()
+        symmetric = symmetric.multiply(1 / root[:, None]).tocsc()
+        values = eigsh(0.5 * (symmetric + symmetric.T), k=3, sigma=1e-3, which="LM", return_eigenvectors=False)
+        found.append(np.sort(-values)[1:])
+    coarse, fine = found
+    extrapolated = fine + (fine - coarse) / 3
+    np.testing.assert_allclose(extrapolated, [1.5544, 55.296], rtol=2e-3)
+
+
+def test_refusals() -> None:
+    grid = Grid(x=cells(-2, 2, 8), y=cells(-2, 2, 8))
+    with pytest.raises(MobilityNotPositive, match="indefinite"):
+        operator(System(energy=0.0, mobility=[[1, 2], [2, 1]], temperature=1.0, coordinates=("x", "y")), grid)
+    with pytest.raises(InvalidArgument, match="one or two"):
+        operator(System(energy=0.0, temperature=1.0, coordinates=("x", "y", "z")), grid)
+    with pytest.raises(InvalidArgument, match="one or two"):
+        operator(System(energy="v @ v", temperature=1.0, coordinates={"v": 2}), grid)
+    with pytest.raises(InvalidArgument, match="weights: got 'gummel'"):
+        operator(CASES["line"][0], CASES["line"][1], weights="gummel")
+    steep = System(energy="1e5*x**2", temperature=1.0)
+    with pytest.raises(InvalidArgument, match="which 'square_root' cannot hold"):
+        operator(steep, Grid(x=cells(-2, 2, 8)), weights="square_root")
+    assert np.isfinite(operator(steep, Grid(x=cells(-2, 2, 8))).data).all()
