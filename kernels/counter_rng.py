@@ -17,6 +17,8 @@ STREAM_DYNAMICS = uint32(0)
 """Noise of the dynamics; `call` counts the generator calls since step 0."""
 STREAM_INITIAL = uint32(1)
 """Draws of the initial condition; `call` counts the generator calls of one particle."""
+STREAM_BRIDGE = uint32(2)
+"""What noise of half the time step adds to that of the whole one; `call` as in `STREAM_DYNAMICS`."""
 
 CALLS = 2**32
 """Calls one particle may make in one stream: `call` is one 32-bit word."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from langevin_kit.run import open_store as open  # noqa: A004, F401  (lk.open reads as what it does)
     from langevin_kit.run import replay as replay
     from langevin_kit.run import simulate as simulate
+    from langevin_kit.run import verify as verify
     from langevin_kit.schemes import EulerMaruyama as EulerMaruyama
     from langevin_kit.system import Grid as Grid
     from langevin_kit.system import System as System
@@ -48,6 +49,7 @@ _HOMES = {
     "reflecting": "system:reflecting",
     "replay": "run:replay",
     "simulate": "run:simulate",
+    "verify": "run:verify",
     "zoo": "system.zoo",
 }
 

@@ -13,6 +13,7 @@ from langevin_kit import __version__
 from langevin_kit.cli._check import check
 from langevin_kit.cli._run import run
 from langevin_kit.cli._stores import info, plot
+from langevin_kit.cli._verify import verify
 from langevin_kit.errors import LangevinKitError
 
 REFUSED = 2
@@ -27,7 +28,7 @@ app = App(
     default_parameter=Parameter(negative=(), show_default=False),
     suppress_keyboard_interrupt=False,
 )
-for command in (run, check, plot, info):
+for command in (run, check, verify, plot, info):
     app.command(command)
 
 

@@ -34,7 +34,7 @@ def plot(
     """
     from langevin_kit.plot import relaxation
 
-    ds = _finished(store)
+    ds = finished(store)
     figure = output or beside(store)
     refuse_figure(figure, overwrite=overwrite)
     figure.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def info(store: Path, /) -> None:
     """
     from langevin_kit.cli.summary import closing, heading, results, row
 
-    ds = _finished(store)
+    ds = finished(store)
     lines = [*heading(ds), row("Boltzmann", ds.attrs["boltzmann"]), *results(ds)]
     lines += [row("created", ds.attrs["created"])]
     lines += [
@@ -68,7 +68,8 @@ def info(store: Path, /) -> None:
     print("\n".join([*lines, closing(ds)]))
 
 
-def _finished(store: Path) -> xr.Dataset:
+def finished(store: Path) -> xr.Dataset:
+    """Open a store whose run has saved a time."""
     from langevin_kit.run import open_store
 
     ds = open_store(store)

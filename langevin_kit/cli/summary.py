@@ -13,6 +13,8 @@ import numpy as np
 if TYPE_CHECKING:
     import xarray as xr
 
+    from langevin_kit.estimate import Verdict
+
 COARSE = 10.0
 """Beyond this multiple of the suggested time step a summary warns of the step's bias."""
 
@@ -33,7 +35,13 @@ def summary(ds: xr.Dataset, files: Sequence[Path], seconds: float, rate: float) 
     particle_steps = rate * json.loads(ds.attrs["run"])["n_particles"]
     speed = f"; {particle_steps:.3g} particle-steps per second once compiled" if rate else ""
     written = ", ".join(map(str, files))
-    lines = [*heading(ds), row("time", f"{seconds:.3g} s{speed}"), *results(ds), row("files", written), closing(ds)]
+    lines = [
+        *heading(ds),
+        row("time", f"{seconds:.3g} s{speed}"),
+        *results(ds),
+        row("files", written),
+        *closing_of_run(ds),
+    ]
     return "\n".join(lines)
 
 
@@ -88,7 +96,8 @@ def _value(value: Any) -> str:
 
 def _scheme(run: dict[str, Any]) -> str:
     noise = run.get("noise", "gaussian")
-    return str(run["scheme"]) if noise == "gaussian" else f"{run['scheme']} with {noise} noise"
+    halved = " in halved steps" if run.get("halved") else ""
+    return f"{run['scheme']}{'' if noise == 'gaussian' else f' with {noise} noise'}{halved}"
 
 
 def results(ds: xr.Dataset) -> list[str]:
@@ -127,12 +136,50 @@ def _observed(last: xr.Dataset, name: str) -> str:
 
 
 def closing(ds: xr.Dataset) -> str:
-    """The verdict's line."""
+    """The line that says whether a run has relaxed."""
     from langevin_kit.run import Langevin
 
     if "functions" in json.loads(ds.attrs["system"]):
         return "verdict: cannot tell — a store holds no functions: see ds.langevin.with_system(system).verdict()."
     return f"verdict: {Langevin(ds).verdict()}"
+
+
+def closing_of_run(ds: xr.Dataset) -> list[str]:
+    """The verdict of a run that has just ended: against its Fokker–Planck equation, on its KL, and on its F."""
+    from langevin_kit.errors import LangevinKitError
+    from langevin_kit.estimate import Verdict
+    from langevin_kit.run import verify
+
+    try:
+        found: Verdict | str = verify(ds, halve=False).comparison.verdict
+    except LangevinKitError as error:
+        found = str(error)
+    if isinstance(found, Verdict) and found.state == "inconsistent":
+        # The error of the time step costs three times the run to know: that is not done unasked.
+        found = Verdict(
+            "not yet consistent", f"{found.reason} `langevin verify` tells what the time step accounts for."
+        )
+    return verdicts(ds, found)
+
+
+def verdicts(ds: xr.Dataset, found: Verdict | str) -> list[str]:
+    """Three lines: what the comparison with the Fokker–Planck equation found, or why there is none; KL; and F."""
+    from langevin_kit.run import Langevin
+
+    if isinstance(found, str):
+        lines = [f"not compared with the Fokker–Planck equation — {found}"]
+    else:
+        state = found.state.replace("consistent", "consistent with the Fokker–Planck equation", 1)
+        lines = [f"{state} — {found.reason}"]
+    known = Langevin(ds)
+    lines.append(str(known.verdict()))
+    if "kl_divergence" in ds:
+        falls = known.free_energy_falls()
+        state = "F does not rise" if falls.holds else "F rises"
+        lines.append(
+            f"{state} — its largest rise is {falls.largest_z:.2g} standard errors; {falls.threshold:.2g} are chance."
+        )
+    return [f"{'verdict:' if row == 0 else '':<9}{line}" for row, line in enumerate(lines)]
 
 
 def label(array: xr.DataArray) -> str:

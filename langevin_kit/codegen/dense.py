@@ -106,7 +106,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     call; step s of it uses the d from s d on.
     """
     d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
-    group, group_calls = scheme.noise.group(d, dtype)
+    group, group_calls = scheme.group(d, dtype)
     calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
     outputs = [derived.force, derived.mobility_divergence, derived.noise_factor]
     loops = Loops(derived, outputs, width)
@@ -178,6 +178,8 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
 
 def stepper(derived: DenseDerived, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`."""
+    if scheme.halved:
+        raise InvalidArgument("scheme: a vector of coordinates takes no halved steps in this version.")
     if scheme.noise.name != "gaussian":
         raise InvalidArgument(f"noise: got {scheme.noise.name!r}; a vector of coordinates takes 'gaussian' alone.")
     return load(stepper_source(derived, scheme, dtype))

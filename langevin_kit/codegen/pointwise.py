@@ -20,7 +20,7 @@ from langevin_kit.system.names import ELEMENTARY
 _HEADER = """\
 import math
 import numpy as np
-from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
+from langevin_kit.kernels.counter_rng import STREAM_BRIDGE, STREAM_DYNAMICS, philox
 from langevin_kit.kernels.jit import cached_driver, fma, inline, inner
 from langevin_kit.kernels.scratch import empty
 from langevin_kit.kernels.elementary.{dtype} import {functions}
@@ -94,8 +94,8 @@ def noisy_block({rows}, {scratch_rows}particle, first, n_steps, {scalars}time_st
 
 _CALLS = """
 @inline
-def words_of(particle, call, key0, key1):
-    return philox(np.uint32(particle), np.uint32(particle >> np.uint64(32)), call, STREAM_DYNAMICS, key0, key1)
+def words_of(particle, call, stream, key0, key1):
+    return philox(np.uint32(particle), np.uint32(particle >> np.uint64(32)), call, stream, key0, key1)
 {noisy_begin}\
         call = np.uint32((k // {steps})*{calls})
         if slot == 0 or k == first:
@@ -190,7 +190,7 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     names = _Names(system)
     made = coefficients(system, dtype)
     noise = scheme.noise
-    steps, _ = noise.group(system.n_dim, dtype)
+    steps, _ = scheme.group(system.n_dim, dtype)
     turns_out = [f"w{j}" for j in range(len(names.periodic))]
     common = {
         **names.arguments(),
@@ -239,6 +239,8 @@ def _stochastic(made: Coefficients) -> list[str]:
         lines.append(f"y{a} = stochastic(x{a}, {drift}, {noise or 'R(0.0)'}, dt, amplitude)")
     return lines
 
+
+_ROOT_HALF = 0.5**0.5
 
 SWEEPS = 4
 """Rounds of reflections in a corner of walls that K n does not meet at right angles. Mirrors in the metric of K bring a
@@ -301,22 +303,33 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
     transformation each fit the registers, both together do not.
     """
     d, per_call = system.n_dim, scheme.noise.per_call[dtype]
-    steps, calls = scheme.noise.group(d, dtype)
+    steps, calls = scheme.group(d, dtype)
     z = [f"z{j}" for j in range(steps * d)]
     words: list[str] = []
     drawn: list[str] = []
-    for c in range(calls):
-        call = f"np.uint32(call + np.uint32({c}))" if c else "call"
-        four = [f"W{4 * c + j}[i]" for j in range(4)]
-        words.append(f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, key0, key1)")
-        drawn.append(f"{_tuple(z[c * per_call : (c + 1) * per_call])} = numbers({', '.join(four)})")
+    # Noise of half steps: (w + b)/√2 and (w − b)/√2, w of the whole step and b of a stream of its own.
+    streams = {"w": "STREAM_DYNAMICS", "b": "STREAM_BRIDGE"} if scheme.halved else {"z": "STREAM_DYNAMICS"}
+    for name, stream in streams.items():
+        for c in range(calls):
+            call = f"np.uint32(call + np.uint32({c}))" if c else "call"
+            four = [f"W{4 * len(drawn) + j}[i]" for j in range(4)]
+            words.append(f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)")
+            numbers = _tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
+            drawn.append(f"{numbers} = numbers({', '.join(four)})")
+    rows = 4 * len(drawn)
+    if scheme.halved:
+        pairs = [divmod(j, d) for j in range(calls * per_call)]
+        for j, (step, a) in enumerate(pairs):
+            drawn += [
+                f"z{(2 * step + half) * d + a} = R({_ROOT_HALF!r})*(w{j} {sign} b{j})" for half, sign in enumerate("+-")
+            ]
     later = [
         _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * d + a}[i]" for a in range(d))}, slot=slot)
         for slot in range(1, steps)
     ]
     kept = range(d, len(z))
     scratch = {f"S{j}": f"scratch[{j - d}, :b - a]" for j in kept}
-    scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(4 * calls)}
+    scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(rows)}
     arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in scratch)}
     return _CALLS.format(
         **arguments,
@@ -328,8 +341,7 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         later_steps="".join(later),
     ) + _NOISELESS.format(
         **common,
-        scratch=f"scratch = empty(({len(kept)}, block_size), R)\n"
-        f"    words = empty(({4 * calls}, block_size), np.uint32)",
+        scratch=f"scratch = empty(({len(kept)}, block_size), R)\n    words = empty(({rows}, block_size), np.uint32)",
         scratch_slices="".join(f"{row}, " for row in scratch.values()),
     )
 
@@ -358,7 +370,7 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     if isinstance(system.content, Vector):
         return dense.stepper(system.content.derived, scheme, dtype)
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
-    key = f"stepper {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {dtype}"
+    key = f"stepper {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {scheme.halved} {dtype}"
     source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))
     model = system.functions
     return cache.load(source) if model is None else cache.load(source, model.compiled, model.fingerprint)

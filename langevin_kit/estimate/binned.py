@@ -62,11 +62,13 @@ class Bins:
         return np.stack([np.bincount(self.label.ravel(), row, minlength=len(self.mass)) for row in rows])
 
 
-def equal_mass_bins(cell_mass: Floats, n_particles: int) -> Bins:
+def equal_mass_bins(cell_mass: Floats, n_particles: int, most: int | None = None, *, tails: bool = True) -> Bins:
     """Group cells into bins of nearly equal q-mass: along the first axis, then within each group along the second.
 
-    The outermost bins are halved again and again while `PER_BIN` particles are expected in them: an ensemble that is
-    broader than q differs from it there.
+    There are at most `most` an axis, `BINS` if left out, beside those of the tails.
+
+    With `tails`, the outermost bins are halved again and again while `PER_BIN` particles are expected in them: an
+    ensemble that is broader than q differs from it there.
 
     Examples
     --------
@@ -75,15 +77,15 @@ def equal_mass_bins(cell_mass: Floats, n_particles: int) -> Bins:
     """
     d = cell_mass.ndim
     least = PER_BIN / n_particles
-    per_axis = int(min(BINS[d], max(2, least ** (-1 / d))))
-    label, parent = _quantile(cell_mass if d == 1 else cell_mass.sum(axis=1), per_axis, least)
+    per_axis = int(min(most or BINS[d], max(2, least ** (-1 / d))))
+    label, parent = _quantile(cell_mass if d == 1 else cell_mass.sum(axis=1), per_axis, least if tails else np.inf)
     if d == 2:
         outer, outer_parent = label, parent
         label, parent = np.zeros((2, *cell_mass.shape), np.int64)
         for group in np.unique(outer):
             column = cell_mass[outer == group].sum(axis=0)
             share = least / column.sum()
-            inner, inner_parent = _quantile(column, int(np.clip(1 / share, 1, per_axis)), share)
+            inner, inner_parent = _quantile(column, int(np.clip(1 / share, 1, per_axis)), share if tails else np.inf)
             label[outer == group] = group * cell_mass.size + inner
             parent[outer == group] = outer_parent[outer == group][:, None] * cell_mass.size + inner_parent
     _, first, label = np.unique(label, return_index=True, return_inverse=True)

@@ -1,6 +1,7 @@
 """The Fokker–Planck equation of a system on a grid."""
 
+from langevin_kit.fokker_planck._compare import Comparison, compare, residuals
 from langevin_kit.fokker_planck._evolve import evolve
 from langevin_kit.fokker_planck.operator import operator
 
-__all__ = ["evolve", "operator"]
+__all__ = ["Comparison", "compare", "evolve", "operator", "residuals"]

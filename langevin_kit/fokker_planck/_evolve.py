@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -91,7 +91,7 @@ def evolve(
     if method not in METHODS:
         raise InvalidArgument(f"method: got {method!r}{did_you_mean(str(method), METHODS)}.")
     constant, first = not system.facts.depends_on_time, operator(system, grid, instants[0], weights=weights)
-    mass = _initial_mass(grid, initial)
+    mass = _initial_mass(grid, initial, [system.names[a] for a in system.walled("periodic")])
     hindrance = _hindrance(system, grid, mass, instants[0])
     if method == "eigenvectors" and hindrance:
         raise InvalidArgument(f"method: 'eigenvectors' does not serve: {hindrance}; take 'sdirk2'.")
@@ -104,8 +104,10 @@ def evolve(
         )
         rows = _stepped(resolvent, chosen, mass, instants, steps)
     density = rows.reshape(len(instants), *grid.shape) / grid.volume
-    axes = {"time": instants, **{name: axis.centers for name, axis in grid.axes.items()}}
-    coordinates = {name: (name, values, {"units": system.units.get(name, "1")}) for name, values in axes.items()}
+    coordinates: dict[str, Any] = {"time": ("time", instants, {"units": system.units.get("time", "1")})}
+    for name, axis in grid.axes.items():
+        about = {"units": system.units.get(name, "1"), "lower": axis.lower, "upper": axis.upper}
+        coordinates[name] = (name, axis.centers, about)
     attrs = {"long_name": "probability density", "method": chosen, "weights": weights}
     return xr.DataArray(density, coordinates, ("time", *grid.names), "density", attrs)
 
@@ -132,13 +134,13 @@ def _hindrance(system: System, grid: Grid, mass: Floats, t: float) -> str:
     return "" if lost < ROUND_OFF else f"it starts where q is so small that round-off would be {lost:.0e} of all mass"
 
 
-def _initial_mass(grid: Grid, initial: Initial | NDArray[Any] | xr.DataArray) -> Floats:
+def _initial_mass(grid: Grid, initial: Initial | NDArray[Any] | xr.DataArray, rings: Sequence[str]) -> Floats:
     if isinstance(initial, xr.DataArray):
         initial = initial.values
     if isinstance(initial, Gaussian) and not np.any(initial.covariance):
-        return _point(grid, np.array(initial.mean))
+        return _point(grid, np.array(initial.mean), rings)
     if not isinstance(initial, np.ndarray):
-        mass = integrate_cells(initial.density, grid.edges, order=8)
+        mass = _integrated(initial, grid, rings)
         if not abs(mass.sum() - 1) < MISSED:
             raise InvalidArgument(
                 f"initial: the grid's cells hold {mass.sum():.4g} of its mass; widen the grid, or take finer cells."
@@ -152,10 +154,32 @@ def _initial_mass(grid: Grid, initial: Initial | NDArray[Any] | xr.DataArray) ->
     return np.asarray(density.ravel() / density.sum())
 
 
-def _point(grid: Grid, place: Floats) -> Floats:
+TURNS = (-1, 0, 1)
+"""Images of an initial law that are laid round a ring."""
+
+
+def _integrated(initial: Initial, grid: Grid, rings: Sequence[str]) -> Floats:
+    """The law's mass in each cell."""
+    turns = [TURNS if name in rings else (0,) for name in grid.names]
+    lengths = grid.upper - grid.lower
+    images = [
+        integrate_cells(
+            initial.density, [e + k * length for e, k, length in zip(grid.edges, ks, lengths, strict=True)], 8
+        )
+        for ks in product(*turns)
+    ]
+    return np.asarray(np.sum(images, axis=0))
+
+
+def _point(grid: Grid, place: Floats, rings: Sequence[str]) -> Floats:
     """All mass at one place: shared by the cells around it so that the mean is there."""
     mass = np.ones(())
-    for axis, x in zip(grid.axes.values(), place, strict=True):
+    for (name, axis), x in zip(grid.axes.items(), place, strict=True):
+        if name in rings:
+            away = np.abs(axis.centers - x) % (axis.upper - axis.lower)
+            part = np.maximum(0.0, 1.0 - np.minimum(away, axis.upper - axis.lower - away) / axis.width)
+            mass = np.multiply.outer(mass, part)
+            continue
         if not axis.lower <= x <= axis.upper:
             raise InvalidArgument(f"initial: the grid ends at {axis.lower:g} and {axis.upper:g}, short of {x:g}.")
         part = np.maximum(0.0, 1.0 - np.abs(axis.centers - x) / axis.width)

@@ -13,6 +13,15 @@ from langevin_kit.run._simulate import simulate
 if TYPE_CHECKING:
     from langevin_kit.run._accessor import Langevin
     from langevin_kit.run._replay import replay
+    from langevin_kit.run._verify import Verification, verify
 
-__all__ = ["DEFAULT_CELLS", "Langevin", "open_store", "replay", "simulate"]
-__getattr__, _ = lazily(__name__, {"Langevin": "_accessor:Langevin", "replay": "_replay:replay"})
+__all__ = ["DEFAULT_CELLS", "Langevin", "Verification", "open_store", "replay", "simulate", "verify"]
+__getattr__, _ = lazily(
+    __name__,
+    {
+        "Langevin": "_accessor:Langevin",
+        "Verification": "_verify:Verification",
+        "replay": "_replay:replay",
+        "verify": "_verify:verify",
+    },
+)

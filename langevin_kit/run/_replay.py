@@ -124,7 +124,7 @@ def _paths(ds: xr.Dataset, record: dict[str, Any], initial: NDArray[Any] | None,
     known = Langevin(ds) if system is None else Langevin(ds).with_system(system)
     system = known.system
     key = philox_key(seed_from_record(record))
-    scheme = scheme_from({"name": record["scheme"], "noise": record["noise"]})
+    scheme = scheme_from({"name": record["scheme"], "noise": record["noise"], "halved": record.get("halved", False)})
     return Paths(system, scheme, record["dtype"], record["time_step"], key, _start(ds, record, initial, system, key))
 
 

@@ -141,7 +141,7 @@ def simulate(
         *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),
     )
     arguments.require_time_step(time_step)
-    arguments.require_steps(n_steps, *(scheme.noise.group(system.n_dim, dtype) if system.temperature else (1, 0)))
+    arguments.require_steps(n_steps, *(scheme.group(system.n_dim, dtype) if system.temperature else (1, 0)))
     save_every = arguments.saving_interval(save_every, n_steps)
     n = count_particles(initial, n_particles, system.n_dim)
     n_kept = arguments.kept_positions(save_positions, n)
@@ -170,6 +170,7 @@ def simulate(
         "save_positions": n_kept,
         "scheme": scheme.name,
         "noise": scheme.noise.name,
+        **({"halved": True} if scheme.halved else {}),
         "dtype": dtype,
         "backend": device.name,
         "start": start.tolist(),

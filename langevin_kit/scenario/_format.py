@@ -278,6 +278,7 @@ class SchemeTable(Table):
 
     name: str
     noise: str = "gaussian"
+    halved: bool = False
 
 
 SchemeChoice = Annotated[

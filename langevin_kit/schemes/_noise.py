@@ -51,6 +51,11 @@ class Noise:
     use: str
     source: str
 
+    @property
+    def is_gaussian(self) -> bool:
+        """Whether the numbers are normal."""
+        return self.moments == math.inf
+
     def group(self, d: int, dtype: str) -> tuple[int, int]:
         """Steps and generator calls after which the numbers of a d-dimensional state begin a new call.
 

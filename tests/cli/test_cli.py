@@ -10,6 +10,7 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import langevin_kit
@@ -120,7 +121,10 @@ def test_the_summary_says_what_ran_and_what_was_found(finished: tuple[Path, Done
     assert lines[4].endswith("kT (in equilibrium F_eq = −T ln Z = -0.918939 kT)")
     assert lines[5].startswith(f"  KL        {float(ds.kl_divergence[-1]):.3g} ± ")
     assert lines[6] == "  files     well.zarr, well.png"
-    assert lines[7:] == [f"verdict: {verdict.state} — {verdict.reason}"]
+    assert lines[7].startswith("verdict: consistent with the Fokker–Planck equation — the smallest p of 21 tests")
+    assert lines[8] == f"         {verdict.state} — {verdict.reason}"
+    assert re.fullmatch(r" {9}F does not rise — its largest rise is .* standard errors; .* are chance\.", lines[9])
+    assert len(lines) == 10
 
 
 @pytest.mark.parametrize(
@@ -171,7 +175,9 @@ def test_a_vector_runs_and_is_told(here: Path) -> None:
     done = langevin("run", "chain.toml")
     assert (done.code, done.err) == (0, "")
     assert system in done.out.splitlines()
-    assert done.out.splitlines()[-1].endswith("Only mean and covariance were compared.")
+    lines = done.out.splitlines()
+    assert re.match(r"verdict: not compared with the Fokker–Planck equation — this run has \d+ coordinates", lines[-3])
+    assert lines[-2].endswith("Only mean and covariance were compared.")
     assert langevin("plot", "chain.zarr", "--overwrite").code == 0
     about = langevin("info", "chain.zarr")
     assert about.code == 0
@@ -182,7 +188,11 @@ def test_without_a_boltzmann_law_the_verdict_says_why(here: Path) -> None:
     (here / "cold.toml").write_text(WELL.replace("temperature = 1.0", "temperature = 0"))
     done = langevin("run", "cold.toml")
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[-1].startswith("verdict: cannot tell — temperature 0 has no Boltzmann law")
+    lines = done.out.splitlines()
+    assert lines[-2].startswith(
+        "verdict: not compared with the Fokker–Planck equation — this run has no histogram (bol"
+    )
+    assert lines[-1].startswith("         cannot tell — temperature 0 has no Boltzmann law")
     assert "  F  " not in done.out
 
 
@@ -276,7 +286,7 @@ def test_info_says_what_a_store_holds(finished: tuple[Path, Done]) -> None:
     assert (done.code, done.err) == (0, "")
     lines, ran = done.out.splitlines(), finished[1].out.splitlines()
     assert lines[:3] == ran[:3]
-    assert lines[-1] == ran[-1]
+    assert lines[-1] == ran[-2].replace("         ", "verdict: ")
     assert set(ran[4:6]) < set(lines)
     about = "(time 11, component 1) float64: ensemble mean of the position [nm]"
     assert any(line.startswith("    mean ") and line.endswith(about) for line in lines)
@@ -332,3 +342,59 @@ def test_a_reader_that_leaves_is_no_error(finished: tuple[Path, Done]) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 1
+
+
+def test_verify_prints_the_report_and_draws_it(finished: tuple[Path, Done]) -> None:
+    folder, ran = finished
+    done = langevin("verify", folder / "well.zarr", "-o", folder / "more" / "compared.png")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert lines[3:5] == ["  grid      1024 cells, eigenvectors", "  half step not run"]
+    assert lines[6].split() == ["t", "test", "statistic", "dof", "p", "error", "p", "within"]
+    assert sum("χ², coarse" in line for line in lines) == 7
+    assert lines[-3:] == ran.out.splitlines()[-3:]
+    assert (folder / "more" / "compared.png").read_bytes().startswith(b"\x89PNG")
+    again = langevin("verify", folder / "well.zarr", "-o", folder / "more" / "compared.png")
+    assert again.code == 2
+    assert "compared.png exists" in again.err
+
+
+def test_verify_as_json(finished: tuple[Path, Done]) -> None:
+    folder, _ = finished
+    done = langevin("verify", folder / "well.zarr", "--json", "--halve", "--threads", "1")
+    report = json.loads(done.out)
+    assert report["verdict"] == "consistent"
+    assert report["halved"] is True
+    assert np.shape(report["table"]["p_value"]) == (7, 3)
+    assert report["table"]["dof"][0][2] is None
+    assert report["coordinates"]["test"] == ["chi2", "chi2_coarse", "kolmogorov"]
+    assert report["free_energy_falls"]["holds"] is True
+
+
+def test_a_run_of_another_equation_is_found_out(here: Path) -> None:
+    """The store says T = 1, the run was at 1.2."""
+    (here / "hot.toml").write_text(WELL.replace("temperature = 1.0", "temperature = 1.2").replace("2000", "50000"))
+    assert langevin("run", "hot.toml").code == 0
+    where = here / "hot.zarr" / "zarr.json"
+    text = where.read_text()
+    assert '\\"temperature\\": 1.2' in text
+    where.write_text(text.replace('\\"temperature\\": 1.2', '\\"temperature\\": 1.0'))
+    done = langevin("verify", "hot.zarr", "--quiet")
+    assert done.code == 1
+    (line,) = [line for line in done.out.splitlines() if line.startswith("verdict: ")]
+    assert line.startswith("verdict: inconsistent with the Fokker–Planck equation — p = ")
+    assert "the error of the time step and the cells leaves p = " in line
+    assert "  half step run again at Δt = 0.005 us" in done.out.splitlines()
+
+
+def test_a_long_step_is_not_called_wrong_before_it_was_halved(here: Path) -> None:
+    (here / "long.toml").write_text(WELL.replace("2000", "400000").replace("time_step = 0.01", "time_step = 0.05"))
+    done = langevin("run", "long.toml")
+    assert done.code == 0
+    (line,) = [line for line in done.out.splitlines() if line.startswith("verdict: ")]
+    assert line.startswith("verdict: not yet consistent with the Fokker–Planck equation — p = ")
+    assert line.endswith("`langevin verify` tells what the time step accounts for.")
+    done = langevin("verify", "long.zarr")
+    assert done.code == 0
+    words = "verdict: consistent with the Fokker–Planck equation within the stated discretisation error — p = "
+    assert any(line.startswith(words) for line in done.out.splitlines())

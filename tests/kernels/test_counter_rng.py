@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from langevin_kit.kernels.counter_rng import CALLS, STREAM_DYNAMICS, STREAM_INITIAL, check_counter, philox
+from langevin_kit.kernels.counter_rng import (
+    CALLS,
+    STREAM_BRIDGE,
+    STREAM_DYNAMICS,
+    STREAM_INITIAL,
+    check_counter,
+    philox,
+)
 from langevin_kit.kernels.jit import driver
 
 KNOWN = [
@@ -57,8 +64,9 @@ def test_random_addresses() -> None:
 
 
 def test_streams_differ() -> None:
-    assert STREAM_DYNAMICS != STREAM_INITIAL
-    assert {type(STREAM_DYNAMICS), type(STREAM_INITIAL)} == {np.uint32}
+    streams = (STREAM_DYNAMICS, STREAM_INITIAL, STREAM_BRIDGE)
+    assert len(set(streams)) == 3
+    assert {type(stream) for stream in streams} == {np.uint32}
 
 
 @pytest.mark.parametrize(("first", "n"), [(0, 0), (0, CALLS), (CALLS - 1, 1), (CALLS, 0)])

@@ -14,7 +14,7 @@ from matplotlib.quiver import Quiver
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidStore
-from langevin_kit.plot import relaxation
+from langevin_kit.plot import comparison, relaxation
 from langevin_kit.plot._cells import density
 from langevin_kit.plot._plane import SHARES, _levels
 from langevin_kit.plot._view import View, spread
@@ -347,3 +347,23 @@ def test_energy_without_a_finite_value_is_left_out() -> None:
     ds = _run(lk.System(energy="x**2/2", temperature=1.0), n_steps=10)
     view = View(ds)
     assert np.isnan(view.energy(np.array([[np.nan, 1.0]]), 0)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("name", ["well", "plane"])
+def test_a_comparison_shows_what_was_compared(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    ds: xr.Dataset = request.getfixturevalue(name)
+    found = lk.verify(ds, halve=False)
+    fig = comparison(ds, found, tmp_path / "compared.png")
+    assert (tmp_path / "compared.png").read_bytes().startswith(b"\x89PNG")
+    text = fig.get_supxlabel()
+    assert text.startswith(f"{found.comparison.verdict.state}: {found.comparison.verdict.reason}")
+    assert any("[s.e.]" in ax.get_ylabel() for ax in fig.axes)
+    if name == "well":
+        lines = [line for line in fig.axes[0].lines if line.get_label() == "_p"]
+        assert len(lines) == found.density.sizes["time"] - 1
+        np.testing.assert_array_equal(lines[-1].get_ydata(), found.density[-1])
+        assert fig.axes[1].get_xlabel() == "x [nm]"
+    else:
+        assert [ax.get_title() for ax in fig.axes[:4]] == [
+            f"t = {t:.4g}" for t in found.density.time.values[[1, 2, 4, 8]]
+        ]

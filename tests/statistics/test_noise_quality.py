@@ -19,7 +19,7 @@ from scipy import stats
 from scipy.special import ndtr
 
 from langevin_kit.kernels import noise
-from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, STREAM_INITIAL, philox
+from langevin_kit.kernels.counter_rng import STREAM_BRIDGE, STREAM_DYNAMICS, STREAM_INITIAL, philox
 from langevin_kit.kernels.jit import driver, inline
 from langevin_kit.schemes import NOISES
 
@@ -248,6 +248,7 @@ def test_streams_seeds_and_far_particles_are_independent(name: str) -> None:
     z = sample(name)
     others = {
         "initial ensemble": {"stream": int(STREAM_INITIAL)},
+        "bridge": {"stream": int(STREAM_BRIDGE)},
         "next seed": {"key": (SEED[0] + 1, SEED[1])},
         "next upper seed": {"key": (SEED[0], SEED[1] + 1)},
         "swapped seed": {"key": SEED[::-1]},
