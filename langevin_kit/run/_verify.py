@@ -123,6 +123,10 @@ def verify(
         raise InvalidArgument(
             f"this run has {known.system.n_dim} coordinates, and a Fokker–Planck grid is for one or two."
         )
+    if "histogram" not in ds:
+        raise InvalidStore(
+            "this run has no histogram; give simulate one, as in histogram=lk.Grid(x=lk.cells(-3, 3, 256))."
+        )
     record = json.loads(ds.attrs["run"])
     times = ds.time.values[_rows(ds)]
     for most in CELLS[len(known.grid.shape)]:

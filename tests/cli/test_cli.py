@@ -190,7 +190,7 @@ def test_without_a_boltzmann_law_the_verdict_says_why(here: Path) -> None:
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[-2].startswith(
-        "verdict: not compared with the Fokker–Planck equation — this run has no histogram (bol"
+        "verdict: not compared with the Fokker–Planck equation — this run has no histogram; give"
     )
     assert lines[-1].startswith("         cannot tell — temperature 0 has no Boltzmann law")
     assert "  F  " not in done.out
