@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.estimate import Verdict
 from langevin_kit.estimate.binned import BINS, Bins, equal_mass_bins
+from langevin_kit.fokker_planck._cells import grid_of
 from langevin_kit.system import Grid, cells
 
 Floats = NDArray[np.float64]
@@ -375,15 +376,3 @@ def _merged(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
             )
         values = np.add.reduceat(values, share * np.arange(n), axis=axis)
     return values
-
-
-def grid_of(array: xr.DataArray) -> Grid:
-    """The cells of a histogram or a density, whose first dim is time."""
-    axes = {}
-    for name in map(str, array.dims[1:]):
-        x = array[name].values
-        half = 0.5 * (x[-1] - x[0]) / max(len(x) - 1, 1)
-        axes[name] = cells(
-            array[name].attrs.get("lower", x[0] - half), array[name].attrs.get("upper", x[-1] + half), len(x)
-        )
-    return Grid(**axes)
