@@ -9,6 +9,7 @@ from langevin_kit._lazy import lazily
 from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann, laws
 
 if TYPE_CHECKING:
+    from langevin_kit.estimate._methods import Measured, kl_by
     from langevin_kit.estimate._relaxation import free_energy_of_density, relaxation
     from langevin_kit.estimate._verdict import Verdict, verdict
     from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
@@ -19,6 +20,7 @@ __all__ = [
     "GAUSSIAN_NAMES",
     "AutocorrelationTime",
     "Boltzmann",
+    "Measured",
     "Monotone",
     "Verdict",
     "autocorrelation_time",
@@ -26,6 +28,7 @@ __all__ = [
     "falls",
     "free_energy_of_density",
     "gaussian_relaxation",
+    "kl_by",
     "laws",
     "relaxation",
     "verdict",
@@ -35,12 +38,14 @@ __getattr__, _ = lazily(
     {
         "AutocorrelationTime": "autocorrelation:AutocorrelationTime",
         "GAUSSIAN_NAMES": "gaussian:GAUSSIAN_NAMES",
+        "Measured": "_methods:Measured",
         "Monotone": "monotone:Monotone",
         "Verdict": "_verdict:Verdict",
         "autocorrelation_time": "autocorrelation:autocorrelation_time",
         "falls": "monotone:falls",
         "free_energy_of_density": "_relaxation:free_energy_of_density",
         "gaussian_relaxation": "gaussian:gaussian_relaxation",
+        "kl_by": "_methods:kl_by",
         "relaxation": "_relaxation:relaxation",
         "verdict": "_verdict:verdict",
     },

@@ -53,6 +53,10 @@ VARIABLES = {
     "kl_divergence": Variable((TIME,), "Kullback–Leibler divergence KL(p‖q) from the Boltzmann law q"),
     "kl_divergence_stderr": Variable((TIME,), "standard error of KL"),
     "kl_divergence_floor": Variable((TIME,), "detection floor: exceeded with probability 0.001 when p = q"),
+    "kl_divergence_low": Variable((TIME,), "lower end of the 95 % interval of KL"),
+    "kl_divergence_high": Variable((TIME,), "upper end of the 95 % interval of KL"),
+    "degrees_of_freedom": Variable((TIME,), "m: near q the standard error of KL is √(2 KL/N + m/2N²)"),
+    "method": Variable((TIME,), "how KL was estimated"),
     "kl_divergence_limit": Variable((TIME,), "½ ln B: above this the bins cannot tell how large KL is, and it is NaN"),
     "log_partition_function": Variable((TIME,), "ln Z = ln ∫ exp(−E/T) dx"),
 }

@@ -29,7 +29,7 @@ def moments(system: lk.System, tau: float, grid: lk.Grid, steps: int = 4) -> xr.
 
 
 def test_drift_and_diffusion_of_a_full_tensor() -> None:
-    """z-scores of 16 × (2 + 4) numbers against cell means: one beyond 4.5 has probability 6e-4. O(τ) is below 0.1 s.e."""
+    """z-scores of 16 × (2 + 4) numbers against cell means; one beyond 4.5 has probability 6e-4; O(τ) is 0.1 s.e."""
     system = lk.System(
         energy="x**2/2 + x*y/4 + y**2",
         mobility=[["1 + x**2/4", "0.3"], ["0.3", "0.5"]],
