@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from langevin_kit.estimate._relaxation import free_energy_of_density, relaxation
     from langevin_kit.estimate._verdict import Verdict, verdict
     from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
+    from langevin_kit.estimate.dissipation import dissipation as dissipation_rate
     from langevin_kit.estimate.gaussian import GAUSSIAN_NAMES, gaussian_relaxation
     from langevin_kit.estimate.monotone import Monotone, falls
 
@@ -25,6 +26,7 @@ __all__ = [
     "Verdict",
     "autocorrelation_time",
     "boltzmann",
+    "dissipation_rate",
     "falls",
     "free_energy_of_density",
     "gaussian_relaxation",
@@ -42,6 +44,7 @@ __getattr__, _ = lazily(
         "Monotone": "monotone:Monotone",
         "Verdict": "_verdict:Verdict",
         "autocorrelation_time": "autocorrelation:autocorrelation_time",
+        "dissipation_rate": "dissipation:dissipation",
         "falls": "monotone:falls",
         "free_energy_of_density": "_relaxation:free_energy_of_density",
         "gaussian_relaxation": "gaussian:gaussian_relaxation",

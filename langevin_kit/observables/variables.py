@@ -56,6 +56,8 @@ VARIABLES = {
     "kl_divergence_low": Variable((TIME,), "lower end of the 95 % interval of KL"),
     "kl_divergence_high": Variable((TIME,), "upper end of the 95 % interval of KL"),
     "degrees_of_freedom": Variable((TIME,), "m: near q the standard error of KL is √(2 KL/N + m/2N²)"),
+    "dissipation": Variable((TIME,), "−dF/dt = ∫ p ∇Φ·S∇Φ dx, from the ensemble", "energy"),
+    "dissipation_stderr": Variable((TIME,), "standard error of −dF/dt", "energy"),
     "method": Variable((TIME,), "how KL was estimated"),
     "kl_divergence_limit": Variable((TIME,), "½ ln B: above this the bins cannot tell how large KL is, and it is NaN"),
     "log_partition_function": Variable((TIME,), "ln Z = ln ∫ exp(−E/T) dx"),

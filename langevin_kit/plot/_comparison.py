@@ -1,4 +1,4 @@
-"""A run beside its Fokker–Planck equation: densities, and what differs in standard errors."""
+"""A run beside its Fokker–Planck equation: densities, what differs in standard errors, and how fast F falls."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from langevin_kit.fokker_planck import residuals
+from langevin_kit.plot import _rate
 from langevin_kit.plot import _style as style
 from langevin_kit.plot._view import View, spread
 from langevin_kit.run import Verification
@@ -39,7 +40,7 @@ SHARE = 1e-4
 def comparison(
     ds: xr.Dataset, found: Verification, path: str | Path | None = None, system: System | None = None
 ) -> Figure:
-    """Draw the densities of a run and of its Fokker–Planck equation, and their difference in standard errors.
+    """Draw the densities of a run and of its Fokker–Planck equation, their difference in standard errors, and −dF/dt.
 
     Bins have nearly equal mass, so that each residual (n − N p)/√(N p (1 − p)) is nearly normal if the run has the
     density: four in a hundred thousand are beyond four. White strips and maps agree; broad bands of one colour do not.
@@ -66,7 +67,7 @@ def comparison(
     >>> ds = lk.simulate(lk.System(energy="x**2/2", temperature=1.0), initial=lk.initial.gaussian([2.0], 0.1),
     ...                  n_particles=5_000, time_step=0.01, n_steps=200, rng=1)
     >>> len(comparison(ds, lk.verify(ds)).axes)
-    4
+    5
     """
     view = View(ds, system)
     with matplotlib.rc_context(style.RC):
@@ -93,8 +94,9 @@ def _ends(edges: Floats, mass: Floats) -> tuple[float, float]:
 
 def _line(view: View, found: Verification) -> Figure:
     """Densities above a strip of residuals for each time."""
-    fig = _figure(10.0, 9.0)
-    upper, lower = fig.subplots(2, 1, height_ratios=[1.5, 1.0], sharex=True)
+    fig = _figure(10.0, 13.0)
+    upper, lower, rate = fig.subplots(3, 1, height_ratios=[1.5, 1.0, 1.2])
+    lower.sharex(upper)
     (name,) = view.system.names
     parts = residuals(view.ds, found.density)
     colours = style.time_colours(len(parts))
@@ -117,6 +119,7 @@ def _line(view: View, found: Verification) -> Figure:
     lower.set_ylabel(view.label("time"), parse_math=False)
     lower.set_xlabel(view.label(name), parse_math=False)
     _bar(fig, [lower])
+    _rate.draw(rate, view, found)
     style.time_scale([upper], [f"{t:.4g}" for t in found.density.time.values[1:]], view.label("time"))
     return fig
 
@@ -124,8 +127,11 @@ def _line(view: View, found: Verification) -> Figure:
 def _plane(view: View, found: Verification) -> Figure:
     """Maps of the run's density with lines of the equation's above maps of residuals."""
     rows = spread(found.density.sizes["time"] - 1, MAPS)
-    fig = _figure(4.2 * len(rows) + 1.2, 8.6)
-    panels = fig.subplots(2, len(rows), squeeze=False, sharex=True, sharey=True)
+    fig = _figure(4.2 * len(rows) + 1.2, 13.0)
+    layout = fig.add_gridspec(2, 1, height_ratios=[2.0, 1.1])
+    maps, curves = fig.add_subfigure(layout[0]), fig.add_subfigure(layout[1])
+    panels = maps.subplots(2, len(rows), squeeze=False, sharex=True, sharey=True)
+    _rate.draw(curves.subplots(), view, found)
     found_parts = residuals(view.ds, found.density)
     parts = [found_parts[row] for row in rows]
     total = np.stack([part.count for part in parts])
@@ -147,9 +153,9 @@ def _plane(view: View, found: Verification) -> Figure:
             ax.set(xlim=ends[0], ylim=ends[1])
             ax.set_ylabel(view.label(view.system.names[1]), parse_math=False)
             ax.label_outer()
-    bar = fig.colorbar(ScalarMappable(norm, style.density()), ax=list(panels[0]), aspect=30, extend="max")
+    bar = maps.colorbar(ScalarMappable(norm, style.density()), ax=list(panels[0]), aspect=30, extend="max")
     bar.set_label("particles; lines: Fokker–Planck")
-    _bar(fig, list(panels[1]))
+    _bar(maps, list(panels[1]))
     return fig
 
 
@@ -157,6 +163,6 @@ def _norm() -> Normalize:
     return Normalize(-LARGEST, LARGEST)
 
 
-def _bar(fig: Figure, axes: Sequence[Axes]) -> None:
+def _bar(fig: FigureBase, axes: Sequence[Axes]) -> None:
     bar = fig.colorbar(ScalarMappable(_norm(), "RdBu_r"), ax=list(axes), aspect=30, extend="both")
     bar.set_label("particles − Fokker–Planck [s.e.]")

@@ -9,7 +9,17 @@ import numpy as np
 import xarray as xr
 
 from langevin_kit.errors import InvalidArgument, InvalidStore, did_you_mean
-from langevin_kit.estimate import Measured, Monotone, Verdict, autocorrelation_time, falls, kl_by, laws, verdict
+from langevin_kit.estimate import (
+    Measured,
+    Monotone,
+    Verdict,
+    autocorrelation_time,
+    dissipation_rate,
+    falls,
+    kl_by,
+    laws,
+    verdict,
+)
 from langevin_kit.observables import VARIABLES, attributes
 from langevin_kit.run._estimates import estimate
 from langevin_kit.system import Grid, System, cells
@@ -131,6 +141,31 @@ class Langevin:
         difference = ds.free_energy - ds.free_energy_from_entropy
         about = {"long_name": "difference of the two forms of F", "units": ds.free_energy.attrs["units"]}
         return ds.assign(free_energy_difference=difference.assign_attrs(about))
+
+    def dissipation(self, intervals: int | None = None) -> xr.Dataset:
+        """−dF/dt for each time, from the ensemble alone; in one or two coordinates without walls.
+
+        It is a lower bound that grows with the number of `intervals` of its splines along each axis (10 on a line, 5 in
+        the plane), and needs neither a density nor ln Z nor differences. Of an energy that depends on time ⟨∂E/∂t⟩ is
+        not in it.
+
+        Examples
+        --------
+        >>> import langevin_kit as lk
+        >>> ds = lk.simulate(lk.System(energy="x**2/2", temperature=1.0), initial=lk.initial.gaussian([2.0], 1.0),
+        ...                  n_particles=20_000, time_step=0.01, n_steps=300, save_every=100, rng=1)
+        >>> ds.langevin.dissipation().dissipation.values.round(1)  # ⟨x⟩²
+        array([4. , 0.5, 0.1, 0. ])
+        """
+        ds, run = self._ds, json.loads(self._ds.attrs["run"])
+        law = laws(self.system, ds.time.values, np.array(run["start"]))
+        found = dissipation_rate(law, self.grid, ds["histogram"].values, intervals)
+        values = {"dissipation": found.value, "dissipation_stderr": found.stderr}
+        about = {name: attributes(VARIABLES[name], self.system.names, self.system.units) for name in values}
+        if self.system.units.get("time", "1") != "1":
+            for attrs in about.values():
+                attrs["units"] = f"{attrs['units']}/{self.system.units['time']}"
+        return xr.Dataset({name: ("time", value, about[name]) for name, value in values.items()}, {"time": ds.time})
 
     def entropy(self) -> xr.Dataset:
         """H for each time, from an estimator that does not use q."""
