@@ -18,6 +18,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, MobilityNotPositive, did_you_mean
+from langevin_kit.fokker_planck._circulation import with_circulation
 from langevin_kit.fokker_planck._selling import jumps
 from langevin_kit.system import Grid, System
 
@@ -70,7 +71,14 @@ class Edges:
     energy: Floats
 
 
-def operator(system: System, grid: Grid, t: float = 0.0, *, weights: str = "scharfetter_gummel") -> sparse.csc_array:
+def operator(
+    system: System,
+    grid: Grid,
+    t: float = 0.0,
+    *,
+    weights: str = "scharfetter_gummel",
+    circulation: str | float | None = None,
+) -> sparse.csc_array:
     """Assemble M with dP/dt = M P for the cells' masses P, flattened in C order.
 
     No flux passes the grid's boundary, be it a reflecting wall or not; along a periodic coordinate there is none.
@@ -84,6 +92,9 @@ def operator(system: System, grid: Grid, t: float = 0.0, *, weights: str = "scha
         Time at which E and K are taken.
     weights : str
         "scharfetter_gummel" or "square_root"; both are of second order.
+    circulation : str or float, optional
+        a(x, y, t) of an antisymmetric part A = a [[0, 1], [−1, 0]] beside the system's mobility, in the plane. It
+        leaves the Boltzmann law and the formula of dF/dt as they are, and may speed relaxation up.
 
     Returns
     -------
@@ -115,7 +126,8 @@ def operator(system: System, grid: Grid, t: float = 0.0, *, weights: str = "scha
     n = len(e.energy)
     diagonal = np.bincount(of, rates, n)
     entries: Any = (np.concatenate([rates, -diagonal]), (np.append(to, range(n)), np.append(of, range(n))))
-    return sparse.csc_array(sparse.coo_array(entries, shape=(n, n)))
+    symmetric = sparse.csc_array(sparse.coo_array(entries, shape=(n, n)))
+    return symmetric if circulation is None else with_circulation(symmetric, system, grid, t, circulation)
 
 
 def edges(system: System, grid: Grid, t: float = 0.0) -> Edges:
