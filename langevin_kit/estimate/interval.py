@@ -36,8 +36,8 @@ def kl_interval(
     Examples
     --------
     >>> low, high = kl_interval(np.array([0.0, 0.1]), np.array([1e-6, 4.5e-4]), 4, 10**6)
-    >>> low.round(5), high.round(5)
-    (array([0.     , 0.09912]), array([0.     , 0.10088]))
+    >>> [f"{a:.2g} to {b:.2g}" for a, b in zip(low, high)]
+    ['0 to 5.7e-06', '0.099 to 0.1']
     """
     from scipy.special import chndtr, chndtrinc, ndtri
 

@@ -40,9 +40,9 @@ def flux(system: System, density: xr.DataArray, *, weights: str = "scharfetter_g
     >>> import langevin_kit as lk
     >>> system, grid = lk.System(energy="x**2/2", temperature=1.0), lk.Grid(x=lk.cells(-6, 6, 200))
     >>> p = lk.fokker_planck.evolve(system, grid, initial=lk.initial.gaussian([1.0], 0.25), times=[0.0, 0.1])
-    >>> f = flux(system, p)  # towards the well: its integral is d⟨x⟩/dt = −⟨x⟩
-    >>> round(float(f.sel(time=0.1).sum() * 0.06 / ((p * p.x).sel(time=0.1).sum() * 0.06)), 3)
-    -1.0
+    >>> f = flux(system, p)  # its integral is d⟨x⟩/dt = −⟨x⟩
+    >>> float((f[1].sum() * 0.06).round(2)), float(((p * p.x)[1].sum() * 0.06).round(2))
+    (-0.9, 0.9)
     """
     grid = grid_of(density)
     number = np.arange(int(np.prod(grid.shape))).reshape(grid.shape)

@@ -11,10 +11,11 @@ from langevin_kit.observables._mean import Mean, mean
 from langevin_kit.observables._plan import Plan, plan
 from langevin_kit.observables._registry import KINDS
 from langevin_kit.observables.rows import Sums
-from langevin_kit.observables.variables import CELLS, RESERVED, VARIABLES, Variable, attributes
+from langevin_kit.observables.variables import CELLS, ESTIMATES, RESERVED, VARIABLES, Variable, attributes
 
 __all__ = [
     "CELLS",
+    "ESTIMATES",
     "KINDS",
     "RESERVED",
     "VARIABLES",

@@ -53,16 +53,20 @@ VARIABLES = {
     "kl_divergence": Variable((TIME,), "Kullback–Leibler divergence KL(p‖q) from the Boltzmann law q"),
     "kl_divergence_stderr": Variable((TIME,), "standard error of KL"),
     "kl_divergence_floor": Variable((TIME,), "detection floor: exceeded with probability 0.001 when p = q"),
+    "kl_divergence_limit": Variable((TIME,), "½ ln B: above this the bins cannot tell how large KL is, and it is NaN"),
+    "log_partition_function": Variable((TIME,), "ln Z = ln ∫ exp(−E/T) dx"),
+}
+"""Name → variable; the user's own observables come beside these."""
+
+ESTIMATES = {
     "kl_divergence_low": Variable((TIME,), "lower end of the 95 % interval of KL"),
     "kl_divergence_high": Variable((TIME,), "upper end of the 95 % interval of KL"),
     "degrees_of_freedom": Variable((TIME,), "m: near q the standard error of KL is √(2 KL/N + m/2N²)"),
     "dissipation": Variable((TIME,), "−dF/dt = ∫ p ∇Φ·S∇Φ dx, from the ensemble", "energy"),
     "dissipation_stderr": Variable((TIME,), "standard error of −dF/dt", "energy"),
     "method": Variable((TIME,), "how KL was estimated"),
-    "kl_divergence_limit": Variable((TIME,), "½ ln B: above this the bins cannot tell how large KL is, and it is NaN"),
-    "log_partition_function": Variable((TIME,), "ln Z = ln ∫ exp(−E/T) dx"),
 }
-"""Name → variable; the user's own observables come beside these."""
+"""Variables of `ds.langevin` that a run does not store."""
 
 RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE})
 """Names that coordinates and observables may not have."""
