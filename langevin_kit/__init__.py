@@ -13,6 +13,7 @@ from langevin_kit._lazy import lazily
 if TYPE_CHECKING:
     from langevin_kit import errors as errors
     from langevin_kit import fokker_planck as fokker_planck
+    from langevin_kit import infer as infer
     from langevin_kit import observables as observables
     from langevin_kit.backends import CPU as CPU
     from langevin_kit.estimate import boltzmann as boltzmann
@@ -42,6 +43,7 @@ _HOMES = {
     "check": "preflight:check",
     "errors": "errors",
     "fokker_planck": "fokker_planck",
+    "infer": "infer",
     "initial": "system.initial",
     "observables": "observables",
     "open": "run:open_store",

@@ -42,12 +42,12 @@ def verify(
     overwrite
         Replace a figure that exists.
     halve
-        Run it again with half the time step, along the same Brownian paths, to know the error of the time step; by
-        default only where it is needed.
+        Run it twice more, with the whole and with half the time step along the same Brownian paths, to know the error
+        of the time step; by default only where it is needed.
     json
         Print the report as JSON.
     threads
-        Worker threads of that run; all cores if left out.
+        Worker threads of these runs; all cores if left out.
     quiet
         Show no progress bar.
     """

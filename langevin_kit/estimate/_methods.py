@@ -102,8 +102,10 @@ def kl_by(method: str, law: Sequence[Boltzmann], measured: Measured) -> tuple[di
     values: dict[str, NDArray[np.generic]] = {
         name: np.array([getattr(row, field) for row in rows]) for name, field in columns.items()
     }
-    ends = [kl_interval(np.array([row.value]), np.array([row.stderr]), row.dof, measured.n_particles) for row in rows]
-    low, high = (np.array([float(end[k][0]) for end in ends]) for k in (0, 1))
+    value, stderr, dof = (
+        np.array([getattr(row, name) for row in rows], np.float64) for name in ("value", "stderr", "dof")
+    )
+    low, high = kl_interval(value, stderr, dof, measured.n_particles)
     return {**values, "kl_divergence_low": low, "kl_divergence_high": high}, reason
 
 

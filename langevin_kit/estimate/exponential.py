@@ -26,6 +26,9 @@ DEGREE = 4
 STEPS = 60
 """Of Newton's method, at most."""
 
+KNOWN = 1e-13
+"""What a further step would add to KL when the maximum counts as found: above round-off, far below any error."""
+
 
 def polynomials(grid: Grid, mass: Floats, degree: int = DEGREE) -> Floats:
     """Polynomials (m, cells) at the cells' midpoints, orthonormal under the masses of q, the constant left out.
@@ -102,15 +105,15 @@ def _maximum(phi: Floats, mass: Floats, target: Floats) -> tuple[Floats, float, 
         except np.linalg.LinAlgError:
             break
         gain, share = float(slope @ step), 1.0
-        if gain < 1e-22:
+        if gain < KNOWN:
             return theta, value, j
         while share > 1e-6:
             trial = _objective(phi, mass, target, theta + share * step)
-            if trial[0] >= value + 0.1 * share * gain - 1e-15 * abs(value):
+            if trial[0] >= value + 0.1 * share * gain - KNOWN:
                 break
             share *= 0.5
         else:
-            return (theta, value, j) if gain < 1e-12 else (theta, np.nan, j)
+            break
         theta, (value, slope, j) = theta + share * step, trial
     return theta, np.nan, j
 

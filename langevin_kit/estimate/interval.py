@@ -12,7 +12,7 @@ NORMAL = 100.0
 
 
 def kl_interval(
-    kl: Floats, stderr: Floats, dof: float, n_particles: int, coverage: float = 0.95
+    kl: Floats, stderr: Floats, dof: Floats | float, n_particles: int, coverage: float = 0.95
 ) -> tuple[Floats, Floats]:
     r"""A confidence interval for KL from an estimate that was freed of bias.
 
@@ -23,7 +23,7 @@ def kl_interval(
     Parameters
     ----------
     kl, stderr : (time,)
-    dof : float
+    dof : float or (time,)
         m.
     n_particles : int
     coverage : float

@@ -20,7 +20,7 @@ from langevin_kit.fokker_planck._steppers import (
     amplification,
     by_eigenvectors,
 )
-from langevin_kit.fokker_planck.operator import WEIGHTS, edges, operator
+from langevin_kit.fokker_planck.operator import edges, operator, weight_from
 from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Gaussian, Initial
 
@@ -102,7 +102,7 @@ def evolve(
         raise InvalidArgument(f"method: 'eigenvectors' does not serve: {hindrance}; take 'sdirk2'.")
     chosen = method if method != "auto" else "sdirk2" if hindrance else "eigenvectors"
     if chosen == "eigenvectors":
-        rows = by_eigenvectors(edges(system, grid, instants[0]), WEIGHTS[weights], mass, instants)
+        rows = by_eigenvectors(edges(system, grid, instants[0]), weight_from(weights), mass, instants)
     else:
         resolvent = Resolvent(
             lambda t: first if constant else operator(system, grid, t, weights=weights, circulation=circulation),

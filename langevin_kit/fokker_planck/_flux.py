@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from langevin_kit.fokker_planck._cells import grid_of
-from langevin_kit.fokker_planck.operator import WEIGHTS, Edges, edges
+from langevin_kit.fokker_planck.operator import Edges, edges, weight_from
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
@@ -89,7 +89,7 @@ def dissipation(system: System, density: xr.DataArray, *, weights: str = "scharf
 
 def _nets(system: System, density: xr.DataArray, weights: str) -> Iterator[tuple[Floats, Edges, Floats]]:
     """For each time the cells' masses, the edges, and the mass that goes from first to second per time."""
-    grid, weight = grid_of(density), WEIGHTS[weights]
+    grid, weight = grid_of(density), weight_from(weights)
     known: Edges | None = None
     for t, p in zip(density.time.values, density.values, strict=True):
         if known is None or system.facts.depends_on_time:

@@ -48,6 +48,19 @@ WEIGHTS: dict[str, Callable[[Floats], Floats]] = {"scharfetter_gummel": bernoull
 """How the rate of a jump depends on the rise of E/T along it."""
 
 
+def weight_from(name: str) -> Callable[[Floats], Floats]:
+    """Look a weight function up by its name.
+
+    Raises
+    ------
+    InvalidArgument
+        For an unknown name, with the nearest known one.
+    """
+    if name not in WEIGHTS:
+        raise InvalidArgument(f"weights: got {name!r}{did_you_mean(str(name), WEIGHTS)}.")
+    return WEIGHTS[name]
+
+
 @dataclass(frozen=True, eq=False)
 class Edges:
     """Pairs of cells between which mass jumps.
@@ -113,9 +126,7 @@ def operator(
     >>> bool(abs(m.sum(axis=0)).max() < 1e-12)
     True
     """
-    if weights not in WEIGHTS:
-        raise InvalidArgument(f"weights: got {weights!r}{did_you_mean(str(weights), WEIGHTS)}.")
-    e, weight = edges(system, grid, t), WEIGHTS[weights]
+    weight, e = weight_from(weights), edges(system, grid, t)
     rates = np.concatenate([e.conductance * weight(e.rise), e.conductance * weight(-e.rise)])
     if not np.isfinite(rates).all():
         raise InvalidArgument(

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure, FigureBase
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from langevin_kit.fokker_planck import residuals
@@ -80,10 +79,6 @@ def comparison(
     return fig
 
 
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), dpi=style.DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
-
-
 def _ends(edges: Floats, mass: Floats) -> tuple[float, float]:
     """Where all of some masses (times, n) are, but for a small share."""
     share = np.cumsum(mass, axis=1) / mass.sum(axis=1, keepdims=True)
@@ -94,7 +89,7 @@ def _ends(edges: Floats, mass: Floats) -> tuple[float, float]:
 
 def _line(view: View, found: Verification) -> Figure:
     """Densities above a strip of residuals for each time."""
-    fig = _figure(10.0, 13.0)
+    fig = style.figure(10.0, 13.0)
     upper, lower, rate = fig.subplots(3, 1, height_ratios=[1.5, 1.0, 1.2])
     lower.sharex(upper)
     (name,) = view.system.names
@@ -127,7 +122,7 @@ def _line(view: View, found: Verification) -> Figure:
 def _plane(view: View, found: Verification) -> Figure:
     """Maps of the run's density with lines of the equation's above maps of residuals."""
     rows = spread(found.density.sizes["time"] - 1, MAPS)
-    fig = _figure(4.2 * len(rows) + 1.2, 13.0)
+    fig = style.figure(4.2 * len(rows) + 1.2, 13.0)
     layout = fig.add_gridspec(2, 1, height_ratios=[2.0, 1.1])
     maps, curves = fig.add_subfigure(layout[0]), fig.add_subfigure(layout[1])
     panels = maps.subplots(2, len(rows), squeeze=False, sharex=True, sharey=True)

@@ -10,7 +10,6 @@ import matplotlib
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from langevin_kit.errors import InvalidStore
 from langevin_kit.plot import _decay, _density, _moments, _plane
@@ -88,7 +87,7 @@ def _curves(view: View) -> list[Callable[[Axes, View, list[int]], None]]:
 def _line_figure(view: View) -> Figure:
     """The density above curves of the same times."""
     curves = _curves(view)
-    fig = _figure(10.0, 5.0 * (1 + len(curves)))
+    fig = style.figure(10.0, 5.0 * (1 + len(curves)))
     upper, *lower = fig.subplots(1 + len(curves), 1)
     rows = spread(len(view.times), CURVES)
     for ax, draw in zip(lower, curves, strict=True):
@@ -102,7 +101,7 @@ def _moments_figure(view: View) -> Figure:
     """Mean and variance above curves of the same times."""
     seen = [_moments.draw_observables] if view.observables() and view.has_law else []
     curves = [draw for draw in (*_curves(view), *seen) if view.has_energy or draw is not _moments.draw_energy]
-    fig = _figure(16.0, 5.0 * (2 if curves else 1))
+    fig = style.figure(16.0, 5.0 * (2 if curves else 1))
     names = ["energy", "other"][: len(curves)]
     panels: list[Any] = [["mean", "variance"], *([[names[0], names[-1]]] if names else [])]
     mosaic = fig.subplot_mosaic(panels)
@@ -115,7 +114,7 @@ def _moments_figure(view: View) -> Figure:
 
 def _plane_figure(view: View) -> Figure:
     """Maps on the left, curves on the right."""
-    fig = _figure(16.0, 8.4)
+    fig = style.figure(16.0, 8.4)
     curves = _curves(view)
     names = ["first", "last"][: len(curves)]
     mosaic = fig.subplot_mosaic([["a", "b", names[0]], ["c", "d", names[-1]]], width_ratios=[1, 1, 2.3])
@@ -127,7 +126,3 @@ def _plane_figure(view: View) -> Figure:
     for name, draw in zip(names, curves, strict=True):
         draw(mosaic[name], view, rows)
     return fig
-
-
-def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), dpi=style.DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))

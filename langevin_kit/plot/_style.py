@@ -10,6 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -48,6 +50,11 @@ DPI = 150
 SMALL = 12
 DOT: dict[str, Any] = {"marker": "o", "markersize": 8.5, "markeredgecolor": "white", "markeredgewidth": 1.2}
 """Marks a time that the other panels show, in its colour."""
+
+
+def figure(width: float, height: float) -> Figure:
+    """An empty figure of that many inches, whose panels keep off each other."""
+    return Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
 
 
 def time_colours(n: int) -> NDArray[np.float64]:

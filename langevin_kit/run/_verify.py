@@ -53,7 +53,7 @@ class Verification:
     other : DataArray
         The same on cells of twice the width, with half the steps.
     halved : Dataset or None
-        The run again with half the time step, if that was needed.
+        The run with half the time step, if that was needed.
     """
 
     comparison: Comparison
@@ -88,7 +88,7 @@ def verify(
         The run's system, if it cannot be rebuilt from the Dataset: one of Python functions.
     backend : str or Backend
     progress : bool or Progress, optional
-        Of the second run.
+        Of each further run.
     alarm : float
         Probability that a correct run is called inconsistent.
 

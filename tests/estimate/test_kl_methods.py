@@ -100,6 +100,15 @@ def test_intervals_cover(method: str, n: int, kl: float) -> None:
         assert np.mean(np.abs(value - kl) <= half) < 0.9
 
 
+@pytest.mark.parametrize(("n", "kl"), [(10**6, 0.1), (10**6, 0.03), (10**5, 0.2)])
+def test_intervals_of_the_family_cover_where_p_is_too_wide(n: int, kl: float) -> None:
+    """There bins lose too much. The maximum is found for each of 4000 ensembles."""
+    value, stderr, m = estimates("exponential_family", n, kl, "wide", 4000)
+    assert np.isfinite(value).all()
+    low, high = kl_interval(value, stderr, m, n)
+    assert abs(np.mean((low <= kl) & (kl <= high)) - 0.95) < 0.012
+
+
 def test_interval_ends_are_the_noncentralities_that_they_should_be() -> None:
     n, m = 10**6, 7
     kl = np.array([-2e-6, 0.0, 3e-6, 1e-4])

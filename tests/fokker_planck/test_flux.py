@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 import langevin_kit as lk
+from langevin_kit.errors import InvalidArgument
 from langevin_kit.estimate import free_energy_of_density
 from langevin_kit.fokker_planck import dissipation, evolve, flux
 
@@ -104,3 +105,10 @@ def test_at_rest_nothing_flows() -> None:
     np.testing.assert_allclose(
         flux(still, bump[0]).values[0, 0], np.roll(flux(still, bump[1]).values[0, 0], 32), atol=1e-12
     )
+
+
+def test_unknown_weights_are_refused() -> None:
+    p = evolve(LINE, lk.Grid(x=lk.cells(-3.0, 3.0, 60)), initial=START, times=[0.0])
+    for rate in (flux, dissipation):
+        with pytest.raises(InvalidArgument, match="weights: got 'square'; did you mean 'square_root'"):
+            rate(LINE, p, weights="square")
