@@ -128,8 +128,9 @@ def _from_cells(method: str, law: Sequence[Boltzmann], measured: Measured) -> tu
     for q, count in zip(law, measured.histogram, strict=True):
         if q is not previous:
             mass, previous = q.cell_mass(measured.grid), q
-            bins, phi = binned.equal_mass_bins(mass, n), exponential.polynomials(measured.grid, mass)
-            floors = binned.kl_floor(bins, n), exponential.kl_floor(len(phi), n)
+            phi = exponential.polynomials(measured.grid, mass)
+            floors = binned.kl_floor(binned.equal_mass_bins(mass, n), n), exponential.kl_floor(len(phi), n)
+        bins = binned.equal_mass_bins(mass, n, count=count)
         by_bins = binned.kl_divergence(bins, count[None])
         wide = KL("binned", float(by_bins.value[0]), float(by_bins.stderr[0]), len(bins.mass) - 1, floors[0])
         family = exponential.kl_divergence(phi, mass, count[None])

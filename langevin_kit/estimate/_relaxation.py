@@ -75,16 +75,18 @@ def relaxation(
         Variables of the Dataset by name, each (time,).
     """
     temperature = law[0].system.temperature
-    previous, rows = None, []
+    previous, counted, rows = None, 0, []
     beyond = np.zeros(len(histogram), np.int64) if n_outside is None else n_outside
     for q, count, energy, lost in zip(law, histogram, mean_energy, beyond, strict=True):
-        if q is not previous:
-            mass, cell_energy, previous = q.cell_mass(grid), q.system.energy_at(grid.centers, q.time), q
         n = int(count.sum())
         if n == 0:
             rows.append(dict.fromkeys(ESTIMATES, np.nan))
             continue
-        bins = equal_mass_bins(mass, n)
+        if q is not previous or n != counted:
+            mass, cell_energy = q.cell_mass(grid), q.system.energy_at(grid.centers, q.time)
+            previous, counted = q, n
+            floor = kl_floor(equal_mass_bins(mass, n), n)
+        bins = equal_mass_bins(mass, n, count=count)
         kl = kl_divergence(bins, count[None])
         density = uniform_density(count, grid.volume, int(lost))
         from_entropy = energy / temperature - density.entropy
@@ -99,7 +101,7 @@ def relaxation(
             {
                 "kl_divergence": kl_value,
                 "kl_divergence_stderr": kl_stderr,
-                "kl_divergence_floor": kl_floor(bins, n),
+                "kl_divergence_floor": floor,
                 "kl_divergence_limit": kl_limit(bins),
                 "log_partition_function": q.log_z,
                 "free_energy": temperature * (kl_value - q.log_z),

@@ -19,6 +19,16 @@ BINS = {1: 128, 2: 32}
 PER_BIN = 20
 """Least expected number of particles in a bin under q."""
 
+HELD = 50
+"""Particles beyond an edge for which a bin is made where fewer than `PER_BIN` are expected: by chance, when p = q, in
+one of 10⁸ ensembles."""
+
+HALVES = 0.5 ** np.arange(1, 1000)
+"""The shares of an outermost bin that the halvings leave."""
+
+STANDS_OUT = 3.0
+"""Standard deviations by which the loss at twice the width must exceed its noise to be extrapolated."""
+
 RESOLVED = 8
 """Cells an axis, in effect, over which an ensemble must be spread at the coarser of two widths for their entropies to
 be compared: with fewer they can agree by accident. The entropy of a narrower ensemble is NaN."""
@@ -62,13 +72,16 @@ class Bins:
         return np.stack([np.bincount(self.label.ravel(), row, minlength=len(self.mass)) for row in rows])
 
 
-def equal_mass_bins(cell_mass: Floats, n_particles: int, most: int | None = None, *, tails: bool = True) -> Bins:
+def equal_mass_bins(
+    cell_mass: Floats, n_particles: int, most: int | None = None, *, tails: bool = True, count: Counts | None = None
+) -> Bins:
     """Group cells into bins of nearly equal q-mass: along the first axis, then within each group along the second.
 
     There are at most `most` an axis, `BINS` if left out, beside those of the tails.
 
     With `tails`, the outermost bins are halved again and again while `PER_BIN` particles are expected in them: an
-    ensemble that is broader than q differs from it there.
+    ensemble that is broader than q differs from it there. With the `count` of an ensemble they are halved further
+    while it has `HELD` particles there, however few are expected.
 
     Examples
     --------
@@ -78,14 +91,17 @@ def equal_mass_bins(cell_mass: Floats, n_particles: int, most: int | None = None
     d = cell_mass.ndim
     least = PER_BIN / n_particles
     per_axis = int(min(most or BINS[d], max(2, least ** (-1 / d))))
-    label, parent = _quantile(cell_mass if d == 1 else cell_mass.sum(axis=1), per_axis, least if tails else np.inf)
+    held = np.zeros_like(cell_mass, np.int64) if count is None else count
+    line, seen = (cell_mass, held) if d == 1 else (cell_mass.sum(axis=1), held.sum(axis=1))
+    label, parent = _quantile(line, per_axis, least if tails else np.inf, seen)
     if d == 2:
         outer, outer_parent = label, parent
         label, parent = np.zeros((2, *cell_mass.shape), np.int64)
         for group in np.unique(outer):
-            column = cell_mass[outer == group].sum(axis=0)
+            column, seen = cell_mass[outer == group].sum(axis=0), held[outer == group].sum(axis=0)
             share = least / column.sum()
-            inner, inner_parent = _quantile(column, int(np.clip(1 / share, 1, per_axis)), share if tails else np.inf)
+            n = int(np.clip(1 / share, 1, per_axis))
+            inner, inner_parent = _quantile(column, n, share if tails else np.inf, seen)
             label[outer == group] = group * cell_mass.size + inner
             parent[outer == group] = outer_parent[outer == group][:, None] * cell_mass.size + inner_parent
     _, first, label = np.unique(label, return_index=True, return_inverse=True)
@@ -95,24 +111,45 @@ def equal_mass_bins(cell_mass: Floats, n_particles: int, most: int | None = None
     return Bins(label, np.asarray(mass, np.float64), parent)
 
 
-def _quantile(mass: Floats, n: int, least: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Label cells by n quantiles, the outer ones halved down to a share `least`; and by every second of these."""
-    halved = 0.5 ** np.arange(1, 64) / n
-    tail = halved[halved >= least]
-    edges = np.unique(np.concatenate([tail, np.arange(1, n) / n, 1 - tail]))
-    middle = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
-    return np.searchsorted(edges, middle), np.searchsorted(edges[1::2], middle)
+def _quantile(mass: Floats, n: int, least: float, count: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Label cells by n quantiles, the outer ones halved; and by every second of these.
+
+    Shares are counted from the nearer end, so that both tails are as exact, however thin.
+    """
+    below, low = _edges(mass, n, least, count)
+    above, high = (side[::-1] for side in _edges(mass[::-1], n, least, count[::-1]))
+    low, high = low[low <= 0.5], high[high < 0.5]
+    every_second = np.arange(len(low) + len(high)) % 2 == 1
+    return _between(below, low, above, high), _between(
+        below, low[every_second[: len(low)]], above, high[every_second[len(low) :]]
+    )
+
+
+def _edges(mass: Floats, n: int, least: float, count: Counts) -> tuple[Floats, Floats]:
+    """The share of the mass below the middle of each cell, and the shares at which bins end, the first ones halved."""
+    total = np.cumsum(mass)
+    below = (total - 0.5 * mass) / total[-1]
+    halved = HALVES / n
+    beyond = np.searchsorted(below, halved)
+    held = np.concatenate([[0], np.where(total > 0, np.cumsum(count), 0)])[beyond]
+    return below, np.concatenate([halved[(halved >= least) | (held >= HELD)][::-1], np.arange(1, n) / n])
+
+
+def _between(below: Floats, low: Floats, above: Floats, high: Floats) -> NDArray[np.int64]:
+    """Number of edges to the left: `low` ascends from the left end, `high` descends to the right one."""
+    return np.searchsorted(low, below) + len(high) - np.searchsorted(high[::-1], above)
 
 
 def kl_divergence(bins: Bins, histogram: Counts) -> Estimate:
-    r"""Estimate KL(p‖q), Miller–Madow bias removed.
+    r"""Estimate KL(p‖q), freed of the bias of the counts (Miller–Madow) and of the bins' width.
 
-    .. math:: \hat{KL} = \sum_b \hat p_b \ln(\hat p_b / q_b) - (B - 1)/2N,\quad
-              s^2 = (Var_{\hat p}[\ln \hat p/q] - (B - 1)/N)_+/N + (B - 1)/2N^2 + \Delta^2
+    .. math:: \hat{KL} = \sum_b \hat p_b \ln(\hat p_b / q_b) - (B - 1)/2N + Δ/3,\quad
+              s^2 = (Var_{\hat p}[\ln \hat p/q] - (B - 1)/N)_+/N + (B - 1)/2N^2 + (Δ/24)^2
 
     with B the number of occupied bins. The variance is freed of what the counts' own fluctuations, χ² with B − 1
-    degrees, add to it. Δ, the error left by the width of the bins, is a third of the difference to bins of twice the
-    width, as of an error of second order; all of it where it stands out of the sampling, as in the tails of q.
+    degrees, add to it. Δ, the difference to bins of twice the width, falls as the square of the width: a third of it
+    is what the bins themselves lose, if it stands out of its own noise, otherwise it is taken for zero. An eighth of
+    this correction is taken for its error.
 
     NaN where the sum exceeds ½ ln B: bins cannot hold more than ln B, so they would understate it (with KL = 11.6,
     64 bins say 4.1).
@@ -123,10 +160,11 @@ def kl_divergence(bins: Bins, histogram: Counts) -> Estimate:
     merge = np.eye(bins.parent.max() + 1)[bins.parent]
     value, variance = _miller_madow(p, bins.mass, n)
     wide, _ = _miller_madow(p @ merge, bins.mass @ merge, n)
-    dof = (p > 0).sum(axis=1) - 1
-    sampling = np.sqrt(variance / n + dof / (2 * n**2))
+    dof, wide_dof = (p > 0).sum(axis=1) - 1, (p @ merge > 0).sum(axis=1) - 1
     lost = value - wide
-    stderr = np.hypot(sampling, np.where(lost > 3 * sampling, lost, lost / 3))
+    lost = np.where(lost > STANDS_OUT * np.sqrt((dof - wide_dof) / 2) / n, lost, 0.0)
+    stderr = np.sqrt(variance / n + dof / (2 * n**2) + (lost / 24) ** 2)
+    value = value + lost / 3
     saturated = value + dof / (2 * n) > kl_limit(bins)
     return Estimate(np.where(saturated, np.nan, value), np.where(saturated, np.nan, stderr))
 

@@ -18,7 +18,8 @@ def kl_interval(
 
     Far from q, N KL ≥ 100 m, the estimate is normal. Nearer, 2N KL + m is a noncentral χ² with m degrees of freedom and
     noncentrality 2N KL: the ends are those noncentralities for which the estimate would be as small, and as large, with
-    the probability that is left.
+    the probability that is left. Their distances are scaled by the ratio of `stderr` to √(2 KL/N + m/2N²), which leaves
+    one as KL grows.
 
     Parameters
     ----------
@@ -35,9 +36,9 @@ def kl_interval(
 
     Examples
     --------
-    >>> low, high = kl_interval(np.array([0.0, 0.1]), np.array([1e-6, 4.5e-4]), 4, 10**6)
+    >>> low, high = kl_interval(np.array([0.0, 0.1]), np.array([1.4e-6, 4.5e-4]), 4, 10**6)
     >>> [f"{a:.2g} to {b:.2g}" for a, b in zip(low, high)]
-    ['0 to 5.7e-06', '0.099 to 0.1']
+    ['0 to 5.6e-06', '0.099 to 0.1']
     """
     from scipy.special import chndtr, chndtrinc, ndtri
 
@@ -50,5 +51,7 @@ def kl_interval(
         low = np.where(is_zero, 0.0, chndtrinc(statistic, dof, 1 - left)) / (2 * n_particles)
         too_small = chndtr(statistic, dof, 0.0) <= left
         high = np.where(too_small, 0.0, chndtrinc(statistic, dof, left)) / (2 * n_particles)
-    low, high = np.where(near, low, kl - half), np.where(near, high, kl + half)
+    scale = stderr / np.sqrt(2 * np.maximum(kl, 0.0) / n_particles + dof / (2 * n_particles**2))
+    low = np.where(near, np.maximum(kl - scale * (kl - low), 0.0) * (low > 0), kl - half)
+    high = np.where(near, kl + scale * (high - kl), kl + half)
     return np.where(np.isnan(kl), np.nan, low), np.where(np.isnan(kl), np.nan, high)

@@ -116,9 +116,9 @@ def test_bins_hold_equal_mass_and_finer_tails() -> None:
     assert verdict(float(kl_divergence(alone, np.array([[100]])).value[0]), np.inf, 0.0).state != "relaxed"
 
 
-@pytest.mark.parametrize(("variance", "hidden"), [(0.2, False), (1.0, True), (2.0, True)])
+@pytest.mark.parametrize(("variance", "hidden"), [(0.2, False), (1.0, False), (1.3, True), (2.0, True)])
 def test_an_ensemble_broader_than_q_is_not_given_a_small_kl(variance: float, hidden: bool) -> None:
-    """All of it in the outermost bins, KL from bins would be .6 where 2.9 is right: NaN, and F says how far it is."""
+    """Much of it lies where q has next to nothing: KL is right, up to 2.9, or NaN; and F says how far it is."""
     law = boltzmann(LINE)
     x = np.random.default_rng(0).normal(0.0, np.sqrt(variance), 200_000)
     grid = Grid(x=cells(-8.0, 8.0, 4096))
@@ -150,7 +150,8 @@ def test_kl_above_its_limit_is_nan_and_not_a_wrong_number(mean: float, finite: b
     got = relaxation([boltzmann(HARMONIC)], GRID, histogram[None], np.array([energy]))
     assert np.isfinite(got["kl_divergence"][0]) == finite
     assert np.isfinite(got["free_energy"][0]) == finite
-    assert got["kl_divergence_limit"][0] == pytest.approx(0.5 * np.log(136), rel=0.02)
+    bins = equal_mass_bins(boltzmann(HARMONIC).cell_mass(GRID), 100_000, count=histogram)
+    assert got["kl_divergence_limit"][0] == pytest.approx(0.5 * np.log(len(bins.mass)))
     f = exact_kl(mean, 0.5) - boltzmann(HARMONIC).log_z
     assert got["free_energy_from_entropy"][0] == pytest.approx(f, abs=6 * got["free_energy_from_entropy_stderr"][0])
     if finite:
