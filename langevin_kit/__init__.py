@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from langevin_kit.preflight import check as check
     from langevin_kit.run import open_store as open  # noqa: A004, F401  (lk.open reads as what it does)
     from langevin_kit.run import replay as replay
+    from langevin_kit.run import resume as resume
     from langevin_kit.run import simulate as simulate
     from langevin_kit.run import verify as verify
     from langevin_kit.schemes import EulerMaruyama as EulerMaruyama
@@ -50,6 +51,7 @@ _HOMES = {
     "periodic": "system:periodic",
     "reflecting": "system:reflecting",
     "replay": "run:replay",
+    "resume": "run:resume",
     "simulate": "run:simulate",
     "verify": "run:verify",
     "zoo": "system.zoo",

@@ -71,6 +71,22 @@ class InvalidStore(LangevinKitError, ValueError):
     """A store that this package did not write, or that lacks what the call needs."""
 
 
+class StoreCorrupt(LangevinKitError, ValueError):
+    """Files of a store are damaged, cut off or missing, so that it cannot be read or gone on with."""
+
+
+class StoreLocked(LangevinKitError, BlockingIOError):
+    """Another process writes the store."""
+
+
+class StoreMismatch(LangevinKitError, ValueError):
+    """What is to go on with a run is not what it was begun with."""
+
+
+class StoreWriteFailed(LangevinKitError, OSError):
+    """The disk refused what a run wrote: it is full, or can no longer be written to. What was committed is kept."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A clause to end an error message with: the nearest known name, else the list of what is known.
 

@@ -11,7 +11,10 @@ from cyclopts import App, CycloptsError, Parameter
 
 from langevin_kit import __version__
 from langevin_kit.cli._check import check
+from langevin_kit.cli._copies import export, replay
+from langevin_kit.cli._restart import audit, resume
 from langevin_kit.cli._run import run
+from langevin_kit.cli._signals import Terminated, terminable
 from langevin_kit.cli._stores import info, plot
 from langevin_kit.cli._verify import verify
 from langevin_kit.errors import LangevinKitError
@@ -19,7 +22,8 @@ from langevin_kit.errors import LangevinKitError
 REFUSED = 2
 """Exit code when nothing was computed or written: wrong usage, a faulty scenario, an output that exists."""
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes of a run that was stopped by Ctrl-C, or by SIGTERM, as a shell counts them."""
 
 app = App(
     name="langevin",
@@ -28,7 +32,7 @@ app = App(
     default_parameter=Parameter(negative=(), show_default=False),
     suppress_keyboard_interrupt=False,
 )
-for command in (run, check, verify, plot, info):
+for command in (run, resume, check, verify, audit, plot, info, replay, export):
     app.command(command)
 
 
@@ -44,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a pipe in a narrow encoding must not end a run in its last line
     try:
         tokens = sys.argv[1:] if arguments is None else list(arguments)
-        code = app(tokens, exit_on_error=False, result_action="return_value")
+        with terminable():
+            code = app(tokens, exit_on_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError:
         return REFUSED
@@ -53,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return REFUSED
     except KeyboardInterrupt as interrupt:
         print(f"langevin: interrupted. {interrupt}", file=sys.stderr)
-        return INTERRUPTED
+        return TERMINATED if isinstance(interrupt, Terminated) else INTERRUPTED
     except BrokenPipeError:
         # The reader has left; the interpreter must not find the closed pipe again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
 from langevin_kit.cli.outputs import FIGURES, beside, kept, refuse_figure, refuse_folder
-from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, StoreExists
+from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, StoreExists, StoreLocked
 from langevin_kit.progress import Bar, Progress, Silent
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FAILED = 1
 """Exit code of a run that failed after it had started."""
@@ -23,6 +27,7 @@ def run(
     *,
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     overwrite: bool = False,
+    resume: bool = False,
     particles: int | None = None,
     seed: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
     threads: int | None = None,
@@ -38,6 +43,8 @@ def run(
         The Zarr store to write; the scenario's name with .zarr in this folder if left out. The figure lies beside it.
     overwrite
         Replace a store and a figure that exist.
+    resume
+        Go on with the store, if it exists and its run is this one; begin it otherwise.
     particles
         Number of particles, instead of the scenario's.
     seed
@@ -60,25 +67,38 @@ def run(
     if figure == store or store.suffix.lower() in FIGURES:
         raise InvalidArgument(f"output: got {store}, which is the figure's name; give the store's, as in run.zarr.")
     refuse_folder(store.parent)
-    refuse_existing(store, overwrite=overwrite)
-    refuse_figure(figure, overwrite=overwrite)
+    if not (resume and store.exists()):
+        refuse_existing(store, overwrite=overwrite)
+    refuse_figure(figure, overwrite=overwrite or resume)
     own = {"n_particles": particles, "rng": seed, "backend": None if threads is None else CPU(threads=threads)}
     arguments: dict[str, Any] = {**read.arguments, **{k: v for k, v in own.items() if v is not None}}
+    return carry_out(
+        lambda meter: simulate(
+            read.system, **arguments, store=store, overwrite=overwrite, resume=resume, progress=meter
+        ),
+        store,
+        figure,
+        quiet=quiet,
+    )
+
+
+def carry_out(go: Callable[[Progress], xr.Dataset], store: Path, figure: Path, *, quiet: bool) -> int:
+    """Do a run, draw it, and print what it found; or say what it has left."""
     meter = Stopwatch(Bar() if sys.stderr.isatty() and not quiet else Silent())
     before = time.perf_counter()
     try:
-        ds = simulate(read.system, **arguments, store=store, overwrite=overwrite, progress=meter)
+        ds = go(meter)
         seconds = time.perf_counter() - before
         from langevin_kit.plot import relaxation
 
         relaxation(ds, figure)
+    except (StoreExists, StoreLocked):  # another run took the name after it was looked at: nothing was written
+        raise
     except (NonFinite, BoundaryLeak, OSError) as error:
-        if isinstance(error, StoreExists):  # another run took the name after it was looked at: nothing was written
-            raise
         print(f"langevin: {error}\n{kept(store)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(kept(store)) from interrupt
+        raise type(interrupt)(kept(store, goes_on=True)) from interrupt
     from langevin_kit.cli.summary import summary
 
     print(summary(ds, (store, figure), seconds, meter.rate))

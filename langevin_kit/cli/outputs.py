@@ -48,14 +48,18 @@ def refuse_folder(folder: Path) -> None:
         raise InvalidArgument(f"output: {there} is no folder that can be written in. Choose another output with -o.")
 
 
-def kept(store: Path) -> str:
-    """What a run that did not reach its end has left, in one sentence."""
-    from langevin_kit.store import open_store
-
+def kept(store: Path, *, goes_on: bool = False) -> str:
+    """What a run that did not reach its end has left, and how to go on with it."""
     if not store.exists():
         return "Nothing was written."
+    return _saved(store) + (f" Go on with `langevin resume {store}`." if goes_on else "")
+
+
+def _saved(store: Path) -> str:
+    from langevin_kit.store import open_store
+
     try:
         time = open_store(store).time
         return f"{store} keeps what was saved up to t = {float(time[-1]):.6g} ({time.size} of its times)."
     except (InvalidStore, AttributeError, IndexError):
-        return f"{store} keeps no saved time: remove it."
+        return f"{store} keeps no saved time."

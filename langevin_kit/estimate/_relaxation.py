@@ -43,9 +43,28 @@ SEEN, HIDDEN = 2.0, 5.0
 that the bins hide where p is, such as far out in a tail of q."""
 
 
+class Cells:
+    """What the estimators need of a law on the histogram's cells; that of the last law is kept."""
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._law: Boltzmann | None = None
+        self._n = 0
+
+    def of(self, law: Boltzmann, n: int) -> tuple[Floats, Floats, float]:
+        """Masses of q, the energies, and the detection floor of n particles."""
+        if law is not self._law:
+            self._mass = law.cell_mass(self.grid)
+            self._energy = law.system.energy_at(self.grid.centers, law.time)
+        if law is not self._law or n != self._n:
+            self._floor = kl_floor(equal_mass_bins(self._mass, n), n)
+        self._law, self._n = law, n
+        return self._mass, self._energy, self._floor
+
+
 def relaxation(
     law: Sequence[Boltzmann],
-    grid: Grid,
+    grid: Grid | Cells,
     histogram: NDArray[np.int64],
     mean_energy: Floats,
     n_outside: NDArray[np.int64] | None = None,
@@ -61,8 +80,8 @@ def relaxation(
     ----------
     law : sequence of Boltzmann
         One for each time.
-    grid : Grid
-        The histogram's cells.
+    grid : Grid or Cells
+        The histogram's cells; `Cells` for one call after the other.
     histogram : (time, cells…)
     mean_energy : (time,)
         ⟨E⟩ of the ensemble itself.
@@ -75,20 +94,18 @@ def relaxation(
         Variables of the Dataset by name, each (time,).
     """
     temperature = law[0].system.temperature
-    previous, counted, rows = None, 0, []
+    cells = grid if isinstance(grid, Cells) else Cells(grid)
+    rows = []
     beyond = np.zeros(len(histogram), np.int64) if n_outside is None else n_outside
     for q, count, energy, lost in zip(law, histogram, mean_energy, beyond, strict=True):
         n = int(count.sum())
         if n == 0:
             rows.append(dict.fromkeys(ESTIMATES, np.nan))
             continue
-        if q is not previous or n != counted:
-            mass, cell_energy = q.cell_mass(grid), q.system.energy_at(grid.centers, q.time)
-            previous, counted = q, n
-            floor = kl_floor(equal_mass_bins(mass, n), n)
+        mass, cell_energy, floor = cells.of(q, n)
         bins = equal_mass_bins(mass, n, count=count)
         kl = kl_divergence(bins, count[None])
-        density = uniform_density(count, grid.volume, int(lost))
+        density = uniform_density(count, cells.grid.volume, int(lost))
         from_entropy = energy / temperature - density.entropy
         entropy_stderr = np.hypot(np.sqrt(sampling_variance(count, density)), density.uncertainty)
         surprise_variance = sampling_variance(count, density, cell_energy / temperature)

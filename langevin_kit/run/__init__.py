@@ -1,4 +1,4 @@
-"""Runs: `simulate`, `replay`, and the accessor `ds.langevin`, which comes with the first Dataset.
+"""Runs: `simulate`, `resume`, `replay`, and the accessor `ds.langevin`, which comes with the first Dataset.
 
 A run starts without xarray.
 """
@@ -13,15 +13,17 @@ from langevin_kit.run._simulate import simulate
 if TYPE_CHECKING:
     from langevin_kit.run._accessor import Langevin
     from langevin_kit.run._replay import replay
+    from langevin_kit.run._resume import resume
     from langevin_kit.run._verify import Verification, verify
 
-__all__ = ["DEFAULT_CELLS", "Langevin", "Verification", "open_store", "replay", "simulate", "verify"]
+__all__ = ["DEFAULT_CELLS", "Langevin", "Verification", "open_store", "replay", "resume", "simulate", "verify"]
 __getattr__, _ = lazily(
     __name__,
     {
         "Langevin": "_accessor:Langevin",
         "Verification": "_verify:Verification",
         "replay": "_replay:replay",
+        "resume": "_resume:resume",
         "verify": "_verify:verify",
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -11,9 +11,12 @@ from langevin_kit import estimate as estimators
 from langevin_kit.estimate import Boltzmann
 from langevin_kit.system import Grid
 
+if TYPE_CHECKING:
+    from langevin_kit.estimate import Cells
+
 
 def estimate(
-    law: Sequence[Boltzmann], grid: Grid | None, n_particles: int, variables: Mapping[str, NDArray[Any]]
+    law: Sequence[Boltzmann], grid: Grid | Cells | None, n_particles: int, variables: Mapping[str, NDArray[Any]]
 ) -> tuple[dict[str, NDArray[Any]], Mapping[str, str]]:
     """F, H and KL at each time from what the run measured.
 
@@ -21,8 +24,8 @@ def estimate(
     ----------
     law : sequence of Boltzmann
         One for each time; none if there is no Boltzmann law.
-    grid : Grid or None
-        Of the histogram.
+    grid : Grid, Cells or None
+        Of the histogram; `Cells` for one call after the other.
     variables : mapping
         ``energy``; ``histogram`` and ``n_outside``, or ``mean`` and ``covariance``.
 
@@ -36,7 +39,7 @@ def estimate(
     if not len(law):
         return {}, {}
     energy = variables["energy"]
-    if grid is not None and len(grid.shape) <= 2:
+    if grid is not None and "histogram" in variables:
         return estimators.relaxation(law, grid, variables["histogram"], energy, variables["n_outside"]), {}
     if "covariance" in variables and all(q.gaussian is not None for q in law):
         moments = variables["mean"], variables["covariance"]

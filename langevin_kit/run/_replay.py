@@ -19,9 +19,10 @@ from langevin_kit.preflight import arguments
 from langevin_kit.random import philox_key, seed_from_record
 from langevin_kit.run._accessor import Langevin
 from langevin_kit.run._paths import Paths, State
+from langevin_kit.run._resume import column, stored_start
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.schemes import scheme_from
-from langevin_kit.store import open_store, provenance
+from langevin_kit.store import START, open_store, provenance
 from langevin_kit.system import System
 from langevin_kit.system.initial import Initial, from_dict
 
@@ -137,6 +138,8 @@ def _start(
         if initial is not None:
             raise InvalidArgument("initial: the run drew its start from its seed; leave it out.")
         law: Initial | NDArray[Any] = from_dict(record["initial"])
+    elif initial is None and (Path(ds.encoding.get("source", "")) / START).is_file():
+        return partial(column, stored_start(Path(ds.encoding["source"]), system, n, dtype))
     elif initial is None:
         return partial(_saved, ds, record.get("save_positions", 0), len(system.walled("periodic")))
     else:

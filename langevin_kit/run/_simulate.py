@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -11,30 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.backends import Backend, Ensemble, Program, backend_from
+from langevin_kit.backends import Backend, backend_from
 from langevin_kit.codegen import ieee_arithmetic
-from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, NotNormalizable
-from langevin_kit.estimate import Boltzmann, laws
+from langevin_kit.errors import InvalidArgument
 from langevin_kit.observables import Observable, plan
 from langevin_kit.preflight import arguments, sample_times
 from langevin_kit.preflight import check as preflight_check
-from langevin_kit.progress import Progress, Watched
-from langevin_kit.random import RNG, philox_key, seed_record, seed_sequence
-from langevin_kit.run._dataset import Recorder, assemble
-from langevin_kit.run._estimates import estimate
-from langevin_kit.run._grid import default_grid
-from langevin_kit.run._guard import Guard
-from langevin_kit.run._paths import Paths
+from langevin_kit.progress import Progress
+from langevin_kit.random import RNG, philox_key, seed_sequence
+from langevin_kit.run._job import OWN, Job
 from langevin_kit.run._start import count_particles, initial_state
+from langevin_kit.run._work import work
 from langevin_kit.schemes import Scheme, scheme_from
-from langevin_kit.store import PROVENANCE, Store, open_store, provenance, refuse_existing
+from langevin_kit.store import refuse_existing
 from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Initial
 
 if TYPE_CHECKING:
     import xarray as xr
-
-Positions = NDArray[np.floating]
 
 
 @ieee_arithmetic()
@@ -55,6 +48,7 @@ def simulate(
     backend: str | Backend = "cpu",
     store: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     check: bool = True,
     progress: Progress | bool | None = None,
     title: str = "",
@@ -95,7 +89,9 @@ def simulate(
         Type of the positions; reductions are always float64.
     backend : str or Backend
     store : path, optional
-        Zarr store to write. It must not exist, unless `overwrite`.
+        Zarr store to write. It must not exist, unless `overwrite` or `resume`.
+    resume : bool
+        Go on with the store's run, if there is one: it must be this one.
     check : bool
         Run `check` first: finite derivatives, a mobility that is not negative, a stable time step.
     progress : bool or Progress, optional
@@ -114,6 +110,10 @@ def simulate(
     ------
     InvalidArgument, MobilityNotPositive, StepTooLarge, StoreExists, BackendUnavailable
         Before anything is written.
+    StoreMismatch, StoreLocked, StoreCorrupt
+        If the store is that of another run, another process writes it, or what is needed to go on is damaged.
+    StoreWriteFailed
+        If the disk is full: what was committed is kept, and `langevin_kit.resume` goes on with it.
     NonFinite, BoundaryLeak
         If particles leave the finite numbers, or a step crosses the whole domain between reflecting walls. What was
         saved before is in the store or, without one, in the exception's attribute `run`.
@@ -146,96 +146,53 @@ def simulate(
     n = count_particles(initial, n_particles, system.n_dim)
     n_kept = arguments.kept_positions(save_positions, n)
     arguments.require_memory(n, system.n_dim + len(system.walled("periodic")), dtype)
-    path = None if store is None else _output(store, overwrite)
+    path = None if store is None else _output(store, overwrite, resume)
     _check_texts(title, attrs or {})
-    times: NDArray[np.float64] = np.arange(0, n_steps + 1, save_every) * np.float64(time_step)
     plan(system, observables, histogram)  # refused before the work that the final plan, with its cells, needs
     seed = seed_sequence(rng)
     key = philox_key(seed)
     state = initial_state(system, initial, n, dtype, key)
-    position = state[: system.n_dim]
     suggested = np.inf
     if check:
-        checked = sample_times(times[-1]) if system.facts.depends_on_time else (0.0,)
-        suggested = preflight_check(system, time_step=time_step, positions=position, times=checked).time_step
-    start = position.mean(axis=1, dtype=np.float64)
-    law, no_law = _laws(system, times, start)
-    grid = histogram or default_grid(system, law, position)
-    program = Program(system, scheme, plan(system, observables, grid), dtype, float(time_step), key)
-    run = {
-        "n_particles": n,
-        "time_step": float(time_step),
-        "n_steps": n_steps,
-        "save_every": save_every,
-        "save_positions": n_kept,
-        "scheme": scheme.name,
-        "noise": scheme.noise.name,
-        **({"halved": True} if scheme.halved else {}),
-        "dtype": dtype,
-        "backend": device.name,
-        "start": start.tolist(),
-        "initial": "array" if isinstance(initial, np.ndarray) else initial.to_dict(),
-        **seed_record(seed),
-        **({"suggested_time_step": suggested} if np.isfinite(suggested) else {}),
-    }
-    about = {
-        **(attrs or {}),
-        **provenance(),
-        "title": title,
-        "system": json.dumps(system.to_dict()),
-        "run": json.dumps(run),
-        "boltzmann": f"none: {no_law}" if no_law else "exp(-E/T)/Z",
-    }
-    ensemble = device.ensemble(program, state)  # what cannot be compiled is refused before anything is replaced
-    output = None if path is None else Store(path, overwrite=overwrite)
-    recorder = Recorder(program.plan, times, save_every, n_kept, dtype, output)
-    paths = Paths(system, scheme, dtype, float(time_step), key, partial(initial_state, system, initial, 1, dtype, key))
-    replayed = "error.run" if path is None else repr(str(path))
-    guard = Guard(paths, replayed, isinstance(initial, np.ndarray) and not n_kept)
-    failure: NonFinite | BoundaryLeak | None = None
-    try:
-        _evolve(ensemble, recorder, guard, progress)
-    except (NonFinite, BoundaryLeak) as error:
-        failure = error
-        raise
-    finally:
-        done = recorder.rows
-        measured = {name: rows[:done] for name, rows in recorder.values.items()}
-        measured |= {"histogram": recorder.histogram[:done], "n_outside": recorder.n_outside[:done]}
-        estimates, long_names = estimate(law[:done], grid, n, measured)
-        ds = assemble(system, recorder, estimates, about, long_names)
-        if failure is not None and path is None:
-            failure.run = ds
-    return ds if path is None else open_store(path)
+        end = n_steps * np.float64(time_step)
+        checked = sample_times(end) if system.facts.depends_on_time else (0.0,)
+        suggested = preflight_check(
+            system, time_step=time_step, positions=state[: system.n_dim], times=checked
+        ).time_step
+    job = Job(
+        system=system,
+        scheme=scheme,
+        dtype=dtype,
+        time_step=float(time_step),
+        n_steps=n_steps,
+        save_every=save_every,
+        observables=dict(observables or {}),
+        histogram=histogram,
+        n_kept=n_kept,
+        seed=seed,
+        initial="array" if isinstance(initial, np.ndarray) else initial.to_dict(),
+        state=state,
+        start_of=partial(initial_state, system, initial, 1, dtype, key),
+        suggested_time_step=suggested,
+        about={**(attrs or {}), "title": title},
+    )
+    return work(job, device, path, overwrite=overwrite, resume=resume, progress=progress)
 
 
 def _check_texts(title: str, attrs: Mapping[str, str]) -> None:
     if not all(isinstance(text, str) for text in (title, *attrs, *attrs.values())):
         raise InvalidArgument("title, attrs: text is needed, for the names of attrs as well.")
-    taken = sorted({"title", "system", "run", "boltzmann", *PROVENANCE} & set(attrs))
+    taken = sorted({*OWN} & set(attrs))
     if taken:
         raise InvalidArgument(f"attrs: {', '.join(taken)}: the run sets these itself; choose other names.")
 
 
-def _output(store: str | Path, overwrite: bool) -> Path:
+def _output(store: str | Path, overwrite: bool, resume: bool) -> Path:
     if not isinstance(store, str | Path) or not Path(store).name:
         raise InvalidArgument(f"store: got {store!r}; the path of a new folder is needed, as in 'run.zarr'.")
-    refuse_existing(Path(store), overwrite=overwrite)
-    return Path(store)
-
-
-def _evolve(ensemble: Ensemble, recorder: Recorder, guard: Guard, progress: Progress | bool | None) -> None:
-    n_steps, every = recorder.save_every * (recorder.n_times - 1), recorder.save_every
-    with Watched(progress, n_steps, "evolving") as meter, ensemble:
-        for row in range(recorder.n_times):
-            first, steps = (0, 0) if row == 0 else ((row - 1) * every, every)
-            measurement = ensemble.segment(first, steps, meter.advance)
-            recorder.record(row, measurement, ensemble.position)
-            guard.require_whole(measurement, ensemble.position, first + steps, recorder.values["energy"][row])
-
-
-def _laws(system: System, times: NDArray[np.float64], near: NDArray[np.float64]) -> tuple[list[Boltzmann], str]:
-    try:
-        return laws(system, times, near), ""
-    except NotNormalizable as error:
-        return [], str(error)
+    if overwrite and resume:
+        raise InvalidArgument("overwrite, resume: to replace a run and to go on with it exclude each other; give one.")
+    path = Path(store)
+    if not (resume and path.exists()):
+        refuse_existing(path, overwrite=overwrite)
+    return path

@@ -1,6 +1,30 @@
-"""Where runs live on disk."""
+"""Where runs live on disk: written so that a crash at any moment loses nothing that was committed."""
 
-from langevin_kit.store._zarr import Store, open_store, refuse_existing
+from langevin_kit.store._audit import Audit, audit_store
+from langevin_kit.store._checkpoint import START, read_state
+from langevin_kit.store._export import export_store
+from langevin_kit.store._metadata import read_attrs, refuse_existing
+from langevin_kit.store._open import open_store
+from langevin_kit.store._record import COMPLETE
+from langevin_kit.store._reopen import Reopened, reopen_store
+from langevin_kit.store._store import Store, create_store
 from langevin_kit.store.provenance import CONVENTIONS, PROVENANCE, provenance
 
-__all__ = ["CONVENTIONS", "PROVENANCE", "Store", "open_store", "provenance", "refuse_existing"]
+__all__ = [
+    "COMPLETE",
+    "CONVENTIONS",
+    "PROVENANCE",
+    "START",
+    "Audit",
+    "Reopened",
+    "Store",
+    "audit_store",
+    "create_store",
+    "export_store",
+    "open_store",
+    "provenance",
+    "read_attrs",
+    "read_state",
+    "refuse_existing",
+    "reopen_store",
+]

@@ -243,7 +243,7 @@ def test_a_run_that_fails_says_what_it_has_kept(here: Path) -> None:
 
 @pytest.mark.parametrize(
     ("after", "kept"),
-    [(0, "well.zarr keeps no saved time: remove it."), (40, "well.zarr keeps what was saved up to t = ")],
+    [(0, "well.zarr keeps no saved time. Go on with"), (40, "well.zarr keeps what was saved up to t = ")],
 )
 def test_an_interrupted_run_says_what_it_has_kept(
     here: Path, interrupt: Callable[[int], None], after: int, kept: str

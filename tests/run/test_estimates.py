@@ -13,8 +13,9 @@ from langevin_kit import System, boltzmann, initial, periodic, simulate
 from langevin_kit.errors import InvalidStore
 from langevin_kit.observables import plan
 from langevin_kit.run import Langevin
-from langevin_kit.run._dataset import Recorder, assemble
+from langevin_kit.run._dataset import coordinates, describe
 from langevin_kit.run._estimates import estimate
+from langevin_kit.run._memory import Memory
 
 N = 5_000
 SYSTEM = System(energy="x**2 + x*y/2 + y**2 + (z - 1)**2/2", temperature=0.7, coordinates=("x", "y", "z"))
@@ -26,17 +27,20 @@ def run(spread: float, system: System = SYSTEM) -> xr.Dataset:
     assert law.gaussian is not None
     mean, covariance = law.gaussian
     x = np.random.default_rng(0).multivariate_normal(mean, spread**2 * covariance, N).T
-    recorder = Recorder(plan(system, None, None), np.zeros(1), 1, 0, "float64", None)
-    recorder.rows = 1
     moments = {"mean": x.mean(axis=1), "covariance": np.cov(x), "energy": SYSTEM.energy_at(x).mean()}
-    recorder.values = {name: np.asarray(value)[None] for name, value in moments.items()}
-    values, long_names = estimate([law], None, N, recorder.values)
+    arrays = {name: np.asarray(value)[None] for name, value in moments.items()}
+    values, long_names = estimate([law], None, N, arrays)
+    arrays |= values
     about = {
         "system": json.dumps(system.to_dict()),
         "run": json.dumps({"n_particles": N, "start": [0.0, 0.0, 0.0]}),
         "boltzmann": "exp(-E/T)/Z",
     }
-    return assemble(system, recorder, values, about, long_names)
+    planned, memory = plan(system, None, None), Memory()
+    along = coordinates(planned, np.zeros(1), about, covariance=True)
+    memory.lay_out(along, {name: rows[0] for name, rows in arrays.items()}, describe(planned, arrays, long_names))
+    memory.append(arrays)
+    return memory.dataset()
 
 
 def test_the_accessor_repeats_the_run() -> None:

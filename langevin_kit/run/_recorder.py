@@ -1,0 +1,90 @@
+"""From measurements to rows of arrays, with the estimates that are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.backends import Measurement
+from langevin_kit.estimate import Boltzmann
+from langevin_kit.observables import Plan
+from langevin_kit.run._dataset import coordinates, describe
+from langevin_kit.run._estimates import estimate
+from langevin_kit.run._memory import Sink
+
+if TYPE_CHECKING:
+    from langevin_kit.estimate import Cells
+
+PENDING_BYTES = 4 * 2**20
+"""Of measurements that wait for their estimates: together they take less than one at a time."""
+
+
+class Recorder:
+    """Collects what is saved, and hands it on.
+
+    Attributes
+    ----------
+    rows : int
+        Saved times that were recorded.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        law: Sequence[Boltzmann],
+        times: NDArray[np.float64],
+        steps: NDArray[np.int64],
+        n_particles: int,
+        n_kept: int,
+        attrs: Mapping[str, Any],
+        sink: Sink,
+        rows: int = 0,
+    ) -> None:
+        self.rows, self._sink = rows, sink
+        self._plan, self._law, self._times, self._steps, self._attrs = plan, law, times, steps, attrs
+        self._n, self._n_kept = n_particles, n_kept
+        self._pending: list[dict[str, NDArray[Any]]] = []
+        self._bytes = 0
+        self._cells: Cells | None = None
+
+    def record(self, measurement: Measurement, position: NDArray[np.floating]) -> Mapping[str, Any]:
+        """Keep one saved time; gives the values of the plan."""
+        values = self._plan.finish(measurement.sums)
+        row = {"step": self._steps[self.rows], **values, "n_nonfinite": len(measurement.nonfinite)}
+        if measurement.histogram is not None:
+            row |= {"histogram": measurement.histogram, "n_outside": measurement.n_outside}
+        if self._n_kept:
+            row["position"] = position[:, : self._n_kept].copy()
+        self._pending.append({name: np.asarray(value) for name, value in row.items()})
+        self._bytes += sum(value.nbytes for value in self._pending[-1].values())
+        self.rows += 1
+        if self._bytes > PENDING_BYTES:
+            self.flush()
+        return values
+
+    def flush(self) -> None:
+        """Hand on all that was recorded."""
+        if not self._pending:
+            return
+        pending, self._pending, self._bytes = self._pending, [], 0
+        arrays = {name: _stack([row[name] for row in pending]) for name in pending[0]}
+        law = self._law[self.rows - len(pending) : self.rows]
+        if self._cells is None and law and self._plan.histogram is not None:
+            from langevin_kit.estimate import Cells
+
+            self._cells = Cells(self._plan.histogram)
+        estimates, long_names = estimate(law, self._cells, self._n, arrays)
+        arrays |= estimates
+        if not self._sink.is_laid_out:
+            along = coordinates(self._plan, self._times, self._attrs, covariance="covariance" in arrays)
+            first = {name: block[0] for name, block in arrays.items()}
+            self._sink.lay_out(along, first, describe(self._plan, arrays, long_names))
+        self._sink.append(arrays)
+
+
+def _stack(rows: list[NDArray[Any]]) -> NDArray[Any]:
+    """Rows in one array; one alone, which may be large, is not copied."""
+    return rows[0][None] if len(rows) == 1 else np.stack(rows)

@@ -1,0 +1,150 @@
+"""`resume`: go on with a run from its store alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.backends import Backend, backend_from
+from langevin_kit.codegen import ieee_arithmetic
+from langevin_kit.errors import InvalidStore, StoreCorrupt, StoreMismatch
+from langevin_kit.observables import observables_from_dict
+from langevin_kit.progress import Progress
+from langevin_kit.random import philox_key, seed_from_record
+from langevin_kit.run._job import OWN, Job
+from langevin_kit.run._paths import State
+from langevin_kit.run._start import initial_state
+from langevin_kit.run._work import work
+from langevin_kit.schemes import scheme_from
+from langevin_kit.store import START, read_attrs
+from langevin_kit.system import Grid, System, cells
+from langevin_kit.system.initial import from_dict
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@ieee_arithmetic()
+def resume(
+    store: str | Path,
+    *,
+    system: System | None = None,
+    backend: str | Backend = "cpu",
+    progress: Progress | bool | None = None,
+) -> xr.Dataset:
+    """Go on with a run that was cut short, from its last checkpoint; the bits are those of a run that was not.
+
+    All that was committed is verified first. From the first damaged chunk on the run is computed again, so that a
+    finished run whose files were damaged is mended too.
+
+    Parameters
+    ----------
+    store : path
+        That `simulate` or `langevin run` wrote.
+    system : System, optional
+        The run's system, if the store cannot hold it: one of Python functions.
+    backend : str or Backend
+        With its options, such as the number of threads: the results do not depend on them.
+    progress : bool or Progress, optional
+        True shows a bar.
+
+    Returns
+    -------
+    Dataset
+        As from `simulate`.
+
+    Raises
+    ------
+    InvalidStore
+        If there is no store of this package, or its run failed and would fail again.
+    StoreMismatch
+        If the system is another, or this version has other kernels, so that the bits would not be those of one run.
+    StoreLocked
+        If another process writes the store.
+    StoreCorrupt
+        If what is needed to go on is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import langevin_kit as lk
+    >>> path = tempfile.mkdtemp() + "/run.zarr"
+    >>> ds = lk.simulate(lk.System(energy="x**2/2", temperature=1.0), initial=lk.initial.point([1.0]),
+    ...                  n_particles=1000, time_step=0.01, n_steps=100, rng=0, store=path)
+    >>> bool((lk.resume(path).energy == ds.energy).all())  # there was nothing left to do
+    True
+    """
+    path = Path(store)
+    attrs = read_attrs(path)
+    try:
+        job = _job(path, attrs, json.loads(attrs["run"]), system)
+    except KeyError as error:
+        raise InvalidStore(f"{path} lacks the attribute or entry {error}: it holds no run.") from error
+    return work(job, backend_from(backend), path, overwrite=False, resume=True, progress=progress)
+
+
+def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System | None) -> Job:
+    system = _system(path, attrs, system)
+    if run["observables"] is None:
+        raise InvalidStore(f"{path}: its observables are of a kind of your own; go on by simulate(..., resume=True).")
+    dtype, n, seed = run["dtype"], run["n_particles"], seed_from_record(run)
+    start_of: Callable[[int], State]
+    if run["initial"] == "array":
+        start = stored_start(path, system, n, dtype)
+        state, start_of = np.array(start), partial(column, start)
+    else:
+        law, key = from_dict(run["initial"]), philox_key(seed)
+        state = initial_state(system, law, n, dtype, key)
+        start_of = partial(initial_state, system, law, 1, dtype, key)
+    grid = run["histogram"]
+    return Job(
+        system=system,
+        scheme=scheme_from({"name": run["scheme"], "noise": run["noise"], "halved": run.get("halved", False)}),
+        dtype=dtype,
+        time_step=run["time_step"],
+        n_steps=run["n_steps"],
+        save_every=run["save_every"],
+        observables=observables_from_dict(run["observables"]),
+        histogram=None if grid is None else Grid(**{name: cells(*axis) for name, axis in grid.items()}),
+        n_kept=run["save_positions"],
+        seed=seed,
+        initial=run["initial"],
+        state=state,
+        start_of=start_of,
+        suggested_time_step=run.get("suggested_time_step", np.inf),
+        about={name: value for name, value in attrs.items() if name not in OWN} | {"title": attrs["title"]},
+    )
+
+
+def stored_start(path: Path, system: System, n: int, dtype: str) -> NDArray[np.floating]:
+    """The state at step 0 that a run from an array has kept, as it lies on the disk."""
+    shape = (system.n_dim + len(system.walled("periodic")), n)
+    try:
+        return np.memmap(path / START, dtype, "r", shape=shape)
+    except (OSError, ValueError) as error:
+        raise StoreCorrupt(f"{path / START}, where the particles started, cannot be read ({error}).") from error
+
+
+def column(start: NDArray[np.floating], particle: int) -> State:
+    """The state of one particle."""
+    return np.array(start[:, particle : particle + 1])
+
+
+def _system(path: Path, attrs: dict[str, Any], given: System | None) -> System:
+    data = json.loads(attrs["system"])
+    if given is not None:
+        if json.dumps(given.to_dict()) != attrs["system"]:
+            raise StoreMismatch(f"system: this is not the system of {path}; give the one it was begun with.")
+        return given
+    if "functions" in data:
+        raise InvalidStore(
+            f"{path}: its system is made of Python functions, which no store can hold: lk.resume({str(path)!r}, "
+            "system=system) goes on with it."
+        )
+    return System(**data)

@@ -1,0 +1,156 @@
+"""A run at work: pieces of steps, saved times, commits; and what is left of it, however it ends."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langevin_kit.backends import Backend, Ensemble
+from langevin_kit.errors import BoundaryLeak, NonFinite, StoreMismatch
+from langevin_kit.progress import Progress, Watched
+from langevin_kit.run._guard import Guard
+from langevin_kit.run._job import Job, config_of, digest
+from langevin_kit.run._memory import Memory, Sink
+from langevin_kit.run._open import open_store
+from langevin_kit.run._recorder import Recorder
+from langevin_kit.store import COMPLETE, Store, create_store, read_attrs, read_state, reopen_store
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+PIECE_SECONDS = 10.0
+"""A run with a store moves no longer than about this before it could commit, however far apart its saved times are."""
+
+FIRST_PIECE = 2**26
+"""Particle-steps of the first piece, from which the speed is known."""
+
+
+def work(
+    job: Job, device: Backend, path: Path | None, *, overwrite: bool, resume: bool, progress: Progress | bool | None
+) -> xr.Dataset:
+    """Do a run, or the rest of it."""
+    attrs = job.attrs(device.name)
+    ensemble = device.ensemble(job.program, job.state)  # what cannot be compiled is refused before anything is replaced
+    if path is None:
+        return _in_memory(job, ensemble, attrs, progress)
+    row = step = 0
+    if resume and path.exists():
+        _require_same(path, attrs)
+        taken = reopen_store(path, digest(config_of(attrs)), job.save_every)
+        store, row, step = taken.store, taken.rows, taken.step
+        if taken.state is not None:
+            read_state(taken.state, ensemble.state)
+    else:
+        kept = job.state if job.initial == "array" else None
+        store = create_store(path, attrs, digest(config_of(attrs)), overwrite=overwrite, start=kept)
+    _into_store(job, ensemble, attrs, store, row, step, progress)
+    return open_store(path)
+
+
+def _in_memory(job: Job, ensemble: Ensemble, attrs: dict[str, str], progress: Progress | bool | None) -> xr.Dataset:
+    memory = Memory()
+    recorder = _recorder(job, attrs, memory, 0)
+    guard = Guard(job.paths, "error.run", job.initial == "array" and not job.n_kept)
+    try:
+        _evolve(ensemble, recorder, guard, job, memory, 0, 0, progress)
+    except (NonFinite, BoundaryLeak) as error:
+        recorder.flush()
+        error.run = memory.dataset()
+        raise
+    recorder.flush()
+    return memory.dataset()
+
+
+def _into_store(
+    job: Job,
+    ensemble: Ensemble,
+    attrs: dict[str, str],
+    store: Store,
+    row: int,
+    step: int,
+    progress: Progress | bool | None,
+) -> None:
+    recorder = _recorder(job, attrs, store, row)
+    guard = Guard(job.paths, repr(str(store.path)), needs_initial=False)
+    ended = ""
+    try:
+        _evolve(ensemble, recorder, guard, job, store, row, step, progress)
+        ended = COMPLETE
+    except (NonFinite, BoundaryLeak) as error:
+        ended = str(error)
+        raise
+    finally:
+        try:
+            if not store.failed:
+                recorder.flush()
+        finally:
+            store.close(recorder.rows, ended)
+
+
+def _recorder(job: Job, attrs: dict[str, str], sink: Sink, rows: int) -> Recorder:
+    n = job.state.shape[1]
+    return Recorder(job.program.plan, job.law, job.times, job.steps, n, job.n_kept, attrs, sink, rows)
+
+
+def _evolve(
+    ensemble: Ensemble,
+    recorder: Recorder,
+    guard: Guard,
+    job: Job,
+    sink: Sink,
+    row: int,
+    step: int,
+    progress: Progress | bool | None,
+) -> None:
+    pieces = Pieces(job.state.shape[1]) if isinstance(sink, Store) else None
+    with Watched(progress, job.n_steps - step, "evolving") as meter, ensemble:
+
+        def report(steps: float) -> None:
+            sink.beat()
+            meter.advance(steps)
+
+        while row < len(job.steps):
+            target = int(job.steps[row])
+            n = target - step if pieces is None else min(target - step, pieces.steps)
+            before = time.monotonic()
+            measurement = ensemble.segment(step, n, report)
+            if pieces is not None:
+                pieces.took(n, time.monotonic() - before)
+            step += n
+            if step == target:
+                values = recorder.record(measurement, ensemble.position)
+                guard.require_whole(measurement, ensemble.position, step, float(values["energy"]))
+                row += 1
+            if sink.is_due():
+                recorder.flush()
+                sink.commit(recorder.rows, step, ensemble.state)
+
+
+class Pieces:
+    """How many steps to move at once, from how long it took before."""
+
+    def __init__(self, n_particles: int) -> None:
+        self.steps = max(1, FIRST_PIECE // n_particles)
+
+    def took(self, steps: int, seconds: float) -> None:
+        """Learn from a piece; the first one of a run also compiles."""
+        if steps:
+            self.steps = max(1, int(steps * min(2.0, PIECE_SECONDS / max(seconds, 1e-9))), self.steps // 2)
+
+
+def _require_same(path: Path, attrs: dict[str, str]) -> None:
+    """Refuse to go on with a run of something else, and say of what."""
+    theirs, ours = config_of(read_attrs(path)), config_of(attrs)
+    different = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+    if different:
+        shown = "; ".join(
+            f"{name}: {_short(theirs.get(name))} there, {_short(ours.get(name))} here" for name in different
+        )
+        raise StoreMismatch(f"{path} holds another run ({shown}). Choose another output, or run what it holds.")
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,76 @@
+"""Which bytes of a store are no longer those that were written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from langevin_kit.errors import StoreCorrupt
+from langevin_kit.store._files import DRAFT
+from langevin_kit.store._metadata import read_attrs
+from langevin_kit.store._record import Sum, crc32c, fault, read_record
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Attributes
+    ----------
+    n_files, n_bytes : int
+        That were compared with what was written.
+    rows : int
+        Saved times that are committed.
+    ended : str
+        How the run ended: "complete", a reason, or "" if it can go on.
+    faults : tuple of str
+        Each damaged, truncated or missing file, with its path in the store.
+    drafts : tuple of str
+        Files that a crash has left half written: they are in no one's way.
+    """
+
+    n_files: int
+    n_bytes: int
+    rows: int
+    ended: str
+    faults: tuple[str, ...]
+    drafts: tuple[str, ...]
+
+
+def audit_store(path: str | Path) -> Audit:
+    """Compare every committed byte of a store with its check sum, and change nothing.
+
+    Raises
+    ------
+    InvalidStore
+        If there is no store of this package.
+    StoreCorrupt
+        If its metadata or the commit record cannot be read: nothing can be compared then.
+    """
+    path = Path(path)
+    read_attrs(path)
+    record = read_record(path)
+    drafts = tuple(sorted(str(draft.relative_to(path)) for draft in path.rglob(f"*{DRAFT}")))
+    if record is None:
+        return Audit(0, 0, 0, "", (), drafts)
+    expected: dict[str, Sum] = {**record.files, **record.sealed}
+    expected |= {name: (found["crc"], found["size"]) for name, found in record.states.items()}
+    faults: list[str] = []
+    try:
+        chunks = record.all_chunks(path)
+    except StoreCorrupt:  # said below
+        chunks = record.chunks
+    for key, checked in {**expected, **chunks}.items():
+        found = fault(path / key, checked) or (_codec_fault(path / key) if key in chunks else "")
+        if found:
+            faults.append(f"{key} {found}")
+    sums = {**expected, **chunks}
+    return Audit(
+        len(sums) + 1, sum(size for _, size in sums.values()), record.rows, record.ended, tuple(faults), drafts
+    )
+
+
+def _codec_fault(chunk: Path) -> str:
+    """What the chunk's own check sum says, which is also of the part that is not committed."""
+    data = chunk.read_bytes()
+    return "" if crc32c(data[:-4]) == int.from_bytes(data[-4:], "little") else "is damaged"

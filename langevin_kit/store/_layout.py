@@ -1,0 +1,101 @@
+"""How an array lies in its chunks: rows of saved times, and near-equal parts of the last axis."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.store._record import Sum, crc32c
+
+CHUNK_BYTES = 4 * 2**20
+"""Aim for a chunk; parts are near-equal, so that the last one is not mostly padding."""
+
+MOST_ROWS = 4096
+"""Rows of a chunk at most: a chunk is written again at each commit until it is full."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An array (time, …) in chunks of whole rows, or of parts of one row if that is larger than a chunk.
+
+    Attributes
+    ----------
+    name : str
+    shape, chunks : tuple of int
+        Of the array, and of each chunk; chunks divide the first axis, and the last one.
+    dtype : dtype
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of(cls, name: str, n_times: int, row: NDArray[Any]) -> Layout:
+        """The layout of an array whose rows are like this one."""
+        rows = max(1, min(CHUNK_BYTES // max(row.nbytes, 1), MOST_ROWS, n_times))
+        parts = math.ceil(row.nbytes / CHUNK_BYTES) if row.ndim else 1
+        last = () if not row.ndim else (math.ceil(row.shape[-1] / max(parts, 1)),)
+        return cls(name, (n_times, *row.shape), (rows, *row.shape[:-1], *last), row.dtype)
+
+    @classmethod
+    def read(cls, name: str, metadata: bytes) -> Layout:
+        """The layout that an array's metadata say."""
+        found = json.loads(metadata)
+        chunks = found["chunk_grid"]["configuration"]["chunk_shape"]
+        return cls(name, tuple(found["shape"]), tuple(chunks), np.dtype(found["data_type"]))
+
+    @property
+    def fill(self) -> Any:
+        """What stands where nothing was written: NaN, or −1 of integers, whose values are never negative."""
+        return self.dtype.type(np.nan if self.dtype.kind == "f" else -1)
+
+    @property
+    def rows(self) -> int:
+        """Saved times of a chunk."""
+        return self.chunks[0]
+
+    def row_of(self, key: str) -> int:
+        """The first saved time of a chunk."""
+        return int(key.split("/")[2]) * self.rows
+
+    def encode(self, index: int, block: NDArray[Any]) -> Iterator[tuple[str, tuple[Any, bytes], Sum]]:
+        """Key, bytes and check sum of each chunk of the rows from `index` · `rows` on; too few of them are filled up.
+
+        The check sum is that of the rows that are there: it holds however many more are written behind them.
+        """
+        width = self.chunks[-1] if len(self.chunks) > 1 else 1
+        parts = range(0, self.shape[-1], width) if len(self.shape) > 1 else (0,)
+        middle = "0/" * (len(self.chunks) - 2)
+        for j, low in enumerate(parts):
+            part = block if len(self.shape) == 1 else block[..., low : low + width]
+            whole = part
+            if part.shape != self.chunks:
+                whole = np.full(self.chunks, self.fill, self.dtype)
+                whole[tuple(slice(0, n) for n in part.shape)] = part
+            data = np.ascontiguousarray(whole, self.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+            valid = len(block) * len(data) // self.rows
+            key = f"{self.name}/c/{index}" + (f"/{middle}{j}" if len(self.shape) > 1 else "")
+            check = crc32c(data)
+            codec = check.to_bytes(4, "little")
+            yield key, (data, codec), (check if valid == len(data) else crc32c(data[:valid]), valid)
+
+    def decode(self, chunks: list[bytes]) -> NDArray[Any]:
+        """The rows of the chunks of one index, with what fills them up."""
+        shape = self.chunks
+        blocks = [np.frombuffer(data[:-4], self.dtype.newbyteorder("<")).reshape(shape) for data in chunks]
+        return blocks[0] if len(shape) == 1 else np.concatenate(blocks, axis=-1)[..., : self.shape[-1]]
+
+    def keys(self, index: int) -> list[str]:
+        """The keys of the chunks of one index."""
+        if len(self.shape) == 1:
+            return [f"{self.name}/c/{index}"]
+        middle = "0/" * (len(self.chunks) - 2)
+        return [f"{self.name}/c/{index}/{middle}{j}" for j in range(math.ceil(self.shape[-1] / self.chunks[-1]))]

@@ -1,0 +1,74 @@
+"""Rows of arrays on their way into chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.store._files import put
+from langevin_kit.store._layout import Layout
+from langevin_kit.store._record import Sum
+
+
+class Rows:
+    """Writes chunks as they fill up, and at a commit those that are not full yet.
+
+    Attributes
+    ----------
+    sums : dict of str to (int, int)
+        Check sums of the chunks that were written.
+    full : set of str
+        Chunks that will not be written again.
+    unsynced : list of Path
+        Files that a power cut may still take.
+    """
+
+    def __init__(self, store: Path, layouts: Mapping[str, Layout], n_rows: int) -> None:
+        self.sums: dict[str, Sum] = {}
+        self.full: set[str] = set()
+        self.unsynced: list[Path] = []
+        self._store, self._layouts = store, layouts
+        self._index = {name: n_rows // layout.rows for name, layout in layouts.items()}
+        self._held = {name: _tail(store, layout, n_rows) for name, layout in layouts.items()}
+        self._grown: set[str] = set()
+
+    def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the next rows of some arrays, (k, …) each."""
+        for name, more in arrays.items():
+            layout = self._layouts[name]
+            block = np.concatenate([self._held[name], more]) if len(self._held[name]) else more
+            whole = len(block) // layout.rows * layout.rows
+            for first in range(0, whole, layout.rows):
+                self._write(layout, block[first : first + layout.rows], durable=False)
+                self._index[name] += 1
+            self._held[name] = block[whole:].copy() if whole else block
+            self._grown.add(name)
+
+    def flush(self) -> None:
+        """Write the chunks that are not full; the file that one replaces stays until it is on the disk."""
+        for name in self._grown:
+            if len(self._held[name]):
+                self._write(self._layouts[name], self._held[name], durable=True)
+        self._grown.clear()
+
+    def _write(self, layout: Layout, block: NDArray[Any], *, durable: bool) -> None:
+        for key, parts, checked in layout.encode(self._index[layout.name], block):
+            put(self._store / key, *parts, durable=durable)
+            self.sums[key] = checked
+            if not durable:
+                self.unsynced.append(self._store / key)
+            if len(block) == layout.rows:
+                self.full.add(key)
+
+
+def _tail(store: Path, layout: Layout, n_rows: int) -> NDArray[Any]:
+    """The rows of the chunk that `n_rows` rows leave half full."""
+    held = n_rows % layout.rows
+    if not held:
+        return np.empty((0, *layout.shape[1:]), layout.dtype)
+    files = [store / key for key in layout.keys(n_rows // layout.rows)]
+    return layout.decode([file.read_bytes() for file in files])[:held].copy()

@@ -1,0 +1,223 @@
+"""A store that is open for one run: rows come in as they are saved, and commits make them safe.
+
+All writing is done by one thread while the ensemble moves on, at most one task behind it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langevin_kit.errors import InvalidStore, StoreExists, StoreLocked, StoreWriteFailed
+from langevin_kit.store._checkpoint import SLOTS, START, checkpoint, write_state
+from langevin_kit.store._files import put, sync
+from langevin_kit.store._layout import Layout
+from langevin_kit.store._lock import Lock
+from langevin_kit.store._metadata import METADATA, group, lay_out, refuse_existing
+from langevin_kit.store._record import COMPLETE, Record, crc32c
+from langevin_kit.store._rows import Rows
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FIRST_COMMIT, COMMIT = 1.0, 10.0
+"""Seconds until the first commit, and between later ones: what a crash costs, beside the work of one saved time."""
+
+CHECKPOINT_SHARE = 20.0
+"""The next checkpoint waits until this many times as long as the last one took has gone by."""
+
+
+class Store:
+    """One writer's hold on a store; from `create_store` or `reopen_store`.
+
+    Attributes
+    ----------
+    path : Path
+    is_laid_out : bool
+        Whether the arrays are there.
+    failed : bool
+        Whether the disk has refused something.
+    """
+
+    def __init__(self, path: Path, lock: Lock, record: Record, layouts: Mapping[str, Layout]) -> None:
+        self.path, self.is_laid_out, self.failed = path, bool(layouts), False
+        self._lock, self._record = lock, record
+        self._rows = Rows(path, layouts, record.rows)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="langevin_kit_store")
+        self._task: Future[None] | None = None
+        self._committed = self._checkpointed = math.nan  # until the first question, behind all that is compiled
+        self._period, self._cost = FIRST_COMMIT, 0.0
+
+    def lay_out(
+        self,
+        coordinates: xr.Dataset,
+        rows: Mapping[str, NDArray[Any]],
+        about: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]],
+    ) -> None:
+        """Make the arrays, filled with NaN.
+
+        Parameters
+        ----------
+        coordinates : Dataset
+            Along all dims of all times, with the attributes of the whole.
+        rows : mapping of str to array
+            The first row of each.
+        about : mapping of str to (dims, attributes)
+        """
+        n_times = coordinates.sizes["time"]
+        layouts = {name: Layout.of(name, n_times, row) for name, row in rows.items()}
+        for key, data in lay_out(coordinates, layouts, about).items():
+            put(self.path / key, data, durable=key == METADATA)
+            self._record.files[key] = crc32c(data), len(data)
+        self._rows = Rows(self.path, layouts, 0)
+        self._rows.unsynced = [self.path / key for key in self._record.files if key != START]
+        self.is_laid_out = True
+
+    def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the next rows of some arrays, (k, …) each, which the caller leaves alone afterwards."""
+        self._submit(lambda: self._rows.append(arrays))
+
+    def beat(self) -> None:
+        """Say that the writer lives."""
+        self._lock.beat()
+
+    def is_due(self) -> bool:
+        """Whether it is time for a commit."""
+        now = time.monotonic()
+        if math.isnan(self._committed):
+            self._committed = self._checkpointed = now
+        return now - self._committed >= self._period
+
+    def commit(self, rows: int, step: int, state: NDArray[np.floating]) -> None:
+        """Make `rows` saved times safe, and the state at a step too, unless the last was too lately for its cost."""
+        now = time.monotonic()
+        wanted = now - self._checkpointed >= CHECKPOINT_SHARE * self._cost
+        copied = state.copy() if wanted else None
+        self._committed, self._period = now, COMMIT
+        self._submit(lambda: self._commit(rows, step, copied, ""))
+
+    def close(self, rows: int, ended: str) -> None:
+        """Commit what there is, unless the disk has failed, and let go.
+
+        Parameters
+        ----------
+        ended : str
+            "complete", why the run cannot go on, or "" if it can.
+        """
+        try:
+            if not self.failed:
+                self._submit(lambda: self._commit(rows, 0, None, ended))
+                self._wait()
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._lock.release()
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        self._wait()
+        self._task = self._pool.submit(work)
+
+    def _wait(self) -> None:
+        """Wait for the last task."""
+        if self._task is None:
+            return
+        try:
+            self._task.result()
+        except StoreWriteFailed as error:
+            self.failed = True
+            raise StoreWriteFailed(
+                f"{error} What was committed is kept: make room, and go on with `langevin resume {self.path}`."
+            ) from error
+
+    def _commit(self, rows: int, step: int, state: NDArray[np.floating] | None, ended: str) -> None:
+        self._rows.flush()
+        sync(self._rows.unsynced)
+        self._rows.unsynced.clear()
+        if state is not None:
+            before = time.monotonic()
+            checkpoint(self.path, self._record, step, state)
+            self._checkpointed = time.monotonic()
+            self._cost = self._checkpointed - before
+        if ended == COMPLETE:
+            self._record.states.clear()
+        self._record.rows, self._record.ended = rows, ended
+        self._record.chunks |= self._rows.sums
+        self._rows.sums.clear()
+        self._record.write(self.path, self._rows.full)
+        if ended == COMPLETE:
+            for slot in SLOTS:
+                (self.path / slot).unlink(missing_ok=True)
+
+
+def create_store(
+    path: Path,
+    attrs: Mapping[str, Any],
+    config: str,
+    *,
+    overwrite: bool = False,
+    start: NDArray[np.floating] | None = None,
+) -> Store:
+    """Make a new store. It appears under its name at once, with all that is needed to start the run again.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of the Dataset.
+    config : str
+        Digest of all that decides the numbers.
+    start : (rows, n) array, optional
+        The state at step 0, if it cannot be drawn again.
+
+    Raises
+    ------
+    StoreExists
+        If there is something else of that name, or a store and `overwrite` is false.
+    StoreLocked
+        If another run writes the store that would be replaced.
+    InvalidStore
+        If nothing can be written there.
+    """
+    refuse_existing(path, overwrite=overwrite)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        shutil.rmtree(draft, ignore_errors=True)  # of a process that had this number and died
+        draft.mkdir(parents=True)
+        record = Record(config)
+        if start is not None:
+            record.files[START] = write_state(draft / START, start)
+        text = group(attrs)
+        put(draft / METADATA, text, durable=True)
+        record.files[METADATA] = crc32c(text), len(text)
+        lock = Lock(draft)
+        _take_name(draft, path)
+        lock.moved_to(path)
+    except (StoreExists, StoreLocked):
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise InvalidStore(f"{path} cannot be created ({error.strerror}). Choose another output.") from error
+    return Store(path, lock, record, {})
+
+
+def _take_name(draft: Path, path: Path) -> None:
+    """Put a new store in the place of nothing, or of a store that no one writes and that is removed only then."""
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    replaced = path.exists()
+    if replaced:
+        Lock(path).release()
+        path.rename(old)
+    try:
+        draft.rename(path)
+    except OSError:
+        raise StoreExists(f"{path} was made by another run just now. Choose another output.") from None
+    if replaced:
+        shutil.rmtree(old, ignore_errors=True)

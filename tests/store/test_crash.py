@@ -1,0 +1,97 @@
+"""Every write of a run is a crash point: not done, half done, or done and not yet named; by kill, and by loss of power.
+
+Done and named is the next point's "not done". A resumed run has the bits of one that was never cut short.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import langevin_kit as lk
+from langevin_kit.errors import InvalidStore
+from langevin_kit.run import _work
+from langevin_kit.store import _layout, _record, _store, audit_store
+
+from .faults import Crash, Disk
+
+SYSTEM = lk.System(energy="x**4 + y**2 + z**2", temperature=0.5, coordinates=("x", "y", "z"))
+N = 300
+START = np.random.default_rng(0).standard_normal((N, 3))
+
+
+@pytest.fixture
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commit after every piece of four steps of five to a save; chunks of two rows; sealed lists from eight on."""
+    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
+        monkeypatch.setattr(_store, name, 0.0)
+    monkeypatch.setattr(_layout, "MOST_ROWS", 2)
+    monkeypatch.setattr(_record, "SEALED_AT", 8)
+    monkeypatch.setattr(_work, "FIRST_PIECE", 4 * N)
+    monkeypatch.setattr(_work.Pieces, "took", lambda *_: None)
+    made: dict[str, Any] = {}
+    lay_out = _store.lay_out
+    # The same each time but for the second in which it was made; Zarr takes longer over it than the rest of the run.
+    monkeypatch.setattr(_store, "lay_out", lambda *given: made.setdefault("files", lay_out(*given) if not made else {}))
+
+
+def run(store: Path | None = None) -> xr.Dataset:
+    return lk.simulate(
+        SYSTEM,
+        initial=START,
+        time_step=1e-3,
+        n_steps=15,
+        save_every=5,
+        save_positions=7,
+        rng=3,
+        store=store,
+        check=False,
+    )
+
+
+def recovered(store: Path) -> xr.Dataset:
+    if store.exists():
+        return lk.resume(store)
+    with pytest.raises(InvalidStore, match="does not exist"):
+        lk.resume(store)
+    return run(store)
+
+
+def same(got: xr.Dataset, expected: xr.Dataset) -> bool:
+    assert set(got.variables) == set(expected.variables)
+    return all(
+        got[name].dtype.kind not in "fi" or got[name].values.tobytes() == expected[name].values.tobytes()
+        for name in expected.variables
+    )
+
+
+@pytest.mark.usefixtures("_eager")
+@pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
+@pytest.mark.parametrize("half", [False, True], ids=["not_done", "half_done"])
+def test_every_crash_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, power: bool, half: bool) -> None:
+    expected, store = run(), tmp_path / "run.zarr"
+    with monkeypatch.context() as patch:
+        disk = Disk(patch, half=half)
+        assert same(run(store), expected)
+        assert not disk.unsynced
+    total = disk.operations
+    assert total > (50 if half else 100)
+    resumed = 0
+    for at in range(1, total + 1):
+        shutil.rmtree(store)
+        with monkeypatch.context() as patch:
+            disk = Disk(patch, at, half=half)
+            with pytest.raises(Crash):
+                run(store)
+            if power:
+                disk.lose_power()
+        resumed += store.exists()
+        assert same(recovered(store), expected), f"operation {at} of {total}"
+        found = audit_store(store)
+        assert (found.faults, found.rows, found.ended) == ((), 4, "complete"), f"operation {at} of {total}"
+    assert resumed > 0.9 * total
