@@ -61,7 +61,9 @@ def audit_store(path: str | Path) -> Audit:
     except StoreCorrupt:  # said below
         chunks = record.chunks
     for key, checked in {**expected, **chunks}.items():
-        found = fault(path / key, checked) or (_codec_fault(path / key) if key in chunks else "")
+        found = fault(path / key, checked, whole=key not in chunks)
+        if not found and key in chunks:
+            found = _codec_fault(path / key)
         if found:
             faults.append(f"{key} {found}")
     sums = {**expected, **chunks}

@@ -123,8 +123,8 @@ def read_record(store: Path) -> Record | None:
     return Record(**body)
 
 
-def fault(path: Path, expected: Sum) -> str:
-    """What is wrong with a file: "is missing", "is truncated", "is damaged"; "" if nothing."""
+def fault(path: Path, expected: Sum, *, whole: bool = True) -> str:
+    """What is wrong with a file, or its leading bytes: "is missing", "is truncated", "is damaged"; "" if nothing."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -134,6 +134,8 @@ def fault(path: Path, expected: Sum) -> str:
     crc, size = expected
     if len(data) < size:
         return "is truncated"
+    if whole and len(data) > size:
+        return "is damaged"
     return "" if crc32c(np.frombuffer(data, np.uint8, size)) == crc else "is damaged"
 
 

@@ -117,6 +117,6 @@ def _whole_rows(path: Path, rows: int, chunks: Mapping[str, Sum], layouts: Mappi
     damaged = []
     for key, expected in chunks.items():
         row = layouts[key.split("/")[0]].row_of(key)
-        if row < rows and fault(path / key, expected):
+        if row < rows and fault(path / key, expected, whole=False):
             damaged.append(row)
     return min(damaged, default=None)
