@@ -66,10 +66,10 @@ class Layout:
         """The first saved time of a chunk."""
         return int(key.split("/")[2]) * self.rows
 
-    def encode(self, index: int, block: NDArray[Any]) -> Iterator[tuple[str, tuple[Any, bytes], Sum]]:
-        """Key, bytes and check sum of each chunk of the rows from `index` · `rows` on; too few of them are filled up.
+    def encode(self, index: int, block: NDArray[Any], held: int) -> Iterator[tuple[str, tuple[Any, bytes], Sum]]:
+        """Key, bytes and check sum of each chunk of a block of `rows` rows, of which the first ones are held.
 
-        The check sum is that of the rows that are there: it holds however many more are written behind them.
+        The check sum is that of these rows: it holds however many more are written behind them.
         """
         width = self.chunks[-1] if len(self.chunks) > 1 else 1
         parts = range(0, self.shape[-1], width) if len(self.shape) > 1 else (0,)
@@ -81,7 +81,7 @@ class Layout:
                 whole = np.full(self.chunks, self.fill, self.dtype)
                 whole[tuple(slice(0, n) for n in part.shape)] = part
             data = np.ascontiguousarray(whole, self.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
-            valid = len(block) * len(data) // self.rows
+            valid = held * len(data) // self.rows
             key = f"{self.name}/c/{index}" + (f"/{middle}{j}" if len(self.shape) > 1 else "")
             check = crc32c(data)
             codec = check.to_bytes(4, "little")

@@ -33,42 +33,51 @@ class Rows:
         self.unsynced: list[Path] = []
         self._store, self._layouts = store, layouts
         self._index = {name: n_rows // layout.rows for name, layout in layouts.items()}
-        self._held = {name: _tail(store, layout, n_rows) for name, layout in layouts.items()}
+        self._held = {name: n_rows % layout.rows for name, layout in layouts.items()}
+        self._blocks = {name: _tail(store, layout, n_rows) for name, layout in layouts.items() if layout.rows > 1}
         self._grown: set[str] = set()
 
     def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the next rows of some arrays, (k, …) each."""
         for name, more in arrays.items():
-            layout = self._layouts[name]
-            block = np.concatenate([self._held[name], more]) if len(self._held[name]) else more
-            whole = len(block) // layout.rows * layout.rows
-            for first in range(0, whole, layout.rows):
-                self._write(layout, block[first : first + layout.rows], durable=False)
-                self._index[name] += 1
-            self._held[name] = block[whole:].copy() if whole else block
+            layout, taken = self._layouts[name], 0
+            while taken < len(more):
+                held = self._held[name]
+                n = min(layout.rows - held, len(more) - taken)
+                block = more[taken : taken + n]
+                if layout.rows > 1:  # a chunk of one row, which may be large, is not copied
+                    self._blocks[name][held : held + n] = block
+                    block = self._blocks[name]
+                taken, self._held[name] = taken + n, held + n
+                if held + n == layout.rows:
+                    self._write(layout, block, layout.rows, durable=False)
+                    self._index[name], self._held[name] = self._index[name] + 1, 0
+                    if layout.rows > 1:
+                        block.fill(layout.fill)
             self._grown.add(name)
 
     def flush(self) -> None:
         """Write the chunks that are not full; the file that one replaces stays until it is on the disk."""
         for name in self._grown:
-            if len(self._held[name]):
-                self._write(self._layouts[name], self._held[name], durable=True)
+            if self._held[name]:
+                self._write(self._layouts[name], self._blocks[name], self._held[name], durable=True)
         self._grown.clear()
 
-    def _write(self, layout: Layout, block: NDArray[Any], *, durable: bool) -> None:
-        for key, parts, checked in layout.encode(self._index[layout.name], block):
+    def _write(self, layout: Layout, block: NDArray[Any], held: int, *, durable: bool) -> None:
+        for key, parts, checked in layout.encode(self._index[layout.name], block, held):
             put(self._store / key, *parts, durable=durable)
             self.sums[key] = checked
             if not durable:
                 self.unsynced.append(self._store / key)
-            if len(block) == layout.rows:
+            if held == layout.rows:
                 self.full.add(key)
 
 
 def _tail(store: Path, layout: Layout, n_rows: int) -> NDArray[Any]:
-    """The rows of the chunk that `n_rows` rows leave half full."""
+    """The block of the chunk that `n_rows` rows leave half full."""
+    block = np.full((layout.rows, *layout.shape[1:]), layout.fill, layout.dtype)
     held = n_rows % layout.rows
-    if not held:
-        return np.empty((0, *layout.shape[1:]), layout.dtype)
-    files = [store / key for key in layout.keys(n_rows // layout.rows)]
-    return layout.decode([file.read_bytes() for file in files])[:held].copy()
+    if held:
+        files = [store / key for key in layout.keys(n_rows // layout.rows)]
+        block[:held] = layout.decode([file.read_bytes() for file in files])[:held]
+    return block
