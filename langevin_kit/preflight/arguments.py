@@ -14,6 +14,10 @@ DTYPES = ("float64", "float32")
 """Types of the positions."""
 
 
+MANTISSA = 23
+"""Bits of a float32's."""
+
+
 def require_count(name: str, value: Any) -> None:
     """Refuse what is no positive integer."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
@@ -64,6 +68,15 @@ def kept_positions(save_positions: bool | int, n_particles: int) -> int:
     return int(save_positions)
 
 
+def position_bits(value: Any) -> int | None:
+    """Bits of mantissa to which stored positions are rounded; None for all that the run's dtype has."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 1 <= value <= MANTISSA:
+        raise InvalidArgument(f"position_bits: got {value!r}; 1 to {MANTISSA} bits of a float32, or None for all.")
+    return int(value)
+
+
 def memory_of(n_particles: int, rows: int, dtype: str) -> int:
     """Bytes of an ensemble's state: so many rows, coordinates and turns, of so many particles."""
     return n_particles * rows * np.dtype(dtype).itemsize
@@ -72,13 +85,29 @@ def memory_of(n_particles: int, rows: int, dtype: str) -> int:
 def require_memory(n_particles: int, rows: int, dtype: str) -> None:
     """Refuse an ensemble whose state exceeds this machine's memory."""
     need = memory_of(n_particles, rows, dtype)
-    have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
+    have = _memory(need)
     if need > have:
         smaller = "fewer particles, or float32" if dtype == "float64" else "fewer particles"
         raise InvalidArgument(
             f"n_particles: got {n_particles}, whose positions need {need / 1e9:.3g} GB; this machine has "
             f"{have / 1e9:.3g} GB. Take {smaller}."
         )
+
+
+def require_memory_for(need: int) -> None:
+    """Refuse a run without a store whose state and saved times exceed this machine's memory."""
+    have = _memory(need)
+    if need > have:
+        raise InvalidArgument(
+            f"the ensemble and its saved times need about {need / 1e9:.3g} GB; this machine has {have / 1e9:.3g} GB. "
+            "Give a store (store=), to which they go as they come; or save less often (save_every), or fewer positions "
+            "(save_positions)."
+        )
+
+
+def _memory(need: int) -> int:
+    """Bytes of this machine; as many as needed where that is not known."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
 
 
 def canonical_dtype(value: Any) -> str:

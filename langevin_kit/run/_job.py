@@ -58,6 +58,7 @@ class Job:
     observables: Mapping[str, Any]
     histogram: Grid | None
     n_kept: int
+    position_bits: int | None
     seed: np.random.SeedSequence
     initial: str | Mapping[str, Any]
     state: NDArray[np.floating]
@@ -116,6 +117,7 @@ class Job:
             "n_steps": self.n_steps,
             "save_every": self.save_every,
             "save_positions": self.n_kept,
+            **({} if self.position_bits is None else {"position_bits": self.position_bits}),
             "scheme": self.scheme.name,
             "noise": self.scheme.noise.name,
             **({"halved": True} if self.scheme.halved else {}),
@@ -128,6 +130,13 @@ class Job:
             "kernels": codegen.version(),
             **({"suggested_time_step": self.suggested_time_step} if np.isfinite(self.suggested_time_step) else {}),
         }
+
+    @property
+    def saved_bytes(self) -> int:
+        """About what its saved times take: the histograms, and the positions that are kept."""
+        grid = self.program.plan.histogram
+        cells = 0 if grid is None else 8 * int(np.prod(grid.shape))
+        return len(self.steps) * (cells + self.system.n_dim * self.n_kept * self.state.itemsize)
 
     def attrs(self, backend: str) -> dict[str, str]:
         """Attributes of the Dataset."""

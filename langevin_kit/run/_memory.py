@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -19,11 +19,13 @@ class Sink(Protocol):
 
     is_laid_out: bool
 
-    def lay_out(self, coordinates: xr.Dataset, rows: Mapping[str, NDArray[Any]], about: About) -> None:
-        """Make the arrays, whose rows are like these."""
+    def lay_out(
+        self, coordinates: xr.Dataset, rows: Mapping[str, NDArray[Any]], about: About, rounded: Collection[str] = ()
+    ) -> None:
+        """Make the arrays, whose rows are like these; the mantissas of some are rounded."""
 
     def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the next rows of some arrays, (k, …) each, which the caller leaves alone afterwards."""
+        """Take the next rows of some arrays, (k, …) each, which the caller leaves alone until the next call is over."""
 
     def beat(self) -> None:
         """Hear that the run goes on."""
@@ -43,7 +45,9 @@ class Memory:
         self._arrays: dict[str, NDArray[Any]] = {}
         self._rows: dict[str, int] = {}
 
-    def lay_out(self, coordinates: xr.Dataset, rows: Mapping[str, NDArray[Any]], about: About) -> None:
+    def lay_out(
+        self, coordinates: xr.Dataset, rows: Mapping[str, NDArray[Any]], about: About, rounded: Collection[str] = ()
+    ) -> None:
         """Make the arrays."""
         n = coordinates.sizes["time"]
         self._coordinates, self._about, self.is_laid_out = coordinates, about, True

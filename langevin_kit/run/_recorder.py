@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from langevin_kit.backends import Measurement
 from langevin_kit.estimate import Boltzmann
 from langevin_kit.observables import Plan
+from langevin_kit.preflight.arguments import MANTISSA
 from langevin_kit.run._dataset import coordinates, describe
 from langevin_kit.run._estimates import estimate
 from langevin_kit.run._memory import Sink
@@ -42,13 +43,16 @@ class Recorder:
         attrs: Mapping[str, Any],
         sink: Sink,
         rows: int = 0,
+        position_bits: int | None = None,
     ) -> None:
         self.rows, self._sink = rows, sink
         self._plan, self._law, self._times, self._steps, self._attrs = plan, law, times, steps, attrs
         self._n, self._n_kept = n_particles, n_kept
         self._pending: list[dict[str, NDArray[Any]]] = []
         self._bytes = 0
+        self._bits, self._rounded = position_bits, () if position_bits is None else ("position",)
         self._cells: Cells | None = None
+        self._places: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None
 
     def record(self, measurement: Measurement, position: NDArray[np.floating]) -> Mapping[str, Any]:
         """Keep one saved time; gives the values of the plan."""
@@ -57,13 +61,25 @@ class Recorder:
         if measurement.histogram is not None:
             row |= {"histogram": measurement.histogram, "n_outside": measurement.n_outside}
         if self._n_kept:
-            row["position"] = position[:, : self._n_kept].copy()
+            row["position"] = self._copied(position[:, : self._n_kept])
+            if self._bits is not None:
+                row["position"] = rounded(row["position"], self._bits)
         self._pending.append({name: np.asarray(value) for name, value in row.items()})
         self._bytes += sum(value.nbytes for value in self._pending[-1].values())
         self.rows += 1
         if self._bytes > PENDING_BYTES:
             self.flush()
         return values
+
+    def _copied(self, kept: NDArray[np.floating]) -> NDArray[np.floating]:
+        """A copy; of what is handed on at once in one of two places in turns, since new memory takes longer than it."""
+        if kept.nbytes <= PENDING_BYTES:
+            return kept.copy()
+        if self._places is None:
+            self._places = np.empty_like(kept), np.empty_like(kept)
+        place = self._places[self.rows % 2]
+        np.copyto(place, kept)
+        return place
 
     def flush(self) -> None:
         """Hand on all that was recorded."""
@@ -81,8 +97,26 @@ class Recorder:
         if not self._sink.is_laid_out:
             along = coordinates(self._plan, self._times, self._attrs, covariance="covariance" in arrays)
             first = {name: block[0] for name, block in arrays.items()}
-            self._sink.lay_out(along, first, describe(self._plan, arrays, long_names))
+            self._sink.lay_out(along, first, describe(self._plan, arrays, long_names), self._rounded)
         self._sink.append(arrays)
+
+
+def rounded(x: NDArray[np.floating], bits: int) -> NDArray[np.float32]:
+    """In float32, to so many bits of the mantissa, half to even; a compressor then finds the rest to be zeros.
+
+    Examples
+    --------
+    >>> rounded(np.array([0.1, 1.0, np.nan]), 4)
+    array([0.1015625, 1.       ,       nan], dtype=float32)
+    """
+    single = np.array(x, np.float32)
+    dropped = MANTISSA - bits
+    if dropped:
+        word = single.view(np.uint32)
+        finite = np.isfinite(single)
+        half = (word >> np.uint32(dropped) & np.uint32(1)) + np.uint32((1 << (dropped - 1)) - 1)
+        np.copyto(word, (word + half) & np.uint32(2**32 - (1 << dropped)), where=finite)
+    return single
 
 
 def _stack(rows: list[NDArray[Any]]) -> NDArray[Any]:

@@ -141,7 +141,12 @@ def _start(
     elif initial is None and (Path(ds.encoding.get("source", "")) / START).is_file():
         return partial(column, stored_start(Path(ds.encoding["source"]), system, n, dtype))
     elif initial is None:
-        return partial(_saved, ds, record.get("save_positions", 0), len(system.walled("periodic")))
+        return partial(
+            _saved,
+            ds,
+            0 if "position_bits" in record else record.get("save_positions", 0),
+            len(system.walled("periodic")),
+        )
     else:
         law = initial
         count_particles(law, n, system.n_dim)

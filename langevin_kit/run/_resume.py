@@ -113,6 +113,7 @@ def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System 
         observables=observables_from_dict(run["observables"]),
         histogram=None if grid is None else Grid(**{name: cells(*axis) for name, axis in grid.items()}),
         n_kept=run["save_positions"],
+        position_bits=run.get("position_bits"),
         seed=seed,
         initial=run["initial"],
         state=state,

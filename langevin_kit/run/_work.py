@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from langevin_kit.backends import Backend, Ensemble
 from langevin_kit.errors import BoundaryLeak, NonFinite, StoreMismatch
+from langevin_kit.preflight import arguments
 from langevin_kit.progress import Progress, Watched
 from langevin_kit.run._guard import Guard
 from langevin_kit.run._job import Job, config_of, digest
 from langevin_kit.run._memory import Memory, Sink
 from langevin_kit.run._open import open_store
 from langevin_kit.run._recorder import Recorder
-from langevin_kit.store import COMPLETE, Store, create_store, read_attrs, read_state, reopen_store
+from langevin_kit.store import COMPLETE, Store, create_store, read_attrs, read_state, reopen_store, require_room
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,6 +35,7 @@ def work(
     attrs = job.attrs(device.name)
     ensemble = device.ensemble(job.program, job.state)  # what cannot be compiled is refused before anything is replaced
     if path is None:
+        arguments.require_memory_for(job.state.nbytes + job.saved_bytes)
         return _in_memory(job, ensemble, attrs, progress)
     row = step = 0
     if resume and path.exists():
@@ -43,6 +45,7 @@ def work(
         if taken.state is not None:
             read_state(taken.state, ensemble.state)
     else:
+        require_room(path, job.saved_bytes + 3 * job.state.nbytes)
         kept = job.state if job.initial == "array" else None
         store = create_store(path, attrs, digest(config_of(attrs)), overwrite=overwrite, start=kept)
     _into_store(job, ensemble, attrs, store, row, step, progress)
@@ -52,7 +55,7 @@ def work(
 def _in_memory(job: Job, ensemble: Ensemble, attrs: dict[str, str], progress: Progress | bool | None) -> xr.Dataset:
     memory = Memory()
     recorder = _recorder(job, attrs, memory, 0)
-    guard = Guard(job.paths, "error.run", job.initial == "array" and not job.n_kept)
+    guard = Guard(job.paths, "error.run", job.initial == "array" and (not job.n_kept or job.position_bits is not None))
     try:
         _evolve(ensemble, recorder, guard, job, memory, 0, 0, progress)
     except (NonFinite, BoundaryLeak) as error:
@@ -91,7 +94,9 @@ def _into_store(
 
 def _recorder(job: Job, attrs: dict[str, str], sink: Sink, rows: int) -> Recorder:
     n = job.state.shape[1]
-    return Recorder(job.program.plan, job.law, job.times, job.steps, n, job.n_kept, attrs, sink, rows)
+    return Recorder(
+        job.program.plan, job.law, job.times, job.steps, n, job.n_kept, attrs, sink, rows, job.position_bits
+    )
 
 
 def _evolve(
@@ -135,9 +140,9 @@ class Pieces:
         self.steps = max(1, FIRST_PIECE // n_particles)
 
     def took(self, steps: int, seconds: float) -> None:
-        """Learn from a piece; the first one of a run also compiles."""
+        """Learn from a piece; the first of a run also compiles, so that the next may be twice as long at most."""
         if steps:
-            self.steps = max(1, int(steps * min(2.0, PIECE_SECONDS / max(seconds, 1e-9))), self.steps // 2)
+            self.steps = min(max(1, int(steps * PIECE_SECONDS / max(seconds, 1e-9))), 2 * self.steps)
 
 
 def _require_same(path: Path, attrs: dict[str, str]) -> None:

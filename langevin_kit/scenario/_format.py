@@ -299,6 +299,7 @@ class RunTable(Table):
     dtype: str = "float64"
     backend: str = "cpu"
     save_positions: Kept = False
+    position_bits: int | None = None
 
     @field_validator("n_particles", "time_step", "n_steps", "dtype")
     @classmethod
@@ -319,6 +320,11 @@ class RunTable(Table):
         if "n_particles" in info.data:
             arguments.kept_positions(value, info.data["n_particles"])
         return value
+
+    @field_validator("position_bits")
+    @classmethod
+    def _are_bits(cls, value: int | None) -> int | None:
+        return arguments.position_bits(value)
 
     @field_validator("scheme")
     @classmethod

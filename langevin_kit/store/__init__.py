@@ -7,7 +7,7 @@ from langevin_kit.store._metadata import read_attrs, refuse_existing
 from langevin_kit.store._open import open_store
 from langevin_kit.store._record import COMPLETE
 from langevin_kit.store._reopen import Reopened, reopen_store
-from langevin_kit.store._store import Store, create_store
+from langevin_kit.store._store import Store, create_store, require_room
 from langevin_kit.store.provenance import CONVENTIONS, PROVENANCE, provenance
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "read_state",
     "refuse_existing",
     "reopen_store",
+    "require_room",
 ]

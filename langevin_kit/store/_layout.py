@@ -16,6 +16,9 @@ from langevin_kit.store._record import Sum, crc32c
 CHUNK_BYTES = 4 * 2**20
 """Aim for a chunk; parts are near-equal, so that the last one is not mostly padding."""
 
+WORTH_COMPRESSING = 2**16
+"""Bytes of a row from which on it is a chunk of its own if it is rounded: only a whole chunk can be compressed."""
+
 MOST_ROWS = 4096
 """Rows of a chunk at most: a chunk is written again at each commit until it is full."""
 
@@ -30,27 +33,32 @@ class Layout:
     shape, chunks : tuple of int
         Of the array, and of each chunk; chunks divide the first axis, and the last one.
     dtype : dtype
+    compressed : bool
+        By Blosc; chunks are then of one row.
     """
 
     name: str
     shape: tuple[int, ...]
     chunks: tuple[int, ...]
     dtype: np.dtype[Any]
+    compressed: bool = False
 
     @classmethod
-    def of(cls, name: str, n_times: int, row: NDArray[Any]) -> Layout:
-        """The layout of an array whose rows are like this one."""
-        rows = max(1, min(CHUNK_BYTES // max(row.nbytes, 1), MOST_ROWS, n_times))
+    def of(cls, name: str, n_times: int, row: NDArray[Any], *, rounded: bool = False) -> Layout:
+        """The layout of an array whose rows are like this one; rounded ones are compressed unless they are small."""
+        compressed = rounded and row.nbytes >= WORTH_COMPRESSING
+        rows = 1 if compressed else max(1, min(CHUNK_BYTES // max(row.nbytes, 1), MOST_ROWS, n_times))
         parts = math.ceil(row.nbytes / CHUNK_BYTES) if row.ndim else 1
         last = () if not row.ndim else (math.ceil(row.shape[-1] / max(parts, 1)),)
-        return cls(name, (n_times, *row.shape), (rows, *row.shape[:-1], *last), row.dtype)
+        return cls(name, (n_times, *row.shape), (rows, *row.shape[:-1], *last), row.dtype, compressed)
 
     @classmethod
     def read(cls, name: str, metadata: bytes) -> Layout:
         """The layout that an array's metadata say."""
         found = json.loads(metadata)
         chunks = found["chunk_grid"]["configuration"]["chunk_shape"]
-        return cls(name, tuple(found["shape"]), tuple(chunks), np.dtype(found["data_type"]))
+        compressed = any(codec["name"] == "blosc" for codec in found["codecs"])
+        return cls(name, tuple(found["shape"]), tuple(chunks), np.dtype(found["data_type"]), compressed)
 
     @property
     def fill(self) -> Any:
@@ -81,6 +89,8 @@ class Layout:
                 whole = np.full(self.chunks, self.fill, self.dtype)
                 whole[tuple(slice(0, n) for n in part.shape)] = part
             data = np.ascontiguousarray(whole, self.dtype.newbyteorder("<")).reshape(-1).view(np.uint8)
+            if self.compressed:
+                data = _compressed(data.view(self.dtype))
             valid = held * len(data) // self.rows
             key = f"{self.name}/c/{index}" + (f"/{middle}{j}" if len(self.shape) > 1 else "")
             check = crc32c(data)
@@ -99,3 +109,10 @@ class Layout:
             return [f"{self.name}/c/{index}"]
         middle = "0/" * (len(self.chunks) - 2)
         return [f"{self.name}/c/{index}/{middle}{j}" for j in range(math.ceil(self.shape[-1] / self.chunks[-1]))]
+
+
+def _compressed(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """As the codec that the metadata name does it."""
+    from numcodecs import Blosc
+
+    return np.frombuffer(Blosc(cname="zstd", clevel=1, shuffle=Blosc.BITSHUFFLE).encode(values), np.uint8)

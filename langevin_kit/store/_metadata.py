@@ -97,7 +97,7 @@ def lay_out(
         For each array.
     """
     import zarr
-    from zarr.codecs import Crc32cCodec
+    from zarr.codecs import BloscCodec, Crc32cCodec
     from zarr.errors import ZarrUserWarning
     from zarr.storage import MemoryStore
 
@@ -113,7 +113,11 @@ def lay_out(
             chunks=layout.chunks,
             dtype=layout.dtype,
             fill_value=layout.fill,
-            compressors=[Crc32cCodec()],  # mantissas are noise: compression buys nothing
+            # Mantissas are noise, which nothing compresses, unless they were rounded.
+            compressors=[
+                *([BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")] if layout.compressed else []),
+                Crc32cCodec(),
+            ],
             dimension_names=dims,
             attributes=attrs,
         )

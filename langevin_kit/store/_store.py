@@ -9,7 +9,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.errors import InvalidStore, StoreExists, StoreLocked, StoreWriteFailed
+from langevin_kit.errors import InvalidArgument, InvalidStore, StoreExists, StoreLocked, StoreWriteFailed
 from langevin_kit.store._checkpoint import SLOTS, START, checkpoint, write_state
 from langevin_kit.store._files import put, sync
 from langevin_kit.store._layout import Layout
@@ -62,6 +62,7 @@ class Store:
         coordinates: xr.Dataset,
         rows: Mapping[str, NDArray[Any]],
         about: Mapping[str, tuple[tuple[str, ...], dict[str, Any]]],
+        rounded: Collection[str] = (),
     ) -> None:
         """Make the arrays, filled with NaN.
 
@@ -72,9 +73,11 @@ class Store:
         rows : mapping of str to array
             The first row of each.
         about : mapping of str to (dims, attributes)
+        rounded : collection of str
+            Arrays whose mantissas end in zeros, so that they are worth compressing.
         """
         n_times = coordinates.sizes["time"]
-        layouts = {name: Layout.of(name, n_times, row) for name, row in rows.items()}
+        layouts = {name: Layout.of(name, n_times, row, rounded=name in rounded) for name, row in rows.items()}
         for key, data in lay_out(coordinates, layouts, about).items():
             put(self.path / key, data, durable=key == METADATA)
             self._record.files[key] = crc32c(data), len(data)
@@ -83,7 +86,7 @@ class Store:
         self.is_laid_out = True
 
     def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the next rows of some arrays, (k, …) each, which the caller leaves alone afterwards."""
+        """Take the next rows of some arrays, (k, …) each, which the caller leaves alone until the next call is over."""
         self._submit(lambda: self._rows.append(arrays))
 
     def beat(self) -> None:
@@ -206,6 +209,22 @@ def create_store(
         shutil.rmtree(draft, ignore_errors=True)
         raise InvalidStore(f"{path} cannot be created ({error.strerror}). Choose another output.") from error
     return Store(path, lock, record, {})
+
+
+def require_room(path: Path, need: int) -> None:
+    """Refuse a run whose store would not fit on its disk.
+
+    Raises
+    ------
+    InvalidArgument
+    """
+    there = next(place for place in (path.parent, *path.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    if need > free:
+        raise InvalidArgument(
+            f"store: {path} would take about {need / 1e9:.3g} GB; {there} has {free / 1e9:.3g} GB free. Save less "
+            "often (save_every), fewer positions (save_positions), or elsewhere."
+        )
 
 
 def _take_name(draft: Path, path: Path) -> None:

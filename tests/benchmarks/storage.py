@@ -57,7 +57,7 @@ def overlap(folder: Path) -> str:
     """A run that stores all its positions, beside its steps alone and its bytes alone; medians of turns."""
     n, saves, rows = 2_000_000, 60, []
     row = np.random.default_rng(0).standard_normal(n).astype(np.float32)
-    for every in (20, 50, 200):
+    for every in (20, 50, 100):
         given = {"n_particles": n, "n_steps": saves * every, "save_every": every}
         run(**{**given, "n_steps": every})
         turns = []

@@ -16,7 +16,7 @@ import xarray as xr
 import langevin_kit as lk
 from langevin_kit.errors import InvalidStore
 from langevin_kit.run import _work
-from langevin_kit.store import _layout, _record, _store, audit_store
+from langevin_kit.store import _layout, _record, _reopen, _store, audit_store
 
 from .faults import Crash, Disk
 
@@ -70,6 +70,7 @@ def same(got: xr.Dataset, expected: xr.Dataset) -> bool:
     )
 
 
+@pytest.mark.claim("F02")
 @pytest.mark.usefixtures("_eager")
 @pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
 @pytest.mark.parametrize("half", [False, True], ids=["not_done", "half_done"])
@@ -95,3 +96,24 @@ def test_every_crash_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, powe
         found = audit_store(store)
         assert (found.faults, found.rows, found.ended) == ((), 4, "complete"), f"operation {at} of {total}"
     assert resumed > 0.9 * total
+
+
+@pytest.mark.usefixtures("_eager")
+def test_the_enumeration_finds_what_is_not_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Negative control: without syncs and without verification a power cut leaves rows that are wrong, or no way on."""
+    expected, store, harmed = run(), tmp_path / "run.zarr", 0
+    for at in range(60, 120, 7):
+        with monkeypatch.context() as patch:
+            disk = Disk(patch, at)
+            patch.setattr(_store, "sync", lambda _: None)
+            with pytest.raises(Crash):
+                run(store)
+            disk.lose_power()
+        with monkeypatch.context() as patch:
+            patch.setattr(_reopen, "fault", lambda *_, **__: "")
+            try:
+                harmed += not same(recovered(store), expected)
+            except Exception:
+                harmed += 1
+        shutil.rmtree(store)
+    assert harmed > 3
