@@ -33,8 +33,8 @@ class Sink(Protocol):
     def is_due(self) -> bool:
         """Whether it wants a commit."""
 
-    def commit(self, rows: int, step: int, state: NDArray[np.floating]) -> None:
-        """Make so many rows, and the state at a step, safe."""
+    def commit(self, step: int, state: NDArray[np.floating]) -> None:
+        """Make what was appended, and the state at a step, safe."""
 
 
 class Memory:
@@ -68,7 +68,7 @@ class Memory:
         """Never: nothing here outlives the process."""
         return False
 
-    def commit(self, rows: int, step: int, state: NDArray[np.floating]) -> None:
+    def commit(self, step: int, state: NDArray[np.floating]) -> None:
         """Do nothing."""
 
     def dataset(self) -> xr.Dataset:

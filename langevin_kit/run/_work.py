@@ -16,7 +16,16 @@ from langevin_kit.run._job import Job, config_of, digest
 from langevin_kit.run._memory import Memory, Sink
 from langevin_kit.run._open import open_store
 from langevin_kit.run._recorder import Recorder
-from langevin_kit.store import COMPLETE, Store, create_store, read_attrs, read_state, reopen_store, require_room
+from langevin_kit.store import (
+    COMPLETE,
+    Reopened,
+    Store,
+    create_store,
+    read_attrs,
+    read_state,
+    reopen_store,
+    require_room,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -37,18 +46,16 @@ def work(
     if path is None:
         arguments.require_memory_for(job.state.nbytes + job.saved_bytes)
         return _in_memory(job, ensemble, attrs, progress)
-    row = step = 0
+    taken = None
     if resume and path.exists():
         _require_same(path, attrs)
         taken = reopen_store(path, digest(config_of(attrs)), job.save_every)
-        store, row, step = taken.store, taken.rows, taken.step
-        if taken.state is not None:
-            read_state(taken.state, ensemble.state)
+        store = taken.store
     else:
         require_room(path, job.saved_bytes + 3 * job.state.nbytes)
         kept = job.state if job.initial == "array" else None
         store = create_store(path, attrs, digest(config_of(attrs)), overwrite=overwrite, start=kept)
-    _into_store(job, ensemble, attrs, store, row, step, progress)
+    _into_store(job, ensemble, attrs, store, taken, progress)
     return open_store(path)
 
 
@@ -71,25 +78,27 @@ def _into_store(
     ensemble: Ensemble,
     attrs: dict[str, str],
     store: Store,
-    row: int,
-    step: int,
+    taken: Reopened | None,
     progress: Progress | bool | None,
 ) -> None:
-    recorder = _recorder(job, attrs, store, row)
-    guard = Guard(job.paths, repr(str(store.path)), needs_initial=False)
+    row, step = (0, 0) if taken is None else (taken.rows, taken.step)
     ended = ""
     try:
-        _evolve(ensemble, recorder, guard, job, store, row, step, progress)
+        if taken is not None and taken.state is not None:
+            read_state(taken.state, ensemble.state)
+        recorder = _recorder(job, attrs, store, row)
+        guard = Guard(job.paths, repr(str(store.path)), needs_initial=False)
+        try:
+            _evolve(ensemble, recorder, guard, job, store, row, step, progress)
+        finally:
+            if not store.failed:
+                recorder.flush()
         ended = COMPLETE
     except (NonFinite, BoundaryLeak) as error:
         ended = str(error)
         raise
     finally:
-        try:
-            if not store.failed:
-                recorder.flush()
-        finally:
-            store.close(recorder.rows, ended)
+        store.close(ended)
 
 
 def _recorder(job: Job, attrs: dict[str, str], sink: Sink, rows: int) -> Recorder:
@@ -130,7 +139,7 @@ def _evolve(
                 row += 1
             if sink.is_due():
                 recorder.flush()
-                sink.commit(recorder.rows, step, ensemble.state)
+                sink.commit(step, ensemble.state)
 
 
 class Pieces:

@@ -37,6 +37,12 @@ class Rows:
         self._blocks = {name: _tail(store, layout, n_rows) for name, layout in layouts.items() if layout.rows > 1}
         self._grown: set[str] = set()
 
+    @property
+    def n_rows(self) -> int:
+        """Saved times of which every array has its row."""
+        rows = (self._index[name] * layout.rows + self._held[name] for name, layout in self._layouts.items())
+        return min(rows, default=0)
+
     def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the next rows of some arrays, (k, …) each."""
         for name, more in arrays.items():

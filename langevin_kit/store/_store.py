@@ -100,15 +100,15 @@ class Store:
             self._committed = self._checkpointed = now
         return now - self._committed >= self._period
 
-    def commit(self, rows: int, step: int, state: NDArray[np.floating]) -> None:
-        """Make `rows` saved times safe, and the state at a step too, unless the last was too lately for its cost."""
+    def commit(self, step: int, state: NDArray[np.floating]) -> None:
+        """Make what was appended safe, and the state at a step too, unless the last was too lately for its cost."""
         now = time.monotonic()
         wanted = now - self._checkpointed >= CHECKPOINT_SHARE * self._cost
         copied = state.copy() if wanted else None
         self._committed, self._period = now, COMMIT
-        self._submit(lambda: self._commit(rows, step, copied, ""))
+        self._submit(lambda: self._commit(step, copied, ""))
 
-    def close(self, rows: int, ended: str) -> None:
+    def close(self, ended: str) -> None:
         """Commit what there is, unless the disk has failed, and let go.
 
         Parameters
@@ -118,7 +118,7 @@ class Store:
         """
         try:
             if not self.failed:
-                self._submit(lambda: self._commit(rows, 0, None, ended))
+                self._submit(lambda: self._commit(0, None, ended))
                 self._wait()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
@@ -140,7 +140,7 @@ class Store:
                 f"{error} What was committed is kept: make room, and go on with `langevin resume {self.path}`."
             ) from error
 
-    def _commit(self, rows: int, step: int, state: NDArray[np.floating] | None, ended: str) -> None:
+    def _commit(self, step: int, state: NDArray[np.floating] | None, ended: str) -> None:
         self._rows.flush()
         sync(self._rows.unsynced)
         self._rows.unsynced.clear()
@@ -151,7 +151,7 @@ class Store:
             self._cost = self._checkpointed - before
         if ended == COMPLETE:
             self._record.states.clear()
-        self._record.rows, self._record.ended = rows, ended
+        self._record.rows, self._record.ended = self._rows.n_rows, ended
         self._record.chunks |= self._rows.sums
         self._rows.sums.clear()
         self._record.write(self.path, self._rows.full)
