@@ -38,8 +38,13 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
     if isinstance(rng, np.random.Generator):
         return np.random.SeedSequence([int(word) for word in rng.integers(2**32, size=4)])
     try:
-        if isinstance(rng, bool) or (isinstance(rng, Sequence) and not all(isinstance(w, int) for w in rng or "-")):
+        if isinstance(rng, bool | str | bytes):
             raise TypeError
+        if isinstance(rng, Sequence):
+            if not rng or not all(isinstance(word, int | np.integer) for word in rng):
+                raise TypeError
+            return np.random.SeedSequence([int(word) for word in rng])
+        rng = int(rng) if isinstance(rng, np.integer) else rng
         return np.random.SeedSequence(rng)
     except (TypeError, ValueError) as error:
         raise InvalidArgument(

@@ -28,7 +28,7 @@ def histogram_1d(
     for i in range(x.size):
         a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
         outside += _is_outside(a, n)
-        if not np.isnan(a):
+        if np.isfinite(x[i]):
             counts[_cell(a, n)] += 1
     return outside
 
@@ -48,6 +48,6 @@ def histogram_2d(
         a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
         b = (np.float64(y[i]) - lower[1]) * inverse_width[1]
         outside += _is_outside(a, n) or _is_outside(b, m)
-        if not (np.isnan(a) or np.isnan(b)):
+        if np.isfinite(x[i]) and np.isfinite(y[i]):
             counts[_cell(a, n), _cell(b, m)] += 1
     return outside

@@ -112,6 +112,8 @@ def entropy(n: int, covariance: Floats) -> tuple[float, float]:
     from scipy.special import digamma, polygamma
 
     d = len(covariance)
+    if not np.isfinite(covariance).all():
+        return np.nan, np.nan
     sign, log_det = np.linalg.slogdet(covariance)
     if n <= d + 1 or not sign > 0:
         return np.nan, np.nan

@@ -15,7 +15,7 @@ from langevin_kit.observables._kind import Finish, Observable
 from langevin_kit.observables._mean import mean_energy, moments_of_position
 from langevin_kit.observables._registry import observable_from
 from langevin_kit.observables.rows import Row, Rows, SquaredDisplacement, StartValue, Sums, Text, used_axes
-from langevin_kit.observables.variables import RESERVED, Variable
+from langevin_kit.observables.variables import LONGEST, RESERVED, Variable
 from langevin_kit.system import Grid, System
 
 MOST_CELLED = 2
@@ -114,6 +114,8 @@ def _named(system: System, observables: dict[str, Any]) -> dict[str, Observable]
     for name in (*system.names, *observables):
         if name in RESERVED or f"{name}_stderr" in RESERVED:
             raise InvalidArgument(f"name {name!r} is a variable of every run; choose another.")
+        if len(str(name)) > LONGEST:
+            raise InvalidArgument(f"name {str(name)[:40]!r}…: {len(str(name))} letters; up to {LONGEST} are allowed.")
     for name in observables:
         if not (isinstance(name, str) and name.isidentifier() and name.isascii()):
             raise InvalidArgument(f"observables: name {name!r}; letters, digits and _ are allowed.")

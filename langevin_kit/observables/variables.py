@@ -68,8 +68,11 @@ ESTIMATES = {
 }
 """Variables of `ds.langevin` that a run does not store."""
 
-RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE})
-"""Names that coordinates and observables may not have."""
+RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE, "restart"})
+"""Names that coordinates and observables may not have; `restart` is a folder of a store."""
+
+LONGEST = 100
+"""Letters of their names: with a suffix they are names of folders."""
 
 
 def attributes(about: Variable, coordinates: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,9 @@ import numpy as np
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.counter_rng import check_counter
 
+MOST = 2**63
+"""More than any number of particles or steps."""
+
 DTYPES = ("float64", "float32")
 """Types of the positions."""
 
@@ -22,11 +25,13 @@ def require_count(name: str, value: Any) -> None:
     """Refuse what is no positive integer."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise InvalidArgument(f"{name}: got {value!r}; a positive integer is needed.")
+    if value >= MOST:
+        raise InvalidArgument(f"{name}: got a number of {int(value).bit_length()} bits; less than 2**63 is needed.")
 
 
 def require_time_step(value: Any) -> None:
     """Refuse what is no positive finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < MOST:
         raise InvalidArgument(f"time_step: got {value!r}; a positive finite number is needed.")
 
 

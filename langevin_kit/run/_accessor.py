@@ -128,6 +128,7 @@ class Langevin:
             ds["histogram"].values if has_cells else None,
             *(ds[name].values if name in ds else None for name in ("mean", "covariance")),
         )
+        self._require_whole()
         values, reason = kl_by(method, laws(self.system, ds.time.values, np.array(run["start"])), measured)
         variables = {
             name: ("time", value, attributes({**VARIABLES, **ESTIMATES}[name], self.system.names, self.system.units))
@@ -159,6 +160,7 @@ class Langevin:
         True
         """
         ds, run = self._ds, json.loads(self._ds.attrs["run"])
+        self._require_whole()
         law = laws(self.system, ds.time.values, np.array(run["start"]))
         found = dissipation_rate(law, self.grid, ds["histogram"].values, intervals)
         values = {"dissipation": found.value, "dissipation_stderr": found.stderr}
@@ -250,6 +252,15 @@ class Langevin:
         limit = float(last.kl_divergence_limit)
         return verdict(kl, floor, limit, outside, resolution / self.system.temperature)
 
+    def _require_whole(self) -> None:
+        """Refuse saved times at which particles were lost."""
+        count = self._ds.n_nonfinite.values if "n_nonfinite" in self._ds else np.zeros(0)
+        lost = np.flatnonzero(count)
+        if len(lost):
+            raise InvalidArgument(
+                f"particles were lost by saved time {lost[0]}: take ds.isel(time=slice(0, {lost[0]})).langevin instead."
+            )
+
     def _why_none(self) -> str:
         """Why this run has no estimates."""
         why = str(self._ds.attrs.get("boltzmann", "none: this is no run"))
@@ -260,7 +271,9 @@ class Langevin:
         ds, system = self._ds, self.system
         run = json.loads(ds.attrs["run"])
         law = laws(system, ds.time.values, np.array(run["start"]))
-        needed = [name for name in ("energy", "histogram", "n_outside", "mean", "covariance") if name in ds]
+        needed = [
+            name for name in ("energy", "n_nonfinite", "histogram", "n_outside", "mean", "covariance") if name in ds
+        ]
         grid = self.grid if "histogram" in ds or system.n_dim <= 2 else None
         values, long_names = estimate(law, grid, run["n_particles"], {name: ds[name].values for name in needed})
         if not values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit import estimate as estimators
@@ -27,7 +28,7 @@ def estimate(
     grid : Grid, Cells or None
         Of the histogram; `Cells` for one call after the other.
     variables : mapping
-        ``energy``; ``histogram`` and ``n_outside``, or ``mean`` and ``covariance``.
+        ``energy``; ``n_nonfinite``; ``histogram`` and ``n_outside``, or ``mean`` and ``covariance``.
 
     Returns
     -------
@@ -38,9 +39,12 @@ def estimate(
     """
     if not len(law):
         return {}, {}
-    energy = variables["energy"]
+    energy, lost = variables["energy"], variables.get("n_nonfinite")
     if grid is not None and "histogram" in variables:
-        return estimators.relaxation(law, grid, variables["histogram"], energy, variables["n_outside"]), {}
+        histogram = variables["histogram"]
+        if lost is not None and lost.any():  # an ensemble that is not whole has no law to be compared with
+            histogram = np.where((lost > 0).reshape(-1, *[1] * (histogram.ndim - 1)), 0, histogram)
+        return estimators.relaxation(law, grid, histogram, energy, variables["n_outside"]), {}
     if "covariance" in variables and all(q.gaussian is not None for q in law):
         moments = variables["mean"], variables["covariance"]
         return estimators.gaussian_relaxation(law, n_particles, *moments, energy), estimators.GAUSSIAN_NAMES

@@ -57,6 +57,8 @@ class Recorder:
     def record(self, measurement: Measurement, position: NDArray[np.floating]) -> Mapping[str, Any]:
         """Keep one saved time; gives the values of the plan."""
         values = self._plan.finish(measurement.sums)
+        if len(measurement.nonfinite):  # of those that are left there is no average that means anything
+            values = {name: np.asarray(value) * np.nan if _is_real(value) else value for name, value in values.items()}
         row = {"step": self._steps[self.rows], **values, "n_nonfinite": len(measurement.nonfinite)}
         if measurement.histogram is not None:
             row |= {"histogram": measurement.histogram, "n_outside": measurement.n_outside}
@@ -117,6 +119,10 @@ def rounded(x: NDArray[np.floating], bits: int) -> NDArray[np.float32]:
         half = (word >> np.uint32(dropped) & np.uint32(1)) + np.uint32((1 << (dropped - 1)) - 1)
         np.copyto(word, (word + half) & np.uint32(2**32 - (1 << dropped)), where=finite)
     return single
+
+
+def _is_real(value: Any) -> bool:
+    return np.asarray(value).dtype.kind == "f"
 
 
 def _stack(rows: list[NDArray[Any]]) -> NDArray[Any]:

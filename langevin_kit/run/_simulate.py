@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+LONGEST_NAME = 200
+"""Bytes of a store's name: file systems take 255, and a new store is first made under a longer one."""
+
+
 @ieee_arithmetic()
 def simulate(
     system: System,
@@ -150,6 +154,8 @@ def simulate(
     n = count_particles(initial, n_particles, system.n_dim)
     n_kept, bits = arguments.kept_positions(save_positions, n), arguments.position_bits(position_bits)
     arguments.require_memory(n, system.n_dim + len(system.walled("periodic")), dtype)
+    if not (isinstance(progress, bool | None) or hasattr(progress, "advance")):
+        raise InvalidArgument(f"progress: got {progress!r}; True, False, or an object like langevin_kit.progress.Bar.")
     path = None if store is None else _output(store, overwrite, resume)
     _check_texts(title, attrs or {})
     plan(system, observables, histogram)  # refused before the work that the final plan, with its cells, needs
@@ -185,6 +191,8 @@ def simulate(
 
 
 def _check_texts(title: str, attrs: Mapping[str, str]) -> None:
+    if not isinstance(attrs, Mapping):
+        raise InvalidArgument(f"attrs: got {type(attrs).__name__}; a mapping of names to texts is needed.")
     if not all(isinstance(text, str) for text in (title, *attrs, *attrs.values())):
         raise InvalidArgument("title, attrs: text is needed, for the names of attrs as well.")
     taken = sorted({*OWN} & set(attrs))
@@ -195,6 +203,10 @@ def _check_texts(title: str, attrs: Mapping[str, str]) -> None:
 def _output(store: str | Path, overwrite: bool, resume: bool) -> Path:
     if not isinstance(store, str | Path) or not Path(store).name:
         raise InvalidArgument(f"store: got {store!r}; the path of a new folder is needed, as in 'run.zarr'.")
+    if "\0" in str(store) or len(Path(store).name.encode()) > LONGEST_NAME:
+        raise InvalidArgument(f"store: got {str(store)[:40]!r}…; a name of up to {LONGEST_NAME} bytes is needed.")
+    if not (isinstance(overwrite, bool) and isinstance(resume, bool)):
+        raise InvalidArgument(f"overwrite, resume: got {overwrite!r}, {resume!r}; True or False is needed.")
     if overwrite and resume:
         raise InvalidArgument("overwrite, resume: to replace a run and to go on with it exclude each other; give one.")
     path = Path(store)

@@ -20,6 +20,8 @@ BLOCK = 2**16
 def count_particles(initial: Initial | NDArray[Any], n_particles: int | None, d: int) -> int:
     """Refuse an initial ensemble that does not fit the system; how many particles it has."""
     if isinstance(initial, np.ndarray):
+        if np.ma.isMaskedArray(initial):
+            raise InvalidArgument("initial: got a masked array; give the particles that are meant, as a plain array.")
         shape = initial.shape if initial.ndim == 2 else (*initial.shape, 1)
         if len(shape) != 2 or shape[1] != d or shape[0] < 1 or initial.dtype.kind not in "fiu":
             got = f"{initial.dtype} array of shape {initial.shape}"
@@ -27,7 +29,7 @@ def count_particles(initial: Initial | NDArray[Any], n_particles: int | None, d:
         if n_particles not in (None, shape[0]):
             raise InvalidArgument(f"n_particles: got {n_particles}, but `initial` holds {shape[0]} particles.")
         return int(shape[0])
-    if not hasattr(initial, "transform"):
+    if not (hasattr(initial, "transform") and hasattr(initial, "d")):
         raise InvalidArgument(
             f"initial: got {type(initial).__name__}; give an array (n, {d}) or one of langevin_kit.initial's laws."
         )

@@ -28,19 +28,16 @@ class Reopened:
     ----------
     store : Store
     rows : int
-        Saved times that are whole.
+        Saved times up to that step: those behind it that were committed are written again, with the same bits.
     step : int
     state : Path or None
         The checkpoint at that step; None at step 0.
-    start : Path or None
-        The state at step 0, if it cannot be drawn again.
     """
 
     store: Store
     rows: int
     step: int
     state: Path | None
-    start: Path | None
 
 
 def reopen_store(path: Path, config: str, save_every: int) -> Reopened:
@@ -79,15 +76,14 @@ def reopen_store(path: Path, config: str, save_every: int) -> Reopened:
         whole = _whole_rows(path, record.rows, chunks, layouts)
         if record.ended == COMPLETE and whole is None:
             last = (record.rows - 1) * save_every
-            return Reopened(Store(path, lock, record, layouts), record.rows, last, None, None)
+            return Reopened(Store(path, lock, record, layouts), record.rows, last, None)
         state, step = newest(path, record, math.inf if whole is None else (whole - 1) * save_every)
-        record.rows = 0 if state is None else step // save_every + 1
+        rows = 0 if state is None else step // save_every + 1
         record.states = {name: found for name, found in record.states.items() if found["step"] <= step}
         record.ended = ""
         if whole is not None:
             logger.warning("%s: damaged from saved time %d on: computed again from step %d", path, whole, step)
-        start = path / START if START in record.files else None
-        return Reopened(Store(path, lock, record, layouts), record.rows, step, state, start)
+        return Reopened(Store(path, lock, record, layouts, rows), rows, step, state)
     except BaseException:
         lock.release()
         raise

@@ -48,10 +48,12 @@ class Store:
         Whether the disk has refused something.
     """
 
-    def __init__(self, path: Path, lock: Lock, record: Record, layouts: Mapping[str, Layout]) -> None:
+    def __init__(
+        self, path: Path, lock: Lock, record: Record, layouts: Mapping[str, Layout], rows: int | None = None
+    ) -> None:
         self.path, self.is_laid_out, self.failed = path, bool(layouts), False
         self._lock, self._record = lock, record
-        self._rows = Rows(path, layouts, record.rows)
+        self._rows = Rows(path, layouts, record.rows if rows is None else rows)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="langevin_kit_store")
         self._task: Future[None] | None = None
         self._committed = self._checkpointed = math.nan  # until the first question, behind all that is compiled
@@ -141,7 +143,9 @@ class Store:
             ) from error
 
     def _commit(self, step: int, state: NDArray[np.floating] | None, ended: str) -> None:
-        self._rows.flush()
+        # Rows that a commit before a crash has made safe stay as they are until the run has come to them again.
+        if self._rows.n_rows >= self._record.rows:
+            self._rows.flush()
         sync(self._rows.unsynced)
         self._rows.unsynced.clear()
         if state is not None:
@@ -151,7 +155,7 @@ class Store:
             self._cost = self._checkpointed - before
         if ended == COMPLETE:
             self._record.states.clear()
-        self._record.rows, self._record.ended = self._rows.n_rows, ended
+        self._record.rows, self._record.ended = max(self._record.rows, self._rows.n_rows), ended
         self._record.chunks |= self._rows.sums
         self._rows.sums.clear()
         self._record.write(self.path, self._rows.full)

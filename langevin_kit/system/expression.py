@@ -15,7 +15,10 @@ import sympy as sp
 
 from langevin_kit.errors import InvalidExpression, did_you_mean
 from langevin_kit.system.functions import COMPARISONS, CONSTANTS, LOGICAL, SMOOTH, Absolute, Sign, selected
-from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_NUMBER, marked, syntax_tree
+from langevin_kit.system.text import MAX_EXPONENT, MAX_NUMBER, marked, syntax_tree
+
+MAX_DEPTH, MAX_COSTLY = 24, 6
+"""Levels within one another, and powers, comparisons and branches: over more SymPy takes exponentially long."""
 
 MAX_BITS = 256
 """Longest numerator or denominator that is kept exact."""
@@ -55,6 +58,7 @@ def parse(text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: b
 class _Reader:
     def __init__(self, source: str, symbols: Mapping[str, sp.Symbol], field: str, logical: bool) -> None:
         self.source, self.field, self.logical = source, field, logical
+        self.costly = 0
         self.names: dict[str, sp.Expr] = {**CONSTANTS, **symbols}
         self.functions = {*SMOOTH, *(LOGICAL if logical else ())}
 
@@ -68,12 +72,18 @@ class _Reader:
         if reader is None or (type(node) in _LOGICAL_NODES and not self.logical):
             why = "only allowed in observables" if type(node) in _LOGICAL_NODES else "not allowed in an expression"
             raise self.fail(node, f"{type(node).__name__} is {why}")
+        costly = _costly(node)
+        self.costly += costly
+        if self.costly > MAX_COSTLY:
+            raise self.fail(node, f"more than {MAX_COSTLY} powers, comparisons or branches within one another")
         try:
             return self.checked(node, reader(self, node, depth + 1))
         except (RecursionError, OverflowError, ZeroDivisionError, ValueError) as error:
             if isinstance(error, InvalidExpression):
                 raise
             raise self.fail(node, f"this has no real, finite value ({error})") from None
+        finally:
+            self.costly -= costly
 
     def checked(self, node: ast.AST, value: sp.Expr) -> sp.Expr:
         """Fold a number; refuse what is complex, infinite, or has a factor or summand beyond float64."""
@@ -119,7 +129,10 @@ class _Reader:
         if name in LOGICAL:
             return LOGICAL[name][1](*arguments)
         symbolic, numeric = SMOOTH[name]
-        return sp.Float(numeric(float(arguments[0]))) if arguments[0].is_Number else symbolic(*arguments)
+        if not arguments[0].is_Number:
+            return symbolic(*arguments)
+        value = numeric(float(arguments[0]))
+        return sp.Integer(0) if value == 0 and name != "exp" else sp.Float(value)  # exp vanishes by underflow alone
 
     def unary(self, node: ast.UnaryOp, depth: int) -> sp.Expr:
         if isinstance(node.op, ast.Not):
@@ -162,7 +175,10 @@ class _Reader:
             if not abs(float(exponent)) <= MAX_EXPONENT:
                 raise self.fail(node, f"exponent {exponent}: at most {MAX_EXPONENT} in size is allowed")
             if not base.is_Number:
-                return base**exponent
+                value = base**exponent
+                if value.is_Pow and value.exp.is_Number and abs(float(value.exp)) > MAX_EXPONENT:
+                    raise self.fail(node, f"a power of a power, {value.exp} in all: at most {MAX_EXPONENT} is allowed")
+                return value
             value = math.pow(float(base), float(exponent))
             exact = exponent.is_Integer and base.is_Rational and base.p.bit_length() + base.q.bit_length() < MAX_BITS
             return base**exponent if exact else sp.Float(value)
@@ -194,6 +210,20 @@ class _Reader:
 
     def conditional(self, node: ast.IfExp, depth: int) -> sp.Expr:
         return selected(self.truth(node.test, depth), self.read(node.body, depth), self.read(node.orelse, depth))
+
+
+def _costly(node: ast.AST) -> int:
+    """Powers, comparisons and branches that a node has within one another, itself or on the left spine of a sum."""
+    if isinstance(node, ast.BinOp):
+        spine: ast.AST = node
+        count = 0
+        while isinstance(spine, ast.BinOp):
+            count += isinstance(spine.op, ast.Pow)
+            spine = spine.left
+        return count
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id in LOGICAL
+    return isinstance(node, ast.Compare | ast.IfExp)
 
 
 _READERS: dict[type, Callable[[_Reader, Any, int], sp.Expr]] = {

@@ -6,6 +6,7 @@ powers are products, quotients share one reciprocal, and no name that a user typ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -63,6 +64,10 @@ class Printer(Lines):
 
     def _literal(self, e: sp.Expr) -> str:
         value = float(e)
+        if not math.isfinite(value):
+            raise InvalidExpression(
+                "a derivative has a coefficient beyond float64: rescale the coordinates or numbers."
+            )
         return f"R({value!r})"
 
     def _operation(self, e: sp.Expr) -> str:

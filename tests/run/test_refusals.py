@@ -1,6 +1,6 @@
 """What cannot be run is refused before the first step: by name, with what was got and what to do; nothing is written.
 
-`BAD` in test_simulate.py has one case of each argument; here are the other kinds of wrong values, then texts that are
+`BAD` in test_simulate.py has one case of each argument. Here are the other kinds of wrong values, texts that are
 hostile, and many that are random.
 """
 
@@ -19,216 +19,143 @@ import pytest
 import sympy as sp
 
 import langevin_kit as lk
-from langevin_kit.errors import InvalidArgument, InvalidExpression, InvalidScenario, MobilityNotPositive, NonFinite
+from langevin_kit.errors import InvalidExpression, InvalidScenario, LangevinKitError, NonFinite
 from langevin_kit.scenario import load
 from langevin_kit.system.dense.expression import parse as parse_vectors
 from langevin_kit.system.dense.graph import Node
 from langevin_kit.system.expression import parse
 
 WELL: dict[str, Any] = {"energy": "(x**2 - 1)**2", "temperature": 0.5}
-PLANE: dict[str, Any] = {"energy": "x**2 + y**2", "temperature": 0.5, "coordinates": ("x", "y")}
-VECTOR: dict[str, Any] = {"energy": "v @ v", "temperature": 0.5, "coordinates": {"v": 64}}
+PLANE: dict[str, Any] = {"energy": "x**2 + y**2", "coordinates": ("x", "y")}
+VECTOR: dict[str, Any] = {"energy": "v @ v", "coordinates": {"v": 2}}
+BOX, RING = ({"walls": {"x": wall}} for wall in (lk.reflecting(-2.0, 2.0), lk.periodic(0.0, 1.0)))
 RUN: dict[str, Any] = {"n_particles": 300, "time_step": 1e-2, "n_steps": 60, "save_every": 20, "rng": 7}
-POINT, ORIGIN = lk.initial.point([0.5]), {"initial": lk.initial.point([0.0, 0.0])}
+X0 = lk.initial.point([0.5])
 
 
-def array(values: Any) -> dict[str, Any]:
-    return {"initial": values, "n_particles": None}
+@pytest.fixture
+def _empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go to an empty folder."""
+    monkeypatch.chdir(tmp_path)
 
 
-def column(n: int, i: int, value: float) -> dict[str, Any]:
-    values = np.zeros((n, 1))
-    values[i] = value
-    return array(values)
+def refusal(system: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+    """The name and the words of what a run with a store raises, in a folder that is empty and stays so."""
+    with pytest.raises(LangevinKitError) as caught:
+        lk.simulate(lk.System(**{**WELL, **system}), **{**RUN, "initial": X0, "store": "run.zarr", **arguments})
+    assert list(Path().iterdir()) == []
+    return f"{type(caught.value).__name__}: {caught.value}"
 
-
-def with_entries(*rows: list[Any]) -> dict[str, Any]:
-    return {**PLANE, "mobility": list(rows)}
-
-
-Case = tuple[dict[str, Any], dict[str, Any], type[Exception], str]
-"""What is changed in the system and in the run, the error, and its words."""
 
 NUMBERS: list[tuple[str, list[Any], str]] = [
-    ("time_step", [0, -0.0, np.nan, np.inf, "0.1", True, None, 1j, [0.01]], "a positive finite number is needed."),
-    ("n_steps", [-5, 60.0, "60", True, None, np.nan, [60]], "a positive integer is needed."),
-    ("n_particles", [-1, 10.5, "many", True, np.nan, [3]], "a positive integer is needed."),
-    ("save_every", [0, -5, 20.0, "20", True, [20]], "a positive integer is needed."),
-    ("save_every", [61, 100], "which does not divide n_steps = 60; the nearest that does is 60."),
-    ("save_positions", [-1, 1.0, "all", None], "true, false, or 0 to n_particles = 300 are allowed."),
-    ("dtype", ["complex128", ">f8", int, 3], "allowed are float64, float32."),
-    ("rng", [1.5, "a", True, [], [1, -1], {}], "allowed are None, a non-negative int, a sequence of them"),
-    ("store", ["", ".", 3, b"run"], "the path of a new folder is needed"),
+    ("time_step", [0, -0.0, np.nan, np.inf, "0.1", True, None, 1j, [0.01]], "; a positive finite number is needed."),
+    ("n_steps", [-5, 60.0, "60", True, None, np.nan, [60]], "; a positive integer is needed."),
+    ("n_particles", [-1, 10.5, "many", True, np.nan, [3]], "; a positive integer is needed."),
+    ("save_every", [0, -5, 20.0, "20", True, [20]], "; a positive integer is needed."),
+    ("save_every", [61, 100], ", which does not divide n_steps = 60; the nearest that does is 60."),
+    ("save_positions", [-1, 1.0, "all", None], "; true, false, or 0 to n_particles = 300 are allowed."),
+    ("dtype", ["complex128", ">f8", int, 3], "; allowed are float64, float32."),
+    ("rng", [1.5, "a", True, [], [1, -1], {}], "; allowed are None, a non-negative int, a sequence of them, or"),
+    ("store", ["", ".", 3, b"run"], "; the path of a new folder is needed, as in 'run.zarr'."),
 ]
-ARRAYS: list[tuple[dict[str, Any], Any]] = [
-    (WELL, np.array(1.0)),
-    (WELL, np.zeros((0, 1))),
-    (WELL, np.zeros((5, 1, 1))),
-    (WELL, np.zeros((1, 5))),
-    (PLANE, np.zeros(5)),
-    (PLANE, np.zeros((2, 5))),
-    *((WELL, np.zeros((5, 1), kind)) for kind in ("complex128", "bool", "object", "U1", "M8[s]", [("x", "f8")])),
-]
-CASES: dict[str, Case] = {
-    **{
-        f"{field} {value!r} {k}": (
-            {},
-            {field: value},
-            InvalidArgument,
-            re.escape(f"{field}: got {value!r}") + ".*" + words,
-        )
-        for k, (field, values, words) in enumerate(NUMBERS)
-        for value in values
-    },
-    **{
-        f"array {k}": (
-            system,
-            array(values),
-            InvalidArgument,
-            re.escape(f"initial: got {values.dtype} array of shape {values.shape}; finite values (n, "),
-        )
-        for k, (system, values) in enumerate(ARRAYS)
-    },
-    "no array": ({}, array([[0.0]]), InvalidArgument, r"initial: got list; give an array \(n, 1\) or one of"),
-    "nan": ({}, column(5, 3, np.nan), InvalidArgument, r"particle 3 starts at \[nan\]; finite values of float64 are"),
-    "far": ({}, column(70_000, 69_999, -np.inf), InvalidArgument, r"particle 69999 starts at \[-inf\]; finite values"),
-    "float32": (
+
+
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize(("name", "value", "words"), [(n, v, words) for n, values, words in NUMBERS for v in values])
+def test_a_wrong_value_is_named(name: str, value: Any, words: str) -> None:
+    assert refusal({}, {name: value}).startswith(f"InvalidArgument: {name}: got {value!r}{words}")
+
+
+KINDS = ["complex128", "bool", "object", "U1", "M8[s]"]
+ARRAYS = [(WELL, np.zeros(shape)) for shape in ((), (0,), (0, 1), (5, 1, 1), (1, 5))]
+ARRAYS += [(PLANE, np.zeros(5)), (PLANE, np.zeros((2, 5))), *((WELL, np.zeros((5, 1), kind)) for kind in KINDS)]
+
+
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize(("system", "array"), ARRAYS)
+def test_an_array_that_is_no_ensemble_is_named(system: dict[str, Any], array: Any) -> None:
+    got, need = f"{array.dtype} array of shape {array.shape}", f"finite values (n, {1 if system is WELL else 2})"
+    text = refusal(system, {"initial": array, "n_particles": None})
+    assert text == f"InvalidArgument: initial: got {got}; {need} are needed."
+
+
+def at(value: float, n: int = 5) -> dict[str, Any]:
+    """An array whose last particle starts there."""
+    return {"initial": np.append(np.zeros(n - 1), value)[:, None], "n_particles": None, "time_step": 1e-6}
+
+
+def tensor(system: dict[str, Any], *beside: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A plane with ones on the diagonal of its mobility."""
+    return {**system, "mobility": [[1.0, beside[0]], [beside[1], 1.0]]}, {"initial": lk.initial.point([0.0, 0.0])}
+
+
+LONG = {"n_particles": 10**6, "n_steps": 10**6, "save_every": 1, "save_positions": True, "store": None}
+MEMORY = r"n_particles: got 10{13}, whose positions need %s GB; this machine has \S+ GB\. Take fewer particles"
+CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({}, {"initial": [[0.0]]}, r"InvalidArgument: initial: got list; give an array \(n, 1\) or one of"),
+    ({}, at(np.nan), r"InvalidArgument: initial: particle 4 starts at \[nan\]; finite values of float64 are needed"),
+    ({}, at(-np.inf, 70_000), r"particle 69999 starts at \[-inf\]; finite values of float64"),
+    ({}, {**at(1e39), "dtype": "float32"}, r"particle 4 starts at \[1e\+39\]; finite values of float32"),
+    (BOX, at(7.0), "starts at x = 7, beyond the walls at -2 and 2; start all particles between them"),
+    ({"temperature": -1e-300}, {}, "InvalidArgument: temperature: got -1e-300; it must be at least 0"),
+    ({"temperature": np.nan}, {}, "InvalidArgument: temperature: got nan; a finite number is needed"),
+    # Turns take as much as their coordinates.
+    ({**RING, "energy": 0}, {"n_particles": 10**13}, MEMORY % r"1\.6e\+05" + r", or float32\.$"),
+    ({}, {"n_particles": 10**13, "dtype": "float32"}, MEMORY % r"4e\+04" + r"\.$"),
+    (
         {},
-        {**column(5, 3, 1e39), "dtype": "float32"},
-        InvalidArgument,
-        r"starts at \[1e\+39\]; finite values of float32",
+        LONG,
+        r"InvalidArgument: the ensemble and its saved times need about 8\S+ GB; this machine has .* Give a store",
     ),
-    "beyond a wall": (
-        {"walls": {"x": lk.reflecting(-2.0, 2.0)}},
-        column(5, 4, 7.0),
-        InvalidArgument,
-        "particle 4 starts at x = 7, beyond the walls at -2 and 2; start all particles between them",
-    ),
-    "cold": ({"temperature": -1e-300}, {}, InvalidArgument, "temperature: got -1e-300; it must be at least 0"),
-    "hot": ({"temperature": np.nan}, {}, InvalidArgument, "temperature: got nan; a finite number is needed"),
-    # Memory: 10¹³ particles of 64 coordinates in float32; of one coordinate with its turns in float64.
-    "memory of a vector": (
-        VECTOR,
-        {"n_particles": 10**13, "initial": lk.initial.point([0.0] * 64), "dtype": "float32"},
-        InvalidArgument,
-        r"n_particles: got 10000000000000, whose positions need 2\.56e\+06 GB; this machine has \S+ GB\. Take fewer "
-        r"particles\.$",
-    ),
-    "memory of a ring": (
-        {"energy": "cos(x)", "walls": {"x": lk.periodic(0.0, 2 * np.pi)}},
-        {"n_particles": 10**13},
-        InvalidArgument,
-        r"need 1\.6e\+05 GB; this machine has \S+ GB\. Take fewer particles, or float32\.$",
-    ),
-    # The mobility, at x₀ if not elsewhere.
-    "negative at the start": (
-        {"mobility": "40 - x"},
-        {**column(5, 3, 60.0), "time_step": 1e-6},
-        MobilityNotPositive,
-        "mobility of 'x' is -20 at x = 60, t = 0; .* Change the mobility, or confine the particles",
-    ),
-    "indefinite": (
-        with_entries([1, "2 + x"], ["2 + x", 1]),
-        ORIGIN,
-        MobilityNotPositive,
-        r"mobility in its least direction is -\S+ at x = \S+, y = .*; it must not be negative where particles may go",
-    ),
-    "indefinite vector": (
-        {**VECTOR, "coordinates": {"v": 2}, "mobility": [[1.0, 2.0], [2.0, 1.0]]},
-        ORIGIN,
-        MobilityNotPositive,
-        "mobility: its symmetric part has the eigenvalue -1; .* Check the signs of the matrix",
-    ),
-    "negative, not checked": (
-        {"mobility": -1},
-        {"check": False},
-        MobilityNotPositive,
-        r"\[\[-1\.0\]\] is not positive",
-    ),
-    "no value": ({"mobility": "sqrt(x)"}, {}, InvalidArgument, r"mobility is \[nan\] at x = -.*; it must be finite"),
-    "not symmetric": (
-        with_entries(["1", "0.5"], ["0.25", "1"]),
-        ORIGIN,
-        InvalidArgument,
-        r"mobility\[1\]\[0\]: got '0\.25', but mobility\[0\]\[1\] is '0\.5'; .* write the two entries alike",
-    ),
-    "not symmetric vector": (
-        {**VECTOR, "coordinates": {"v": 2}, "mobility": [[1.0, 0.5], [0.25, 1.0]]},
-        ORIGIN,
-        InvalidArgument,
-        r"mobility is not symmetric at .*: \[\[1\.0, 0\.5\], \[0\.25, 1\.0\]\]; .* Make K symmetric",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_a_refusal_comes_before_anything_is_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    system, arguments, error, words = CASES[name]
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(error, match=words):
-        lk.simulate(lk.System(**{**WELL, **system}), **{**RUN, "initial": POINT, "store": "run.zarr", **arguments})
-    assert list(tmp_path.iterdir()) == []
-
-
-NAMES = [
-    "../x",
-    "/abs",
-    "a/b",
-    "a\\b",
-    "C:x",
-    "zarr.json",
-    ".",
-    "..",
-    ".x",
-    "",
-    "x\n",
-    "a\0b",
-    "a b",
-    "a-b",
-    "ä",
-    "1",
-    3,
+    ({"mobility": "40 - x"}, at(60.0), "MobilityNotPositive: mobility of 'x' is -20 at x = 60, t = 0; .* Change"),
+    ({"mobility": -1}, {"check": False}, r"MobilityNotPositive: mobility: \[\[-1\.0\]\] is not positive semi-definite"),
+    ({"mobility": "sqrt(x)"}, {}, r"InvalidArgument: mobility is \[nan\] at x = -\S+, t = 0; it must be finite where"),
+    (*tensor(PLANE, "2 + x", "2 + x"), r"MobilityNotPositive: mobility in its least direction is -\S+ at x = \S+, y ="),
+    (*tensor(PLANE, "0.5", "0.25"), r"InvalidArgument: mobility\[1\]\[0\]: got '0\.25', but .* write the two .* alike"),
+    (*tensor(VECTOR, 2.0, 2.0), "MobilityNotPositive: mobility: its symmetric part has the eigenvalue -1; .* Check"),
+    (*tensor(VECTOR, 0.5, 0.25), r"InvalidArgument: mobility is not symmetric at v\[0\] = .* Make K symmetric, as in"),
 ]
-PLACES: dict[str, Callable[[Any], Mapping[str, Any]]] = {
-    "an observable": lambda name: {"observables": {name: "x"}},
-    "an extreme": lambda name: {"observables": {name: lk.observables.maximum("x")}},
-    "a coordinate": lambda name: {"system": lk.System(energy=0, temperature=1.0, coordinates=(name,))},
-    "a vector": lambda name: {"system": lk.System(energy=0, temperature=1.0, coordinates={name: 1})},
-    "a parameter": lambda name: {"system": lk.System(**WELL, parameters={name: 1.0})},
-}
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.usefixtures("_empty")
+@pytest.mark.parametrize(("system", "arguments", "words"), CASES)
+def test_what_cannot_be_run_is_refused(system: Any, arguments: dict[str, Any], words: str) -> None:
+    assert re.search(words, refusal(system, arguments))
+
+
+NAMES = ["../x", "/abs", "a/b", "a\\b", "C:x", "zarr.json", ".", "..", ".x", "", "x\n", "a\0b", "a b", "a-b", "ä", "1"]
+PLACES: list[Callable[[Any], tuple[dict[str, Any], dict[str, Any]]]] = [
+    lambda name: ({}, {"observables": {name: "x"}}),
+    lambda name: ({}, {"observables": {name: lk.observables.maximum("x")}}),
+    lambda name: ({"energy": 0, "coordinates": (name,)}, {}),
+    lambda name: ({"energy": 0, "coordinates": {name: 1}}, {}),
+    lambda name: ({"parameters": {name: 1.0}}, {}),
+]
+
+
+@pytest.mark.usefixtures("_empty")
 @pytest.mark.parametrize("name", NAMES)
-def test_no_name_is_a_path(name: Any, place: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match=re.escape(f"name {name!r}") + ".*letters, digits and _ are allowed"):
-        lk.simulate(
-            **{
-                "system": lk.System(**WELL),
-                **RUN,
-                "initial": POINT,
-                "store": tmp_path / "run.zarr",
-                **PLACES[place](name),
-            }
-        )
-    assert list(tmp_path.iterdir()) == []
+def test_no_name_is_a_path(name: Any) -> None:
+    for place in PLACES:
+        text = refusal(*place(name))
+        assert re.match(rf"InvalidArgument: .*name {re.escape(repr(name))}.*letters, digits and _ are allowed", text)
 
 
 def test_no_moment_leaves_lost_particles_out() -> None:
     """At Δt = 0.2 many explode: they are counted, and what is averaged over all has no value."""
-    well, n, observables = lk.System(**WELL), 10_000, lk.observables
-    own = {"msd": observables.mean_square_displacement(), "c": observables.autocorrelation("x"), "force": "4*x*(x**2 - 1)",
-           "top": observables.maximum("x"), "low": observables.minimum("energy")}  # fmt: skip
+    make, start = lk.observables, lk.initial.gaussian([1.0], 0.01)
+    own: dict[str, Any] = {"msd": make.mean_square_displacement(), "c": make.autocorrelation("x"), "cube": "x**3",
+                           "top": make.maximum("x"), "low": make.minimum("energy")}  # fmt: skip
     with pytest.raises(NonFinite) as caught:
-        lk.simulate(well, initial=lk.initial.point([1.0]), n_particles=n, time_step=0.2, n_steps=30, save_every=10,
+        lk.simulate(lk.System(**WELL), initial=start, n_particles=10_000, time_step=0.2, n_steps=30, save_every=10,
                     rng=0, check=False, save_positions=True, observables=own)  # fmt: skip
     kept, text = caught.value.run, str(caught.value)
+    assert kept.step.values.tolist() == [0, 10]
     lost = np.flatnonzero(~np.isfinite(kept.position.values[-1, 0]))
     assert lost.size > 100
-    assert kept.n_nonfinite.values.tolist() == [0] * (kept.sizes["time"] - 1) + [lost.size]
-    step = int(kept.step[-1])
-    assert f"{lost.size} particles were lost by step {step}. " in text
+    assert kept.n_nonfinite.values.tolist() == [0, lost.size]
     assert text.startswith(f"particle {lost[0]} is not finite after step ")
+    assert f"{lost.size} particles were lost by step 10. " in text
     found = re.search(r"lk\.replay\(.*\)", text)
     assert found
     path = eval(found[0], {"lk": lk, "error": caught.value})
@@ -237,8 +164,7 @@ def test_no_moment_leaves_lost_particles_out() -> None:
     assert not np.isfinite(path.position.values[-1]).any()
     for name in ("mean", "mean_stderr", "covariance", "energy", "energy_stderr", "entropy", *own):
         assert np.isnan(kept[name].values[-1]).all(), name
-        assert np.isfinite(kept[name].values[1:-1]).all(), name
-    assert (kept.histogram.sum("x").values == n - kept.n_nonfinite.values).all()
+        assert np.isfinite(kept[name].values[0]).all(), name
 
 
 class Hung(BaseException):
@@ -268,200 +194,85 @@ HOSTILE = [
     *["factorial(10**8)", "x if y else 1", 'f"{x}"', "x[0]", 'exec("1")', "x;y", "exp(*x)", "exp(a=1)", "1e999", '"s"'],
     *["True", "x\0", "(" * 900 + "x" + ")" * 900, "-" * 1900 + "x", "10**16**16", "x**(10**9)", "x:=1"],
 ]
-READERS: dict[str, Callable[[str], Mapping[str, Any]]] = {
-    "energy": lambda text: {"system": lk.System(energy=text, temperature=1.0)},
-    "mobility": lambda text: {"system": lk.System(**WELL, mobility=text)},
-    "drift": lambda text: {"system": lk.System(**WELL, drift=[text])},
-    "observable": lambda text: {"observables": {"a": text}},
-    "extreme": lambda text: {"observables": {"a": lk.observables.maximum(text)}},
-    "energy of a vector": lambda text: {"system": lk.System(energy=text, temperature=1.0, coordinates={"x": 1})},
-}
+READERS: list[Callable[[str], tuple[dict[str, Any], dict[str, Any]]]] = [
+    lambda text: ({"energy": text}, {}),
+    lambda text: ({"mobility": text}, {}),
+    lambda text: ({"drift": [text]}, {}),
+    lambda text: ({"energy": text, "coordinates": {"x": 1}}, {}),
+    lambda text: ({}, {"observables": {"a": text}}),
+    lambda text: ({}, {"observables": {"a": lk.observables.maximum(text)}}),
+]
 
 
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.usefixtures("_empty")
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:20])
-def test_hostile_text_is_refused_at_once(
-    text: str, reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with at_most(1.0, text), pytest.raises(InvalidExpression, match=r"^(energy|mobility|drift\[0\]|observables\.a): "):
-        lk.simulate(
-            **{"system": lk.System(**WELL), **RUN, "initial": POINT, "store": "run.zarr", **READERS[reader](text)}
-        )
-    assert list(tmp_path.iterdir()) == []
+def test_hostile_text_is_refused_at_once(text: str) -> None:
+    for reader in READERS:
+        with at_most(1.0, text):
+            message = refusal(*reader(text))
+        assert re.match(r"InvalidExpression: (energy|mobility|drift\[0\]|observables\.a): ", message)
 
 
 FORMULAS = [
-    *[
-        "(x**2 - 1)**2",
-        "1/(1 + x**2)",
-        "exp(-x**2/2)*sin(3*y)",
-        "log(2 + x**2 + y**4)*sqrt(1 + y**2)",
-        "abs(x - 1)**1.5",
-    ],
+    *["(x**2 - 1)**2", "1/(1 + x**2)", "exp(-x**2/2)*sin(3*y)", "log(2 + x**2 + y**4)*sqrt(1 + y**2)"],
     *["-x**2 + 3.5e-1*y - t", "2**-x*cosh(y)", "(x > 0) and (y < 1) or not x >= y", "x if y > 0 else min(x, 2)"],
     *["tanh(x)*max(x, y)*pi/7", "sign(x - 0.5)*(x + y)**3/(1 + abs(t))", "sin(x*cos(y*tanh(x + 1)))"],
-    *["x @ A @ x/2 - b @ x", "sum(tanh(A @ x + b))", "logsumexp(A @ x)*3", "leaky_relu(A @ x, 0.1) @ b", "sqrt(x @ x)"],
+    *["x @ A @ x/2 - b @ x", "sum(tanh(A @ x + b))", "logsumexp(A @ x)*3", "leaky_relu(A @ x, 0.1) @ b"],
 ]
 TOKENS = [
-    *[
-        "x",
-        "y",
-        "t",
-        "pi",
-        "z",
-        "1",
-        "2",
-        "0",
-        "0.5",
-        "64",
-        "65",
-        "1e299",
-        "1e-299",
-        "1e999",
-        "9" * 30,
-        "1_0",
-        "0x",
-        "1j",
-    ],
-    *[
-        "-",
-        "+",
-        "*",
-        "/",
-        "**",
-        "**",
-        "10**",
-        "(",
-        ")",
-        ",",
-        "<",
-        ">=",
-        " and ",
-        " or ",
-        " not ",
-        " if ",
-        " else ",
-        "@",
-        "A",
-    ],
-    *[
-        "sin(",
-        "exp(",
-        "log(",
-        "sqrt(",
-        "min(",
-        "abs(",
-        "sum(",
-        "logsumexp(",
-        "b",
-        "None",
-        "True",
-        "lambda ",
-        ":=",
-        "__",
-    ],
-    *[
-        ".",
-        "[",
-        "]",
-        "{",
-        "'",
-        '"',
-        "\\",
-        "\n",
-        "#",
-        "%",
-        "^",
-        "~",
-        "_",
-        "\0",
-        "é",
-        "²",
-        "٣",
-        "\ud800",
-        "\u202e",
-        "\U0001f600",
-    ],
+    *["x", "y", "t", "b", "A", "pi", "z", "1", "2", "0", "0.5", "64", "65", "1e299", "1e-299", "1e999", "9" * 30],
+    *["-", "+", "*", "/", "**", "10**", "@", "(", ")", ",", "<", ">=", " and ", " or ", " not ", " if ", " else ", "^"],
+    *["sin(", "exp(", "log(", "sqrt(", "min(", "abs(", "sum(", "logsumexp(", "None", "lambda ", ":=", "__", "1_0"],
+    *[".", "[", "]", "{", "'", '"', "\\", "\n", "#", "%", "~", "\0", "é", "²", "٣", "\ud800", "\u202e", "\U0001f600"],
 ]
 LETTERS = "xy0123456789+-*/(). ,e_[]{}lambdaexpsqrtimport'\"\\\n:=\0\té²\ud800<>!&|^%@~#$?;`"
 AROUND = [
-    *[
-        ("(", ")"),
-        ("sin(", ")"),
-        ("-", ""),
-        ("(1+", ")"),
-        ("x**", ""),
-        ("[", "]"),
-        ("not ", ""),
-        ("(", ")**2"),
-        ("x+", ""),
-    ],
-    *[
-        ("(x+", ")**3"),
-        ("1/(1+", ")"),
-        ("(x if y>0 else ", ")"),
-        ("lambda:", ""),
-        ("sqrt(", ")"),
-        ("abs(x-", ")"),
-        ("A@", ""),
-    ],
-    *[("2**", ""), ("x>", ""), ("sum(x*", ")"), ("tanh(A@", ")"), ("logsumexp(", ")"), ("leaky_relu(", ",0.1)")],
+    *["(|)", "sin(|)", "-|", "(1+|)", "x**|", "[|]", "not |", "(|)**2", "x+|", "(x+|)**3", "1/(1+|)", "lambda:|"],
+    *["(x if y>0 else |)", "sqrt(|)", "abs(x-|)", "2**|", "x>|", "A@|", "sum(x*|)", "tanh(A@|)", "leaky_relu(|,0.1)"],
 ]
 
 
-def changed(draw: random.Random, text: str, pieces: list[str]) -> str:
-    """A text in which a few places were overwritten."""
+def changed(draw: random.Random, text: str, pieces: str | list[str]) -> str:
+    """A text that was overwritten at a few places."""
     for _ in range(draw.randint(1, 4)):
         start = draw.randint(0, len(text))
         text = text[:start] + draw.choice(pieces) + text[start + draw.choice((0, 0, 1, 1, 2, 5)) :]
     return text
 
 
-def number(draw: random.Random) -> str:
-    digits, size = draw.getrandbits(draw.choice((8, 64, 1000, 12_000))), draw.randint(-400, 400)
-    return draw.choice(
-        [
-            f"{digits}",
-            f"0x{digits:x}",
-            f"1e{size}",
-            f"x*1e{size}",
-            f"{digits}/{digits + 1}",
-            f"x**{digits}",
-            f"{size}**{size}",
-        ]
-        + [f"({draw.choice(FORMULAS)})**{size // 6}", "9**" * draw.randint(1, 6) + "9", f"(-8)**{size / 100}"]
-    )
+def numbers(draw: random.Random) -> str:
+    """A formula with numbers that are too large, too small, or exact and long."""
+    large, size = draw.getrandbits(draw.choice((8, 64, 1000, 12_000))), draw.randint(-400, 400)
+    parts = [f"{large}", f"{large:#x}", f"1e{size}", f"{large}/{large + 1}", f"x**{large}", f"(-8)**{size / 100}"]
+    parts += [f"({draw.choice(FORMULAS)})**{size // 6}", "9**" * draw.randint(1, 6) + "9", f"{size}**{size}"]
+    return draw.choice(("{}", "x*{}", "sin({})", "-{}", "exp({})", "x**({})", "{} > x")).format(draw.choice(parts))
 
 
-def nest(draw: random.Random) -> str:
-    (before, behind), depth = draw.choice(AROUND), draw.choice((2, 5, 20, 99, 101, 300, 2000))
+def nested(draw: random.Random) -> str:
+    before, _, behind = draw.choice(AROUND).partition("|")
+    depth = draw.choice((2, 5, 20, 99, 101, 300, 2000))
     return before * depth + draw.choice("x12") + behind * (depth + draw.choice((-1, 0, 0, 0, 1)))
 
 
-KINDS: dict[Callable[[random.Random], str], float] = {
-    lambda draw: changed(draw, draw.choice(FORMULAS), TOKENS): 0.4,
-    lambda draw: "".join(draw.choices(LETTERS, k=draw.randint(0, 30))): 0.25,
-    lambda draw: "".join(draw.choices(TOKENS, k=draw.randint(1, 12))): 0.2,
-    lambda draw: "".join(map(chr, (draw.randrange(0x110000) for _ in range(draw.randint(1, 10))))): 0.05,
-    lambda draw: draw.choice(("{}", "x*{}", "sin({})", "-{}", "exp({})", "x**({})", "{} > x")).format(
-        number(draw)
-    ): 0.09,
-    nest: 0.01,
+TEXTS: dict[Callable[[random.Random], str], int] = {
+    lambda draw: changed(draw, draw.choice(FORMULAS), TOKENS): 40,
+    lambda draw: "".join(draw.choices(LETTERS, k=draw.randint(0, 30))): 25,
+    lambda draw: "".join(draw.choices(TOKENS, k=draw.randint(1, 12))): 20,
+    lambda draw: "".join(map(chr, draw.choices(range(0x110000), k=draw.randint(1, 10)))): 7,
+    numbers: 7,
+    nested: 1,
 }
 SYMBOLS = {name: sp.Symbol(name, real=True) for name in "xyt"}
-NODES = {
-    **{name: Node("parameter", shape, value=name) for name, shape in (("b", (3,)), ("y", ()))},
-    **{"x": Node("state", (3,), value="x"), "A": Node("matrix", (3, 3), value="A"), "t": Node("time", ())},
-}
+SHAPES = {"x": ("state", (3,)), "A": ("matrix", (3, 3)), "b": ("parameter", (3,)), "y": ("parameter", ())}
+NODES = {name: Node(kind, shape, value=name) for name, (kind, shape) in SHAPES.items()}
 
 
 @pytest.mark.parametrize(("reader", "names"), [(parse, SYMBOLS), (parse_vectors, NODES)], ids=["scalars", "vectors"])
 def test_random_text_is_an_expression_or_refused(reader: Callable[..., Any], names: Mapping[str, Any]) -> None:
     draw, taken = random.Random(0), 0
-    options = [{}, {"logical": True}] if reader is parse else [{}]
-    for _ in range(100_000):
-        text = draw.choices(list(KINDS), list(KINDS.values()))[0](draw)
+    options: list[dict[str, bool]] = [{"logical": False}, {"logical": True}] if reader is parse else [{}]
+    for make in draw.choices(list(TEXTS), list(TEXTS.values()), k=100_000):
+        text = make(draw)
         with at_most(5.0, text), suppress(InvalidExpression):
             reader(text, names, field="energy", **draw.choice(options))
             taken += 1
@@ -470,62 +281,28 @@ def test_random_text_is_an_expression_or_refused(reader: Callable[..., Any], nam
 
 SCENARIOS = [path.read_text() for path in sorted((Path(__file__).parents[2] / "scenarios").glob("*.toml"))]
 VALUES = [
-    *[
-        "nan",
-        "-inf",
-        "-0.0",
-        "0",
-        "-1",
-        "true",
-        "1e400",
-        "1" + "0" * 400,
-        "0x" + "f" * 400,
-        "9223372036854775808",
-        "1__0",
-    ],
-    *[
-        '""',
-        '"\\u0000"',
-        "'../x'",
-        "[]",
-        "[[]]",
-        "{}",
-        "[1, [2]]",
-        "{a=1}",
-        "1979-05-27T07:32:00Z",
-        "07:32:00",
-        "[[[1]]]",
-    ],
-    *[
-        "'''\nx'''",
-        "{kind='point'}",
-        "{name='euler_maruyama', noise='x'}",
-        "[0, 1, 99999999999]",
-        "[-3, 3, 1048576]",
-        "16",
-    ],
-    *["['x', 'x']", "'x'", "{v=17}", "{kind='periodic', lower=0, upper=1}", "[" * 2000 + "]" * 2000, "{a=" * 200 + "1"],
+    *["nan", "-inf", "-0.0", "0", "-1", "true", "1e400", "9" * 400, "0x" + "f" * 400, "9223372036854775808", "1__0"],
+    *['""', '"\\u0000"', "'../x'", "[]", "[[]]", "{}", "[1, [2]]", "{a=1}", "1979-05-27T07:32:00Z", "[[[1]]]", "16"],
+    *["{kind='point'}", "{name='euler_maruyama', noise='x'}", "[0, 1, 99999999999]", "[-3, 3, 1048576]", "{v=17}"],
+    *["['x', 'x']", "'x'", "{kind='periodic', lower=0, upper=1}", "[" * 2000 + "]" * 2000, "'''\nx'''", "{a=" * 200],
 ]
-PIECES = [*"[]{}=\"'#,.\n\t *-+/0123456789eExytTnaif_\\", "\0", "é", "\r", "\ufeff", "\u2028", "\x1b", "²"]
+SIGNS = "[]{}=\"'#,.\n\t *-+/0123456789eExytTnaif_\\\0é\r\ufeff\u2028\x1b²"
 
 
 def test_a_random_scenario_is_read_or_refused(tmp_path: Path) -> None:
     draw, taken, path = random.Random(0), 0, tmp_path / "s.toml"
-    assert len(SCENARIOS) > 3
     for _ in range(2000):
         lines = draw.choice(SCENARIOS).splitlines()
         for _ in range(draw.randint(0, 2)):
-            i, j = draw.randrange(len(lines)), draw.randrange(len(lines))
-            key, _, value = lines[i].partition("=")
-            lines[i] = draw.choice(
-                [lines[j], "", f"{key}= {draw.choice(VALUES)}", f"{lines[j].partition('=')[0]}={value}"]
-            )
+            i, other = draw.randrange(len(lines)), draw.choice(lines)
+            name, _, value = lines[i].partition("=")
+            lines[i] = draw.choice([other, "", f"{name}={draw.choice(VALUES)}", f"{other.partition('=')[0]}={value}"])
         text = "\n".join(lines)
-        data = bytearray((changed(draw, text, PIECES) if draw.random() < 0.4 else text).encode())
+        data = bytearray((changed(draw, text, SIGNS) if draw.random() < 0.4 else text).encode())
         if draw.random() < 0.2:
             data[draw.randrange(len(data))] = draw.randrange(256)
         path.write_bytes(data)
         with at_most(5.0, data), suppress(InvalidScenario):
             load(path)
             taken += 1
-    assert taken > 100
+    assert 100 < taken < 1900

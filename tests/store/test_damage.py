@@ -224,3 +224,34 @@ def test_drafts_are_told_and_harmless(begun: Path) -> None:
     assert found.faults == ()
     assert_same(lk.resume(begun), run(None))
     assert os.fspath(begun)
+
+
+def test_going_back_takes_nothing_away(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was committed can be read while the run comes to it again, and after another crash on the way."""
+    before = lk.open(begun).load()
+    for state in begun.glob("restart/state-*.bin"):
+        state.unlink()
+    seen = []
+
+    class Meter:
+        done = 0.0
+
+        def start(self, total: int, description: str) -> None:
+            pass
+
+        def advance(self, steps: float) -> None:
+            seen.append(lk.open(begun).load())
+            self.done += steps
+            if self.done > 15:
+                raise KeyboardInterrupt
+
+        def stop(self) -> None:
+            pass
+
+    with pytest.raises(KeyboardInterrupt):
+        lk.resume(begun, progress=Meter())
+    assert before.sizes["time"] == 4
+    for ds in (*seen, lk.open(begun)):
+        assert_same(ds, before)
+    assert audit_store(begun).faults == ()
+    assert_same(lk.resume(begun), run(None))

@@ -218,6 +218,7 @@ def test_two_writers(here: Path, reference: xr.Dataset) -> None:
     process = start(here, "run", "long.toml", "--quiet")
     store = here / "long.zarr"
     wait_for_rows(store, 2, process)
+    process.send_signal(signal.SIGSTOP)  # it keeps its lock
     with pytest.raises(StoreLocked, match=rf"by process {process.pid} on {socket.gethostname()}, seen \d+ s ago"):
         lk.resume(store)
     assert ended(start(here, "resume", "long.zarr", "--quiet"))[0] == 2
