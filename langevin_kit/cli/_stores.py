@@ -74,5 +74,5 @@ def finished(store: Path) -> xr.Dataset:
 
     ds = open_store(store)
     if not ds.sizes.get("time") or "run" not in ds.attrs:
-        raise InvalidStore(f"{store} holds no saved time: its run ended before the first, or was killed. Run it again.")
+        raise InvalidStore(f"{store} holds no saved time yet: `langevin resume {store}` goes on with it.")
     return ds

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from langevin_kit.errors import InvalidArgument, InvalidStore, StoreExists
+from langevin_kit.errors import InvalidArgument, InvalidStore, StoreCorrupt, StoreExists
 
 FIGURES = (".png", ".pdf", ".svg")
 
@@ -61,5 +61,5 @@ def _saved(store: Path) -> str:
     try:
         time = open_store(store).time
         return f"{store} keeps what was saved up to t = {float(time[-1]):.6g} ({time.size} of its times)."
-    except (InvalidStore, AttributeError, IndexError):
+    except (InvalidStore, StoreCorrupt, AttributeError, IndexError):
         return f"{store} keeps no saved time."

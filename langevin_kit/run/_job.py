@@ -21,7 +21,7 @@ from langevin_kit.random import philox_key, seed_record
 from langevin_kit.run._grid import default_grid
 from langevin_kit.run._paths import Paths, State
 from langevin_kit.schemes import Scheme
-from langevin_kit.store import PROVENANCE, provenance
+from langevin_kit.store import PROVENANCE, crc32c, provenance
 from langevin_kit.system import Grid, System
 
 OWN = ("title", "system", "run", "boltzmann", *PROVENANCE)
@@ -124,6 +124,7 @@ class Job:
             "dtype": self.dtype,
             "start": self.start.tolist(),
             "initial": self.initial,
+            **({"initial_crc32c": crc32c(self.state.reshape(-1).view(np.uint8))} if self.initial == "array" else {}),
             **seed_record(self.seed),
             "observables": observables_to_dict(self.observables),
             "histogram": None if grid is None else grid.to_dict(),

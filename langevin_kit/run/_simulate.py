@@ -195,7 +195,7 @@ def _check_texts(title: str, attrs: Mapping[str, str]) -> None:
         raise InvalidArgument(f"attrs: got {type(attrs).__name__}; a mapping of names to texts is needed.")
     if not all(isinstance(text, str) for text in (title, *attrs, *attrs.values())):
         raise InvalidArgument("title, attrs: text is needed, for the names of attrs as well.")
-    taken = sorted({*OWN} & set(attrs))
+    taken = sorted({*OWN, "", "coordinates", "_FillValue"} & set(attrs))
     if taken:
         raise InvalidArgument(f"attrs: {', '.join(taken)}: the run sets these itself; choose other names.")
 

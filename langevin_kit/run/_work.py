@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 PIECE_SECONDS = 10.0
 """A run with a store moves no longer than about this before it could commit, however far apart its saved times are."""
 
-FIRST_PIECE = 2**26
+FIRST_PIECE = 2**20
 """Particle-steps of the first piece, from which the speed is known."""
 
 
@@ -50,6 +50,8 @@ def work(
     if resume and path.exists():
         _require_same(path, attrs)
         taken = reopen_store(path, digest(config_of(attrs)), job.save_every)
+        if taken is None:
+            return open_store(path)
         store = taken.store
     else:
         require_room(path, job.saved_bytes + 3 * job.state.nbytes)

@@ -5,7 +5,7 @@ from langevin_kit.store._checkpoint import START, read_state
 from langevin_kit.store._export import export_store
 from langevin_kit.store._metadata import read_attrs, refuse_existing
 from langevin_kit.store._open import open_store
-from langevin_kit.store._record import COMPLETE
+from langevin_kit.store._record import COMPLETE, crc32c
 from langevin_kit.store._reopen import Reopened, reopen_store
 from langevin_kit.store._store import Store, create_store, require_room
 from langevin_kit.store.provenance import CONVENTIONS, PROVENANCE, provenance
@@ -19,6 +19,7 @@ __all__ = [
     "Reopened",
     "Store",
     "audit_store",
+    "crc32c",
     "create_store",
     "export_store",
     "open_store",

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from langevin_kit.errors import StoreCorrupt
 from langevin_kit.store._files import DRAFT
-from langevin_kit.store._metadata import read_attrs
-from langevin_kit.store._record import Sum, crc32c, fault, read_record
+from langevin_kit.store._metadata import METADATA, read_attrs
+from langevin_kit.store._record import Record, Sum, crc32c, fault, read_record
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,11 @@ def audit_store(path: str | Path) -> Audit:
     record = read_record(path)
     drafts = tuple(sorted(str(draft.relative_to(path)) for draft in path.rglob(f"*{DRAFT}")))
     if record is None:
-        return Audit(0, 0, 0, "", (), drafts)
+        raise StoreCorrupt(f"{path}: the commit record is missing, so that nothing can be compared.")
     expected: dict[str, Sum] = {**record.files, **record.sealed}
-    expected |= {name: (found["crc"], found["size"]) for name, found in record.states.items()}
-    faults: list[str] = []
+    if not record.rows:  # before the first commit the group's metadata are replaced, and count for nothing yet
+        expected.pop(METADATA, None)
+    faults = [f"{name} {found}" for name, found in _state_faults(path, record).items()]
     try:
         chunks = record.all_chunks(path)
     except StoreCorrupt:  # said below
@@ -66,10 +67,23 @@ def audit_store(path: str | Path) -> Audit:
             found = _codec_fault(path / key)
         if found:
             faults.append(f"{key} {found}")
+    expected |= {name: (found["crc"], found["size"]) for name, found in record.states.items()}
     sums = {**expected, **chunks}
     return Audit(
         len(sums) + 1, sum(size for _, size in sums.values()), record.rows, record.ended, tuple(faults), drafts
     )
+
+
+def _state_faults(path: Path, record: Record) -> dict[str, str]:
+    """Of checkpoints; one that a running writer replaces meanwhile is judged by the commit that followed."""
+
+    def found(record: Record) -> dict[str, str]:
+        sums = {name: (state["crc"], state["size"]) for name, state in record.states.items()}
+        return {name: said for name, expected in sums.items() if (said := fault(path / name, expected))}
+
+    faults = found(record)
+    newer = read_record(path) if faults else None
+    return found(newer) if newer is not None and newer.states != record.states else faults
 
 
 def _codec_fault(chunk: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from langevin_kit.errors import InvalidArgument, InvalidStore, StoreExists
 from langevin_kit.store._files import DRAFT
 from langevin_kit.store._open import open_store
-from langevin_kit.store._record import FOLDER, read_record
+from langevin_kit.store._record import COMPLETE, FOLDER, read_record
 
 ENDINGS = (".nc", ".zip")
 
@@ -45,6 +45,8 @@ def export_store(path: str | Path, output: str | Path, *, overwrite: bool = Fals
     try:
         (_to_zip if output.suffix.lower() == ".zip" else _to_netcdf)(path, draft)
         draft.replace(output)
+    except OSError as error:
+        raise InvalidArgument(f"output: {output} cannot be written ({error.strerror}). Choose another.") from error
     finally:
         draft.unlink(missing_ok=True)
 
@@ -52,8 +54,10 @@ def export_store(path: str | Path, output: str | Path, *, overwrite: bool = Fals
 def _to_zip(path: Path, draft: Path) -> None:
     open_store(path).close()
     record = read_record(path)
-    if record is None or not record.ended:
-        raise InvalidStore(f"{path}: its run has not ended; go on with it first (langevin resume {path}), or take .nc.")
+    if record is None or record.ended != COMPLETE:
+        raise InvalidStore(
+            f"{path}: its run is not complete; go on with it first (langevin resume {path}), or take .nc."
+        )
     with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for file in sorted(path.rglob("*")):
             inner = file.relative_to(path)

@@ -30,13 +30,19 @@ def put(path: Path, *parts: Any, durable: bool = False) -> None:
             _sync(path.parent)
 
 
-def sync(paths: Iterable[Path]) -> None:
-    """Put files, and the names of their folders up the tree, on the disk."""
+def sync(paths: Iterable[Path], root: Path) -> None:
+    """Put files, and the names of their folders up to a root, on the disk."""
     paths = list(paths)
-    folders = {folder: None for path in paths for folder in (path.parent, path.parent.parent)}
+    folders = {folder: None for path in paths for folder in path.parents if folder.is_relative_to(root)}
     for path in (*paths, *folders):
         with _named(path):
             _sync(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Put the names in a folder on the disk."""
+    with _named(path):
+        _sync(path)
 
 
 @contextlib.contextmanager

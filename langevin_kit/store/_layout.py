@@ -74,6 +74,10 @@ class Layout:
         """The first saved time of a chunk."""
         return int(key.split("/")[2]) * self.rows
 
+    def ends_by(self, key: str, rows: int) -> bool:
+        """Whether all saved times of a chunk are among the first ones."""
+        return self.row_of(key) + self.rows <= rows
+
     def encode(self, index: int, block: NDArray[Any], held: int) -> Iterator[tuple[str, tuple[Any, bytes], Sum]]:
         """Key, bytes and check sum of each chunk of a block of `rows` rows, of which the first ones are held.
 

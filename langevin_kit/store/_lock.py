@@ -33,7 +33,6 @@ class Lock:
 
     def __init__(self, store: Path) -> None:
         self._path = store / FOLDER / NAME
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             holder, free = self._holder(), _lock(self._descriptor)
@@ -45,6 +44,8 @@ class Lock:
                     f"{holder.get('host', 'an unknown host')}, seen {quiet:.0f} s ago. Wait for it, or stop it; "
                     f"a lock of another host that has died counts no more after {STALE:.0f} s."
                 )
+            if os.fstat(self._descriptor).st_ino != self._path.stat().st_ino:
+                raise StoreLocked(f"{store} has just been replaced by another run. Choose another output.")
             text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, text, 0)
@@ -76,6 +77,7 @@ class Lock:
         """Let others write."""
         with contextlib.suppress(OSError):  # the file stays: to remove it would let two have a lock of one name
             os.ftruncate(self._descriptor, 0)
+        _unlock(self._descriptor)
         os.close(self._descriptor)
 
 
@@ -90,3 +92,11 @@ def _lock(descriptor: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _unlock(descriptor: int) -> None:
+    """Also for a child process that has a copy of the descriptor."""
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_UN)

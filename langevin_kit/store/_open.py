@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 
 from langevin_kit.errors import InvalidStore
 from langevin_kit.store._metadata import read_attrs, require_ours
-from langevin_kit.store._record import FOLDER, read_record
+from langevin_kit.store._record import read_record
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,11 +36,11 @@ def open_store(path: str | Path) -> xr.Dataset:
     except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise InvalidStore(f"{path} is no Zarr group ({error}).") from error
     require_ours(path, ds.attrs)
-    if not (path / FOLDER).exists() or "time" not in ds.dims:  # a copy without what is needed to go on
+    record = None if is_zip or "time" not in ds.dims else read_record(path)
+    if record is None:  # a copy without what is needed to go on
         return ds
-    record = read_record(path)
     ds.encoding["source"] = str(path)
-    return ds.isel(time=slice(0, record.rows if record else 0))
+    return ds.isel(time=slice(0, record.rows))
 
 
 def _zip(path: Path) -> ZipStore:

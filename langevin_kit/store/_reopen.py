@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from langevin_kit.store._checkpoint import START, newest
 from langevin_kit.store._layout import Layout
 from langevin_kit.store._lock import Lock
 from langevin_kit.store._metadata import METADATA, read_attrs
-from langevin_kit.store._record import COMPLETE, FOLDER, Record, Sum, crc32c, fault, read_record
+from langevin_kit.store._record import COMPLETE, FOLDER, RECORD, Record, Sum, crc32c, fault, read_record
 from langevin_kit.store._store import Store
 
 logger = logging.getLogger(__name__)
@@ -40,8 +39,8 @@ class Reopened:
     state: Path | None
 
 
-def reopen_store(path: Path, config: str, save_every: int) -> Reopened:
-    """Take up a run from the newest checkpoint before which everything is whole.
+def reopen_store(path: Path, config: str, save_every: int) -> Reopened | None:
+    """Take up a run from the newest checkpoint before which everything is whole; None if it is complete and whole.
 
     Parameters
     ----------
@@ -56,16 +55,17 @@ def reopen_store(path: Path, config: str, save_every: int) -> Reopened:
         If the run was begun with something else.
     """
     read_attrs(path)
+    _committed(path)  # nothing is made in a folder that is no run's
     lock = Lock(path)
     try:
-        record = read_record(path)
-        if record is None:
-            record = _begin_again(path, config)
+        record = _committed(path)
         if record.config != config:
             raise StoreMismatch(
                 f"{path} was begun with another system, other arguments or other kernels than it would be gone on "
                 "with. Its bits would not be those of one run: start a new one."
             )
+        if not record.rows:  # nothing that was written since it was made counts, and all of it is written again
+            record = _as_made(path, record)
         for key, expected in record.files.items():
             if fault(path / key, expected):
                 raise StoreCorrupt(f"{path / key} {fault(path / key, expected)}. Restore this file, or run again.")
@@ -75,31 +75,41 @@ def reopen_store(path: Path, config: str, save_every: int) -> Reopened:
         layouts = _layouts(path, chunks)
         whole = _whole_rows(path, record.rows, chunks, layouts)
         if record.ended == COMPLETE and whole is None:
-            last = (record.rows - 1) * save_every
-            return Reopened(Store(path, lock, record, layouts), record.rows, last, None)
+            lock.release()
+            return None
         state, step = newest(path, record, math.inf if whole is None else (whole - 1) * save_every)
         rows = 0 if state is None else step // save_every + 1
         record.states = {name: found for name, found in record.states.items() if found["step"] <= step}
         record.ended = ""
         if whole is not None:
             logger.warning("%s: damaged from saved time %d on: computed again from step %d", path, whole, step)
-        return Reopened(Store(path, lock, record, layouts, rows), rows, step, state)
+            record.rows = rows
+        full = {key for key in record.chunks if _layout_of(key, layouts).ends_by(key, rows)}
+        return Reopened(Store(path, lock, record, layouts, rows, full), rows, step, state)
     except BaseException:
         lock.release()
         raise
 
 
-def _begin_again(path: Path, config: str) -> Record:
-    """Remove what was written before the first commit."""
-    for entry in path.iterdir():
-        if entry.is_dir() and entry.name != FOLDER:
-            shutil.rmtree(entry)
-    record = Record(config)
-    for key in (METADATA, START):
-        if (path / key).exists():
-            data = (path / key).read_bytes()
-            record.files[key] = crc32c(data), len(data)
+def _committed(path: Path) -> Record:
+    record = read_record(path)
+    if record is None:
+        raise StoreCorrupt(
+            f"{path / FOLDER / RECORD} is missing: nothing says what of {path} is whole. A copy without {FOLDER}/ "
+            "can be read, but not gone on with."
+        )
     return record
+
+
+def _as_made(path: Path, record: Record) -> Record:
+    """The record that the store was made with; its attributes are those that `config` is the digest of."""
+    data = (path / METADATA).read_bytes()
+    files = {METADATA: (crc32c(data), len(data)), **{key: record.files[key] for key in (START,) if key in record.files}}
+    return Record(record.config, files=files)
+
+
+def _layout_of(key: str, layouts: Mapping[str, Layout]) -> Layout:
+    return layouts[key.split("/")[0]]
 
 
 def _layouts(path: Path, chunks: Iterable[str]) -> dict[str, Layout]:
@@ -112,7 +122,7 @@ def _whole_rows(path: Path, rows: int, chunks: Mapping[str, Sum], layouts: Mappi
     """The first saved time of a damaged chunk that a commit called whole; None if there is none."""
     damaged = []
     for key, expected in chunks.items():
-        row = layouts[key.split("/")[0]].row_of(key)
+        row = _layout_of(key, layouts).row_of(key)
         if row < rows and fault(path / key, expected, whole=False):
             damaged.append(row)
     return min(damaged, default=None)

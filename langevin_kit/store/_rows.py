@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,20 @@ class Rows:
     full : set of str
         Chunks that will not be written again.
     unsynced : list of Path
-        Files that a power cut may still take.
+        Files that a power cut may still take, or whose folders it may.
     """
 
-    def __init__(self, store: Path, layouts: Mapping[str, Layout], n_rows: int) -> None:
+    def __init__(self, store: Path, layouts: Mapping[str, Layout], n_rows: int, full: Collection[str] = ()) -> None:
         self.sums: dict[str, Sum] = {}
-        self.full: set[str] = set()
+        self.full = {*full}
         self.unsynced: list[Path] = []
         self._store, self._layouts = store, layouts
         self._index = {name: n_rows // layout.rows for name, layout in layouts.items()}
         self._held = {name: n_rows % layout.rows for name, layout in layouts.items()}
         self._blocks = {name: _tail(store, layout, n_rows) for name, layout in layouts.items() if layout.rows > 1}
         self._grown: set[str] = set()
+        # A chunk that was written before it was full: what replaces it is on the disk first.
+        self._flushed = {name for name, held in self._held.items() if held}
 
     @property
     def n_rows(self) -> int:
@@ -56,7 +58,8 @@ class Rows:
                     block = self._blocks[name]
                 taken, self._held[name] = taken + n, held + n
                 if held + n == layout.rows:
-                    self._write(layout, block, layout.rows, durable=False)
+                    self._write(layout, block, layout.rows, durable=name in self._flushed)
+                    self._flushed.discard(name)
                     self._index[name], self._held[name] = self._index[name] + 1, 0
                     if layout.rows > 1:
                         block.fill(layout.fill)
@@ -67,14 +70,14 @@ class Rows:
         for name in self._grown:
             if self._held[name]:
                 self._write(self._layouts[name], self._blocks[name], self._held[name], durable=True)
+                self._flushed.add(name)
         self._grown.clear()
 
     def _write(self, layout: Layout, block: NDArray[Any], held: int, *, durable: bool) -> None:
         for key, parts, checked in layout.encode(self._index[layout.name], block, held):
             put(self._store / key, *parts, durable=durable)
             self.sums[key] = checked
-            if not durable:
-                self.unsynced.append(self._store / key)
+            self.unsynced.append(self._store / key)
             if held == layout.rows:
                 self.full.add(key)
 

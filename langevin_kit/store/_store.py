@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, InvalidStore, StoreExists, StoreLocked, StoreWriteFailed
 from langevin_kit.store._checkpoint import SLOTS, START, checkpoint, write_state
-from langevin_kit.store._files import put, sync
+from langevin_kit.store._files import put, sync, sync_folder
 from langevin_kit.store._layout import Layout
 from langevin_kit.store._lock import Lock
 from langevin_kit.store._metadata import METADATA, group, lay_out, refuse_existing
-from langevin_kit.store._record import COMPLETE, Record, crc32c
+from langevin_kit.store._record import COMPLETE, FOLDER, Record, crc32c
 from langevin_kit.store._rows import Rows
 
 if TYPE_CHECKING:
@@ -49,11 +49,17 @@ class Store:
     """
 
     def __init__(
-        self, path: Path, lock: Lock, record: Record, layouts: Mapping[str, Layout], rows: int | None = None
+        self,
+        path: Path,
+        lock: Lock,
+        record: Record,
+        layouts: Mapping[str, Layout],
+        rows: int = 0,
+        full: Collection[str] = (),
     ) -> None:
         self.path, self.is_laid_out, self.failed = path, bool(layouts), False
         self._lock, self._record = lock, record
-        self._rows = Rows(path, layouts, record.rows if rows is None else rows)
+        self._rows = Rows(path, layouts, rows, full)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="langevin_kit_store")
         self._task: Future[None] | None = None
         self._committed = self._checkpointed = math.nan  # until the first question, behind all that is compiled
@@ -123,8 +129,20 @@ class Store:
                 self._submit(lambda: self._commit(0, None, ended))
                 self._wait()
         finally:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._lock.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Wait for the writer, however often this is interrupted: without it the lock must not be given away."""
+        interrupt: KeyboardInterrupt | None = None
+        while True:
+            try:
+                self._pool.shutdown(wait=True, cancel_futures=True)
+                break
+            except KeyboardInterrupt as again:
+                interrupt = again
+        self._lock.release()
+        if interrupt is not None:
+            raise interrupt
 
     def _submit(self, work: Callable[[], None]) -> None:
         self._wait()
@@ -146,7 +164,7 @@ class Store:
         # Rows that a commit before a crash has made safe stay as they are until the run has come to them again.
         if self._rows.n_rows >= self._record.rows:
             self._rows.flush()
-        sync(self._rows.unsynced)
+        sync(self._rows.unsynced, self.path)
         self._rows.unsynced.clear()
         if state is not None:
             before = time.monotonic()
@@ -193,7 +211,7 @@ def create_store(
         If nothing can be written there.
     """
     refuse_existing(path, overwrite=overwrite)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    draft, lock = path.with_name(f".{path.name}.{os.getpid()}.partial"), None
     try:
         shutil.rmtree(draft, ignore_errors=True)  # of a process that had this number and died
         draft.mkdir(parents=True)
@@ -203,14 +221,17 @@ def create_store(
         text = group(attrs)
         put(draft / METADATA, text, durable=True)
         record.files[METADATA] = crc32c(text), len(text)
+        record.write(draft, set())
         lock = Lock(draft)
         _take_name(draft, path)
         lock.moved_to(path)
-    except (StoreExists, StoreLocked):
+        sync_folder(path.parent)
+    except BaseException as error:
+        if lock is not None:
+            lock.release()
         shutil.rmtree(draft, ignore_errors=True)
-        raise
-    except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
+        if not isinstance(error, OSError) or isinstance(error, StoreExists | StoreLocked):
+            raise
         raise InvalidStore(f"{path} cannot be created ({error.strerror}). Choose another output.") from error
     return Store(path, lock, record, {})
 
@@ -234,13 +255,14 @@ def require_room(path: Path, need: int) -> None:
 def _take_name(draft: Path, path: Path) -> None:
     """Put a new store in the place of nothing, or of a store that no one writes and that is removed only then."""
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
-    replaced = path.exists()
-    if replaced:
-        Lock(path).release()
-        path.rename(old)
+    theirs = Lock(path) if (path / FOLDER).exists() else None
     try:
+        if path.exists():
+            path.rename(old)
         draft.rename(path)
     except OSError:
         raise StoreExists(f"{path} was made by another run just now. Choose another output.") from None
-    if replaced:
-        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        if theirs is not None:
+            theirs.release()
+    shutil.rmtree(old, ignore_errors=True)

@@ -105,7 +105,7 @@ def test_the_enumeration_finds_what_is_not_safe(tmp_path: Path, monkeypatch: pyt
     for at in range(60, 120, 7):
         with monkeypatch.context() as patch:
             disk = Disk(patch, at)
-            patch.setattr(_store, "sync", lambda _: None)
+            patch.setattr(_store, "sync", lambda *_: None)
             with pytest.raises(Crash):
                 run(store)
             disk.lose_power()

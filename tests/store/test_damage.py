@@ -13,8 +13,8 @@ import pytest
 import xarray as xr
 
 import langevin_kit as lk
-from langevin_kit.errors import InvalidStore, StoreCorrupt, StoreMismatch
-from langevin_kit.store import _store, audit_store
+from langevin_kit.errors import InvalidArgument, InvalidStore, StoreCorrupt, StoreExists, StoreLocked, StoreMismatch
+from langevin_kit.store import _store, audit_store, export_store
 
 SYSTEM = lk.System(energy="x**2/2", temperature=1.0)
 START = np.random.default_rng(0).standard_normal(400)
@@ -172,6 +172,7 @@ def test_another_run_is_not_gone_on_with(begun: Path) -> None:
         ({"n_steps": 120}, "n_steps: 60 there, 120 here"),
         ({"rng": 2}, 'seed: "1" there, "2" here'),
         ({"initial": 2 * START}, "start: "),
+        ({"initial": -START + 2 * START.mean()}, "initial_crc32c: "),
         ({"observables": {"right": "x > 0"}}, "observables: {} there, "),
         ({"dtype": "float32"}, 'dtype: "float64" there, "float32" here'),
     ]:
@@ -255,3 +256,126 @@ def test_going_back_takes_nothing_away(begun: Path, monkeypatch: pytest.MonkeyPa
         assert_same(ds, before)
     assert audit_store(begun).faults == ()
     assert_same(lk.resume(begun), run(None))
+
+
+class Steps:
+    """A meter that counts the steps, and interrupts after some."""
+
+    def __init__(self, last: float = np.inf) -> None:
+        self.done, self.last = 0.0, last
+
+    def start(self, total: int, description: str) -> None:
+        pass
+
+    def stop(self) -> None:
+        pass
+
+    def advance(self, steps: float) -> None:
+        self.done += steps
+        if self.done > self.last:
+            raise KeyboardInterrupt
+
+
+def test_nothing_is_removed_where_no_record_says_what_is_whole(whole: Path, tmp_path: Path) -> None:
+    """A copy, or a store whose record was lost, is read as before and not gone on with."""
+    expected = lk.open(whole).load()
+    expected.to_zarr(tmp_path / "copy.zarr", consolidated=False)
+    (whole / "restart" / "commit.json").unlink()
+    for store in (whole, tmp_path / "copy.zarr"):
+        before = files(store)
+        with pytest.raises(StoreCorrupt, match=r"nothing says what of|start.bin, where the particles started"):
+            lk.resume(store)
+        assert [file for file in files(store) if "restart" not in file.parts] == [
+            file for file in before if "restart" not in file.parts
+        ]
+        assert_same(lk.open(store), expected)
+
+
+def test_interrupts_before_anything_was_saved(tmp_path: Path) -> None:
+    """One before the first saved time, one in the middle of what follows: the store is still that run's."""
+    store = tmp_path / "run.zarr"
+    with pytest.raises(KeyboardInterrupt):
+        run(store, progress=Steps(-1.0))
+    assert lk.open(store).sizes.get("time", 0) == 0
+    with pytest.raises(KeyboardInterrupt):
+        lk.resume(store, progress=Steps(1.0))
+    assert_same(lk.resume(store), run(None))
+
+
+def test_a_complete_run_is_left_alone(whole: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in files(whole)}
+    meter = Steps()
+    lk.resume(whole, progress=meter)
+    assert meter.done == 0.0
+    assert {path: path.stat().st_mtime_ns for path in files(whole)} == before
+
+
+def test_damage_costs_each_step_once(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is mended, and crashes on the way, goes on from where it was."""
+    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
+        monkeypatch.setattr(_store, name, 0.0)
+    expected = run(None)
+    (whole / "energy" / "c" / "0").write_bytes(b"")
+    with pytest.raises(KeyboardInterrupt):
+        lk.resume(whole, progress=Steps(45.0))
+    assert audit_store(whole).faults == ()
+    rest = Steps()
+    assert_same(lk.resume(whole, progress=rest), expected)
+    assert rest.done <= 20.0
+
+
+def test_sealed_lists_grow_with_the_run_and_not_with_its_crashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
+        monkeypatch.setattr(_store, name, 0.0)
+    monkeypatch.setattr("langevin_kit.store._layout.MOST_ROWS", 1)
+    monkeypatch.setattr("langevin_kit.store._record.SEALED_AT", 100)
+    whole, cut = tmp_path / "whole.zarr", tmp_path / "cut.zarr"
+    run(whole, save_every=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(cut, save_every=1, progress=Steps(8.0))
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            lk.resume(cut, progress=Steps(8.0))
+    assert_same(lk.resume(cut), lk.open(whole))
+    lists = [len(list(store.glob("restart/chunks-*.json"))) for store in (whole, cut)]
+    assert 3 < lists[1] <= lists[0] + 2
+
+
+def test_a_lock_outlives_neither_its_store_nor_its_run(whole: Path, tmp_path: Path) -> None:
+    """The lock of a store that was replaced meanwhile is none, and a second interrupt waits for the writer."""
+    from langevin_kit.store import _lock as locks
+    from langevin_kit.store import create_store
+
+    def replaced(descriptor: int) -> bool:
+        shutil.rmtree(whole)
+        shutil.copytree(tmp_path / "copy.zarr", whole)
+        return True
+
+    shutil.copytree(whole, tmp_path / "copy.zarr")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locks, "_lock", replaced)
+        with pytest.raises(StoreLocked, match="has just been replaced"):
+            lk.resume(whole)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("langevin_kit.store._store.sync_folder", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            create_store(tmp_path / "new.zarr", lk.open(whole).attrs, "config")
+    lk.simulate(SYSTEM, initial=START, time_step=0.01, n_steps=10, rng=0, store=tmp_path / "new.zarr", overwrite=True)
+
+
+def test_a_zip_is_of_complete_runs(begun: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidStore, match="not complete; go on with it first"):
+        export_store(begun, tmp_path / "run.zip")
+    export_store(begun, tmp_path / "run.nc")
+    assert xr.open_dataset(tmp_path / "run.nc").sizes["time"] == lk.open(begun).sizes["time"]
+    expected = lk.resume(begun)
+    export_store(begun, tmp_path / "run.zip")
+    assert_same(lk.open(tmp_path / "run.zip"), expected)
+    with pytest.raises(StoreExists, match=r"run.zip exists"):
+        export_store(begun, tmp_path / "run.zip")
+    with pytest.raises(InvalidArgument, match=r"its name must end in .nc or .zip"):
+        export_store(begun, tmp_path / "run.txt")
+    with pytest.raises(InvalidArgument, match="cannot be written"):
+        export_store(begun, tmp_path / "nowhere" / "run.nc")
