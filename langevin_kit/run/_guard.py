@@ -71,11 +71,11 @@ class Guard:
         with np.errstate(all="ignore"):
             drift = paths.system.drift_at(x[:, None], step * paths.time_step)
             moved = float(np.linalg.norm(drift)) * paths.time_step
+            mobility = paths.system.mobility_at(x[:, None], step * paths.time_step)[..., 0]
         return NonFinite(
             f"particle {k} is not finite after {when}: at step {step} it was at {self._place(x)}, where the drift "
-            f"alone moves it by {moved:.3g} a step. The explicit step is unstable where E is steep; or E falls without "
-            f"bound, K is negative, or the argument of a function is out of range. Use a smaller time_step than "
-            f"{paths.time_step:g}, or mend the model. {see}"
+            f"alone moves it by {moved:.3g} a step. {_why(mobility)} Use a smaller time_step than {paths.time_step:g}, "
+            f"or mend the model. {see}"
         )
 
     def _leaked(self, leaked: NDArray[np.int64], position: NDArray[np.floating], last: int) -> LangevinKitError:
@@ -142,6 +142,17 @@ class Guard:
         shown = sorted(np.argsort(-np.abs(x.astype(np.float64)), kind="stable")[:SHOWN])
         more = f" (the largest of {len(names)} coordinates)" if len(names) > SHOWN else ""
         return ", ".join(f"{names[a]} = {x[a]:.6g}" for a in shown) + more
+
+
+def _why(mobility: NDArray[np.float64]) -> str:
+    """What may have led there; a mobility that is not positive certainly has."""
+    lowest = float(np.linalg.eigvalsh(mobility)[0]) if np.isfinite(mobility).all() else np.nan
+    if lowest < 0:
+        return f"K has the eigenvalue {lowest:.3g} there: no noise has a negative variance."
+    return (
+        "The explicit step is unstable where E is steep; or E falls without bound, or the argument of a function is "
+        "out of range."
+    )
 
 
 def _longest_step(system: System, x: NDArray[np.float64], t: float) -> float:

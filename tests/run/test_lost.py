@@ -49,6 +49,20 @@ def test_beyond_two_coordinates_too() -> None:
         lk.simulate(system, **given, n_steps=200, save_every=1, check=False)
 
 
+def test_a_mobility_that_turns_negative_on_the_way_is_named() -> None:
+    """With the particle, the step, the place, and the eigenvalue there."""
+    plane = lk.System(
+        energy="x**2/2 + y**2/2",
+        mobility=[["1 - x**2/4", "0"], ["0", "1"]],
+        temperature=1.0,
+        coordinates=("x", "y"),
+    )
+    given: Any = {"initial": lk.initial.point([1.9, 0.0]), "n_particles": 100, "time_step": 0.01, "rng": 0}
+    with pytest.raises(NonFinite, match=r"particle \d+ is not finite after step \d+ .* at x = .*, y = ") as error:
+        lk.simulate(plane, **given, n_steps=500, save_every=100, check=False)
+    assert "K has the eigenvalue -" in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
