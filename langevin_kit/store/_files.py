@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from langevin_kit.errors import StoreWriteFailed
+from langevin_kit.store._direct import write_directly
 
 DRAFT = ".partial"
 """Ending of a file that is being written; it takes its name when it is whole."""
@@ -57,12 +58,12 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _write(draft: Path, parts: Sequence[Any], *, durable: bool) -> None:
-    with draft.open("wb") as file:
-        for part in parts:
-            file.write(part)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
+    if not write_directly(draft, parts):
+        with draft.open("wb") as file:
+            for part in parts:
+                file.write(part)
+    if durable:
+        _sync(draft)
 
 
 def _rename(draft: Path, path: Path) -> None:

@@ -86,7 +86,7 @@ def small_rows(folder: Path) -> str:
             for _ in range(saves // batch):
                 rows.append({"position": np.stack([position[:, :1000].copy() for _ in range(batch)])})
             rows.flush()
-            sync(rows.unsynced)
+            sync(rows.unsynced, folder)
 
         ours.append(seconds(through_buffers) / saves)
         array = zarr.create_array(folder / f"zarr{turn}", shape=(400, 1, 1000), chunks=(1, 1, 1000), dtype="f4")
