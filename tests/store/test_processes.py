@@ -116,7 +116,7 @@ def kill_until_done(here: Path, reference: xr.Dataset, kills: int) -> None:
     for _ in range(kills):
         process = start(here, "run", "long.toml", "--resume", "--quiet")
         wait_for_rows(store, rows + 1, process)
-        time.sleep(rng.uniform(0, 0.2))
+        time.sleep(rng.uniform(0, 0.8 / kills))
         process.kill()
         assert ended(process)[0] in (-signal.SIGKILL, 0)
         rows = lk.open(store).sizes.get("time", 0)
