@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 
-def replay(
-    store: Path,
-    particle: int,
-    /,
-    *,
-    first: int = 0,
-    steps: int | None = None,
-    every: int = 1,
-) -> None:
+def replay(store: Path, particle: int, /, *, first: int = 0, steps: int | None = None, every: int = 1) -> None:
     """Print the path of one particle of a run, bit for bit, as comma-separated values.
 
     Parameters
@@ -34,6 +22,8 @@ def replay(
     every
         Steps between the lines.
     """
+    import csv
+
     from langevin_kit.run import replay as replayed
 
     path = replayed(store, particle, first=first, n_steps=steps, save_every=every)
@@ -44,13 +34,7 @@ def replay(
         lines.writerow([int(step), float(time), *map(str, x)])
 
 
-def export(
-    store: Path,
-    output: Path,
-    /,
-    *,
-    overwrite: Annotated[bool, Parameter(negative=())] = False,
-) -> None:
+def export(store: Path, output: Path, /, *, overwrite: bool = False) -> None:
     """Copy a run into one file: NetCDF (.nc), or a zip file that Zarr and xarray read (.zip).
 
     Parameters

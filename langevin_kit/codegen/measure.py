@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from langevin_kit import cache
-from langevin_kit.codegen.dense import scalars_source
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import (
     Product,
@@ -23,8 +23,11 @@ from langevin_kit.observables.rows import (
     read_vector,
 )
 from langevin_kit.system import System
-from langevin_kit.system.dense import DenseDerived, Vector
+from langevin_kit.system.dense import Vector
 from langevin_kit.system.names import ELEMENTARY
+
+if TYPE_CHECKING:
+    from langevin_kit.system.dense import DenseDerived
 
 _HEADER = f"""\
 import numpy as np
@@ -154,6 +157,8 @@ def _of_vector(
     system: System, derived: DenseDerived, now: Mapping[int, Text], start: Mapping[int, Text]
 ) -> tuple[str, list[str]]:
     """Functions that evaluate scalars of a vector state, and their calls."""
+    from langevin_kit.codegen.dense import scalars_source
+
     source, calls = "", []
     for name, texts, state, t in (("values", now, "X", "t"), ("start_values", start, "S", "0.0")):
         if texts:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from langevin_kit import cache
-from langevin_kit.codegen import dense
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, mobility_lines
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
@@ -368,6 +367,8 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`, or of its twin for a vector of coordinates."""
     if isinstance(system.content, Vector):
+        from langevin_kit.codegen import dense
+
         return dense.stepper(system.content.derived, scheme, dtype)
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
     key = f"stepper {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {scheme.halved} {dtype}"

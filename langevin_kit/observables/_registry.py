@@ -53,6 +53,6 @@ def observables_to_dict(observables: Mapping[str, Any]) -> dict[str, Any] | None
     return table if len(table) == len(own) else None
 
 
-def observables_from_dict(data: Mapping[str, Any]) -> dict[str, Observable]:
-    """The observables that `observables_to_dict` wrote down."""
-    return {name: KINDS[one["kind"]](one["of"]) for name, one in data.items()}
+def observables_from_dict(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The observables of plain data, such as those of `observables_to_dict`; a text stays one."""
+    return {name: KINDS[one["kind"]](one["of"]) if isinstance(one, Mapping) else one for name, one in data.items()}

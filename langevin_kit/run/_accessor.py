@@ -22,6 +22,7 @@ from langevin_kit.estimate import (
 )
 from langevin_kit.observables import ESTIMATES, VARIABLES, attributes
 from langevin_kit.run._estimates import estimate
+from langevin_kit.run._system import is_system_of, system_of
 from langevin_kit.system import Grid, System, cells
 
 
@@ -61,7 +62,7 @@ class Langevin:
         >>> ds.langevin.with_system(system).verdict().state
         'not relaxed'
         """
-        if json.dumps(system.to_dict()) != self._ds.attrs.get("system"):
+        if not is_system_of(system, self._ds.attrs):
             raise InvalidArgument("system: this is not the system of this run; give the one it was made with.")
         known = Langevin(self._ds)
         known._system = system
@@ -70,17 +71,7 @@ class Langevin:
     @property
     def system(self) -> System:
         """The system, rebuilt from the run's attributes."""
-        if self._system is not None:
-            return self._system
-        if "system" not in self._ds.attrs:
-            raise InvalidStore("this Dataset has no attribute `system`: it was not made by langevin_kit.simulate.")
-        data = json.loads(self._ds.attrs["system"])
-        if "functions" in data:
-            raise InvalidStore(
-                "this run's system is made of Python functions, which no store can hold: "
-                "use ds.langevin.with_system(system), or lk.replay(..., system=system)."
-            )
-        return System(**data)
+        return system_of(self._ds.attrs) if self._system is None else self._system
 
     @property
     def grid(self) -> Grid:

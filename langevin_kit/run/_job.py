@@ -66,6 +66,11 @@ class Job:
     suggested_time_step: float
     about: Mapping[str, str]
 
+    @property
+    def n_particles(self) -> int:
+        """Size of the ensemble."""
+        return int(self.state.shape[1])
+
     @cached_property
     def steps(self) -> NDArray[np.int64]:
         """Those at which the ensemble is saved."""
@@ -112,7 +117,7 @@ class Job:
         """The run as plain data."""
         grid = self.program.plan.histogram
         return {
-            "n_particles": self.state.shape[1],
+            "n_particles": self.n_particles,
             "time_step": self.time_step,
             "n_steps": self.n_steps,
             "save_every": self.save_every,

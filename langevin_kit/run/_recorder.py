@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.backends import Measurement
-from langevin_kit.estimate import Boltzmann
-from langevin_kit.observables import Plan
 from langevin_kit.preflight.arguments import MANTISSA
 from langevin_kit.run._dataset import coordinates, describe
 from langevin_kit.run._estimates import estimate
+from langevin_kit.run._job import Job
 from langevin_kit.run._memory import Sink
 
 if TYPE_CHECKING:
@@ -32,25 +31,11 @@ class Recorder:
         Saved times that were recorded.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        law: Sequence[Boltzmann],
-        times: NDArray[np.float64],
-        steps: NDArray[np.int64],
-        n_particles: int,
-        n_kept: int,
-        attrs: Mapping[str, Any],
-        sink: Sink,
-        rows: int = 0,
-        position_bits: int | None = None,
-    ) -> None:
-        self.rows, self._sink = rows, sink
-        self._plan, self._law, self._times, self._steps, self._attrs = plan, law, times, steps, attrs
-        self._n, self._n_kept = n_particles, n_kept
+    def __init__(self, job: Job, attrs: Mapping[str, Any], sink: Sink, rows: int = 0) -> None:
+        self.rows, self._job, self._attrs, self._sink = rows, job, attrs, sink
+        self._plan = job.program.plan
         self._pending: list[dict[str, NDArray[Any]]] = []
         self._bytes = 0
-        self._bits, self._rounded = position_bits, () if position_bits is None else ("position",)
         self._cells: Cells | None = None
         self._places: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None
 
@@ -59,13 +44,13 @@ class Recorder:
         values = self._plan.finish(measurement.sums)
         if len(measurement.nonfinite):  # of those that are left there is no average that means anything
             values = {name: np.asarray(value) * np.nan if _is_real(value) else value for name, value in values.items()}
-        row = {"step": self._steps[self.rows], **values, "n_nonfinite": len(measurement.nonfinite)}
+        row = {"step": self._job.steps[self.rows], **values, "n_nonfinite": len(measurement.nonfinite)}
         if measurement.histogram is not None:
             row |= {"histogram": measurement.histogram, "n_outside": measurement.n_outside}
-        if self._n_kept:
-            row["position"] = self._copied(position[:, : self._n_kept])
-            if self._bits is not None:
-                row["position"] = rounded(row["position"], self._bits)
+        if self._job.n_kept:
+            row["position"] = self._copied(position[:, : self._job.n_kept])
+            if self._job.position_bits is not None:
+                row["position"] = rounded(row["position"], self._job.position_bits)
         self._pending.append({name: np.asarray(value) for name, value in row.items()})
         self._bytes += sum(value.nbytes for value in self._pending[-1].values())
         self.rows += 1
@@ -89,17 +74,18 @@ class Recorder:
             return
         pending, self._pending, self._bytes = self._pending, [], 0
         arrays = {name: _stack([row[name] for row in pending]) for name in pending[0]}
-        law = self._law[self.rows - len(pending) : self.rows]
+        law = self._job.law[self.rows - len(pending) : self.rows]
         if self._cells is None and law and self._plan.histogram is not None:
             from langevin_kit.estimate import Cells
 
             self._cells = Cells(self._plan.histogram)
-        estimates, long_names = estimate(law, self._cells, self._n, arrays)
+        estimates, long_names = estimate(law, self._cells, self._job.n_particles, arrays)
         arrays |= estimates
         if not self._sink.is_laid_out:
-            along = coordinates(self._plan, self._times, self._attrs, covariance="covariance" in arrays)
+            along = coordinates(self._plan, self._job.times, self._attrs, covariance="covariance" in arrays)
             first = {name: block[0] for name, block in arrays.items()}
-            self._sink.lay_out(along, first, describe(self._plan, arrays, long_names), self._rounded)
+            rounded_ones = () if self._job.position_bits is None else ("position",)
+            self._sink.lay_out(along, first, describe(self._plan, arrays, long_names), rounded_ones)
         self._sink.append(arrays)
 
 

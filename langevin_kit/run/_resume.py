@@ -20,10 +20,11 @@ from langevin_kit.random import philox_key, seed_from_record
 from langevin_kit.run._job import OWN, Job
 from langevin_kit.run._paths import State
 from langevin_kit.run._start import initial_state
+from langevin_kit.run._system import is_system_of, system_of
 from langevin_kit.run._work import work
 from langevin_kit.schemes import scheme_from
 from langevin_kit.store import START, read_attrs
-from langevin_kit.system import Grid, System, cells
+from langevin_kit.system import System, grid_from_dict
 from langevin_kit.system.initial import from_dict
 
 if TYPE_CHECKING:
@@ -90,7 +91,10 @@ def resume(
 
 
 def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System | None) -> Job:
-    system = _system(path, attrs, system)
+    if system is None:
+        system = system_of(attrs)
+    elif not is_system_of(system, attrs):
+        raise StoreMismatch(f"system: this is not the system of {path}; give the one it was begun with.")
     if run["observables"] is None:
         raise InvalidStore(f"{path}: its observables are of a kind of your own; go on by simulate(..., resume=True).")
     dtype, n, seed = run["dtype"], run["n_particles"], seed_from_record(run)
@@ -111,7 +115,7 @@ def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System 
         n_steps=run["n_steps"],
         save_every=run["save_every"],
         observables=observables_from_dict(run["observables"]),
-        histogram=None if grid is None else Grid(**{name: cells(*axis) for name, axis in grid.items()}),
+        histogram=None if grid is None else grid_from_dict(grid),
         n_kept=run["save_positions"],
         position_bits=run.get("position_bits"),
         seed=seed,
@@ -135,17 +139,3 @@ def stored_start(path: Path, system: System, n: int, dtype: str) -> NDArray[np.f
 def column(start: NDArray[np.floating], particle: int) -> State:
     """The state of one particle."""
     return np.array(start[:, particle : particle + 1])
-
-
-def _system(path: Path, attrs: dict[str, Any], given: System | None) -> System:
-    data = json.loads(attrs["system"])
-    if given is not None:
-        if json.dumps(given.to_dict()) != attrs["system"]:
-            raise StoreMismatch(f"system: this is not the system of {path}; give the one it was begun with.")
-        return given
-    if "functions" in data:
-        raise InvalidStore(
-            f"{path}: its system is made of Python functions, which no store can hold: lk.resume({str(path)!r}, "
-            "system=system) goes on with it."
-        )
-    return System(**data)

@@ -18,17 +18,17 @@ from langevin_kit.run._open import open_store
 from langevin_kit.run._recorder import Recorder
 from langevin_kit.store import (
     COMPLETE,
-    Reopened,
     Store,
     create_store,
     read_attrs,
     read_state,
-    reopen_store,
     require_room,
 )
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from langevin_kit.store import Reopened
 
 PIECE_SECONDS = 10.0
 """A run with a store moves no longer than about this before it could commit, however far apart its saved times are."""
@@ -48,6 +48,8 @@ def work(
         return _in_memory(job, ensemble, attrs, progress)
     taken = None
     if resume and path.exists():
+        from langevin_kit.store import reopen_store
+
         _require_same(path, attrs)
         taken = reopen_store(path, digest(config_of(attrs)), job.save_every)
         if taken is None:
@@ -63,7 +65,7 @@ def work(
 
 def _in_memory(job: Job, ensemble: Ensemble, attrs: dict[str, str], progress: Progress | bool | None) -> xr.Dataset:
     memory = Memory()
-    recorder = _recorder(job, attrs, memory, 0)
+    recorder = Recorder(job, attrs, memory)
     guard = Guard(job.paths, "error.run", job.initial == "array" and (not job.n_kept or job.position_bits is not None))
     try:
         _evolve(ensemble, recorder, guard, job, memory, 0, 0, progress)
@@ -88,7 +90,7 @@ def _into_store(
     try:
         if taken is not None and taken.state is not None:
             read_state(taken.state, ensemble.state)
-        recorder = _recorder(job, attrs, store, row)
+        recorder = Recorder(job, attrs, store, row)
         guard = Guard(job.paths, repr(str(store.path)), needs_initial=False)
         try:
             _evolve(ensemble, recorder, guard, job, store, row, step, progress)
@@ -103,13 +105,6 @@ def _into_store(
         store.close(ended)
 
 
-def _recorder(job: Job, attrs: dict[str, str], sink: Sink, rows: int) -> Recorder:
-    n = job.state.shape[1]
-    return Recorder(
-        job.program.plan, job.law, job.times, job.steps, n, job.n_kept, attrs, sink, rows, job.position_bits
-    )
-
-
 def _evolve(
     ensemble: Ensemble,
     recorder: Recorder,
@@ -120,7 +115,7 @@ def _evolve(
     step: int,
     progress: Progress | bool | None,
 ) -> None:
-    pieces = Pieces(job.state.shape[1]) if isinstance(sink, Store) else None
+    pieces = Pieces(job.n_particles) if isinstance(sink, Store) else None
     with Watched(progress, job.n_steps - step, "evolving") as meter, ensemble:
 
         def report(steps: float) -> None:

@@ -21,12 +21,12 @@ from pydantic import (
 
 from langevin_kit.backends import backend_from
 from langevin_kit.errors import BackendUnavailable
-from langevin_kit.observables import KINDS, mean_square_displacement, plan
+from langevin_kit.observables import KINDS, mean_square_displacement, observables_from_dict, plan
 from langevin_kit.observables.rows import Rows, used_axes
 from langevin_kit.preflight import arguments
-from langevin_kit.scenario._objects import grid, law, observables
+from langevin_kit.scenario._objects import law
 from langevin_kit.schemes import scheme_from
-from langevin_kit.system import System, Wall, cells
+from langevin_kit.system import System, Wall, cells, grid_from_dict
 
 
 class Table(BaseModel):
@@ -367,7 +367,7 @@ class ScenarioTable(Table):
     @classmethod
     def _have_names_of_their_own(cls, value: Observables, info: ValidationInfo) -> Observables:
         if info.context is not None:
-            plan(info.context, observables(_plain(value)), None)
+            plan(info.context, observables_from_dict(_plain(value)), None)
         return value
 
     @field_validator("histogram")
@@ -379,7 +379,7 @@ class ScenarioTable(Table):
         names = info.context.names
         if set(names) == set(value):
             value = {name: value[name] for name in names}
-        plan(info.context, None, grid(value))
+        plan(info.context, None, grid_from_dict(value))
         return value
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from langevin_kit import cache
+from langevin_kit.observables import observables_from_dict
 from langevin_kit.scenario._message import invalid
-from langevin_kit.scenario._objects import grid, law, observables
-from langevin_kit.system import System
+from langevin_kit.scenario._objects import law
+from langevin_kit.system import System, grid_from_dict
 
 MAX_BYTES = 10**6
 
@@ -101,8 +102,8 @@ def loads(text: str, name: str = "scenario") -> Scenario:
         "initial": law(tables["initial"]),
         "rng": run.pop("seed"),
         **run,
-        "observables": observables(tables["observables"]),
-        "histogram": None if tables["histogram"] is None else grid(tables["histogram"]),
+        "observables": observables_from_dict(tables["observables"]),
+        "histogram": None if tables["histogram"] is None else grid_from_dict(tables["histogram"]),
         "attrs": {"scenario": text},
     }
     return Scenario(tables["title"], System(**tables["system"]), arguments, text)

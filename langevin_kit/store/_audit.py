@@ -53,25 +53,19 @@ def audit_store(path: str | Path) -> Audit:
     drafts = tuple(sorted(str(draft.relative_to(path)) for draft in path.rglob(f"*{DRAFT}")))
     if record is None:
         raise StoreCorrupt(f"{path}: the commit record is missing, so that nothing can be compared.")
-    expected: dict[str, Sum] = {**record.files, **record.sealed}
+    whole: dict[str, Sum] = {**record.files, **record.sealed}
     if not record.rows:  # before the first commit the group's metadata are replaced, and count for nothing yet
-        expected.pop(METADATA, None)
-    faults = [f"{name} {found}" for name, found in _state_faults(path, record).items()]
+        whole.pop(METADATA, None)
     try:
         chunks = record.all_chunks(path)
-    except StoreCorrupt:  # said below
+    except StoreCorrupt:  # the damaged list is named below
         chunks = record.chunks
-    for key, checked in {**expected, **chunks}.items():
-        found = fault(path / key, checked, whole=key not in chunks)
-        if not found and key in chunks:
-            found = _codec_fault(path / key)
-        if found:
-            faults.append(f"{key} {found}")
-    expected |= {name: (found["crc"], found["size"]) for name, found in record.states.items()}
-    sums = {**expected, **chunks}
-    return Audit(
-        len(sums) + 1, sum(size for _, size in sums.values()), record.rows, record.ended, tuple(faults), drafts
-    )
+    faults = _state_faults(path, record)
+    faults |= {key: fault(path / key, expected) for key, expected in whole.items()}
+    faults |= {key: fault(path / key, e, whole=False) or _codec_fault(path / key) for key, e in chunks.items()}
+    sizes = [size for _, size in (*whole.values(), *chunks.values())] + [s["size"] for s in record.states.values()]
+    said = tuple(f"{key} {found}" for key, found in faults.items() if found)
+    return Audit(len(sizes) + 1, sum(sizes), record.rows, record.ended, said, drafts)
 
 
 def _state_faults(path: Path, record: Record) -> dict[str, str]:

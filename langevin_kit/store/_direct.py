@@ -56,7 +56,6 @@ def _stage() -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Aligned memory of this thread, from where the disk fetches."""
     if not hasattr(_stages, "bytes"):
         _stages.bytes = np.frombuffer(mmap.mmap(-1, 4 * WORTH_IT), np.uint8)
-        _stages.bytes.flags.writeable = True
     stage: np.ndarray[Any, np.dtype[np.uint8]] = _stages.bytes
     return stage
 

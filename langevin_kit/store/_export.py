@@ -46,7 +46,9 @@ def export_store(path: str | Path, output: str | Path, *, overwrite: bool = Fals
         (_to_zip if output.suffix.lower() == ".zip" else _to_netcdf)(path, draft)
         draft.replace(output)
     except OSError as error:
-        raise InvalidArgument(f"output: {output} cannot be written ({error.strerror}). Choose another.") from error
+        raise InvalidArgument(
+            f"output: {output} cannot be written ({error.strerror or error}). Choose another."
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
 

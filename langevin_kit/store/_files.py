@@ -18,7 +18,7 @@ DRAFT = ".partial"
 def put(path: Path, *parts: Any, durable: bool = False) -> None:
     """Write a file's parts, then give it its name; if `durable`, only once the bytes are on the disk."""
     draft = path.with_name(path.name + DRAFT)
-    with _named(path):
+    with named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             _write(draft, parts, durable=durable)
@@ -36,18 +36,18 @@ def sync(paths: Iterable[Path], root: Path) -> None:
     paths = list(paths)
     folders = {folder: None for path in paths for folder in path.parents if folder.is_relative_to(root)}
     for path in (*paths, *folders):
-        with _named(path):
+        with named(path):
             _sync(path)
 
 
 def sync_folder(path: Path) -> None:
     """Put the names in a folder on the disk."""
-    with _named(path):
+    with named(path):
         _sync(path)
 
 
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
+def named(path: Path) -> Iterator[None]:
     """An error of the disk says which file it was."""
     try:
         yield

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
+import platform
 import time
 from pathlib import Path
 from typing import Any
 
 from langevin_kit.errors import StoreLocked
+from langevin_kit.store._files import named
 from langevin_kit.store._record import FOLDER
 
 NAME = "lock"
@@ -29,14 +30,17 @@ class Lock:
     ------
     StoreLocked
         If another one writes it. On this machine that is certain; of another machine its heartbeat tells.
+    StoreWriteFailed
+        If nothing can be written there.
     """
 
     def __init__(self, store: Path) -> None:
         self._path = store / FOLDER / NAME
-        self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        with named(self._path):
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             holder, free = self._holder(), _lock(self._descriptor)
-            here = holder.get("host") == socket.gethostname()
+            here = holder.get("host") == platform.node()
             quiet = time.time() - self._path.stat().st_mtime
             if not free or (holder and not here and quiet < STALE):
                 raise StoreLocked(
@@ -46,7 +50,7 @@ class Lock:
                 )
             if os.fstat(self._descriptor).st_ino != self._path.stat().st_ino:
                 raise StoreLocked(f"{store} has just been replaced by another run. Choose another output.")
-            text = json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
+            text = json.dumps({"host": platform.node(), "pid": os.getpid()}).encode()
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, text, 0)
         except BaseException:

@@ -232,7 +232,7 @@ def create_store(
         shutil.rmtree(draft, ignore_errors=True)
         if not isinstance(error, OSError) or isinstance(error, StoreExists | StoreLocked):
             raise
-        raise InvalidStore(f"{path} cannot be created ({error.strerror}). Choose another output.") from error
+        raise InvalidStore(f"{path} cannot be created ({error.strerror or error}). Choose another output.") from error
     return Store(path, lock, record, {})
 
 
@@ -256,12 +256,17 @@ def _take_name(draft: Path, path: Path) -> None:
     """Put a new store in the place of nothing, or of a store that no one writes and that is removed only then."""
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     theirs = Lock(path) if (path / FOLDER).exists() else None
+    shutil.rmtree(old, ignore_errors=True)  # of a process that had this number and died
     try:
         if path.exists():
             path.rename(old)
         draft.rename(path)
-    except OSError:
-        raise StoreExists(f"{path} was made by another run just now. Choose another output.") from None
+    except BaseException as error:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        if isinstance(error, OSError) and path.exists():
+            raise StoreExists(f"{path} was made by another run just now. Choose another output.") from None
+        raise
     finally:
         if theirs is not None:
             theirs.release()

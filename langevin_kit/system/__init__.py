@@ -2,7 +2,7 @@
 
 from langevin_kit.system import initial
 from langevin_kit.system._system import System
-from langevin_kit.system.grid import Cells, Grid, cells
+from langevin_kit.system.grid import Cells, Grid, cells, grid_from_dict
 from langevin_kit.system.walls import Wall, periodic, reflecting
 
-__all__ = ["Cells", "Grid", "System", "Wall", "cells", "initial", "periodic", "reflecting"]
+__all__ = ["Cells", "Grid", "System", "Wall", "cells", "grid_from_dict", "initial", "periodic", "reflecting"]

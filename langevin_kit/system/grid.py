@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -137,6 +138,17 @@ class Grid:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return {name: [axis.lower, axis.upper, axis.n] for name, axis in self.axes.items()}
+
+
+def grid_from_dict(axes: Mapping[str, Any]) -> Grid:
+    """The grid that `Grid.to_dict` wrote down.
+
+    Examples
+    --------
+    >>> grid_from_dict({"x": [-1.0, 1.0, 4]}) == Grid(x=cells(-1.0, 1.0, 4))
+    True
+    """
+    return Grid(**{name: cells(*axis) for name, axis in axes.items()})
 
 
 def hull(names: tuple[str, ...], lower: NDArray[np.float64], upper: NDArray[np.float64], n: int) -> Grid:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import random
 import re
-import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
+from deadline import at_most
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidExpression, InvalidScenario, LangevinKitError, NonFinite
@@ -165,28 +165,6 @@ def test_no_moment_leaves_lost_particles_out() -> None:
     for name in ("mean", "mean_stderr", "covariance", "energy", "energy_stderr", "entropy", *own):
         assert np.isnan(kept[name].values[-1]).all(), name
         assert np.isfinite(kept[name].values[0]).all(), name
-
-
-class Hung(BaseException):
-    """Not an Exception, so that no handler on the way swallows it."""
-
-
-@contextmanager
-def at_most(seconds: float, text: Any) -> Iterator[None]:
-    """Fail where a text would hang."""
-
-    def stop(*_: object) -> None:
-        raise Hung
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    except Hung:
-        pytest.fail(f"no answer within {seconds} s: {text!a:.400}")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 HOSTILE = [

@@ -6,17 +6,27 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from meters import Steps
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument, InvalidStore, StoreCorrupt, StoreExists, StoreLocked, StoreMismatch
-from langevin_kit.store import _store, audit_store, export_store
+from langevin_kit.store import _audit, _lock, audit_store, create_store, export_store
 
 SYSTEM = lk.System(energy="x**2/2", temperature=1.0)
+SHORT: dict[str, Any] = {
+    "initial": lk.initial.point([0.0]),
+    "n_particles": 10,
+    "time_step": 0.01,
+    "n_steps": 1,
+    "rng": 0,
+}
 START = np.random.default_rng(0).standard_normal(400)
 
 
@@ -33,30 +43,10 @@ def whole(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def begun(tmp_path: Path, eager: None) -> Path:
     """A run that was interrupted, with two checkpoints."""
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
-        monkeypatch.setattr(_store, name, 0.0)
-
-    class Stop(BaseException):
-        pass
-
-    class Meter:
-        done = 0.0
-
-        def start(self, total: int, description: str) -> None:
-            pass
-
-        def advance(self, steps: float) -> None:
-            self.done += steps
-            if self.done > 35:
-                raise Stop
-
-        def stop(self) -> None:
-            pass
-
-    with pytest.raises(Stop):
-        run(tmp_path / "run.zarr", progress=Meter())
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run.zarr", progress=Steps(35.0))
     return tmp_path / "run.zarr"
 
 
@@ -227,53 +217,25 @@ def test_drafts_are_told_and_harmless(begun: Path) -> None:
     assert os.fspath(begun)
 
 
-def test_going_back_takes_nothing_away(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_going_back_takes_nothing_away(begun: Path) -> None:
     """What was committed can be read while the run comes to it again, and after another crash on the way."""
     before = lk.open(begun).load()
     for state in begun.glob("restart/state-*.bin"):
         state.unlink()
     seen = []
 
-    class Meter:
-        done = 0.0
-
-        def start(self, total: int, description: str) -> None:
-            pass
-
+    class Reader(Steps):
         def advance(self, steps: float) -> None:
             seen.append(lk.open(begun).load())
-            self.done += steps
-            if self.done > 15:
-                raise KeyboardInterrupt
-
-        def stop(self) -> None:
-            pass
+            super().advance(steps)
 
     with pytest.raises(KeyboardInterrupt):
-        lk.resume(begun, progress=Meter())
+        lk.resume(begun, progress=Reader(15.0))
     assert before.sizes["time"] == 4
     for ds in (*seen, lk.open(begun)):
         assert_same(ds, before)
     assert audit_store(begun).faults == ()
     assert_same(lk.resume(begun), run(None))
-
-
-class Steps:
-    """A meter that counts the steps, and interrupts after some."""
-
-    def __init__(self, last: float = np.inf) -> None:
-        self.done, self.last = 0.0, last
-
-    def start(self, total: int, description: str) -> None:
-        pass
-
-    def stop(self) -> None:
-        pass
-
-    def advance(self, steps: float) -> None:
-        self.done += steps
-        if self.done > self.last:
-            raise KeyboardInterrupt
 
 
 def test_nothing_is_removed_where_no_record_says_what_is_whole(whole: Path, tmp_path: Path) -> None:
@@ -310,10 +272,9 @@ def test_a_complete_run_is_left_alone(whole: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in files(whole)} == before
 
 
-def test_damage_costs_each_step_once(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("eager")
+def test_damage_costs_each_step_once(whole: Path) -> None:
     """A run that is mended, and crashes on the way, goes on from where it was."""
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
-        monkeypatch.setattr(_store, name, 0.0)
     expected = run(None)
     (whole / "energy" / "c" / "0").write_bytes(b"")
     with pytest.raises(KeyboardInterrupt):
@@ -324,11 +285,10 @@ def test_damage_costs_each_step_once(whole: Path, monkeypatch: pytest.MonkeyPatc
     assert rest.done <= 20.0
 
 
+@pytest.mark.usefixtures("eager")
 def test_sealed_lists_grow_with_the_run_and_not_with_its_crashes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
-        monkeypatch.setattr(_store, name, 0.0)
     monkeypatch.setattr("langevin_kit.store._layout.MOST_ROWS", 1)
     monkeypatch.setattr("langevin_kit.store._record.SEALED_AT", 100)
     whole, cut = tmp_path / "whole.zarr", tmp_path / "cut.zarr"
@@ -345,8 +305,6 @@ def test_sealed_lists_grow_with_the_run_and_not_with_its_crashes(
 
 def test_a_lock_outlives_neither_its_store_nor_its_run(whole: Path, tmp_path: Path) -> None:
     """The lock of a store that was replaced meanwhile is none, and a second interrupt waits for the writer."""
-    from langevin_kit.store import _lock as locks
-    from langevin_kit.store import create_store
 
     def replaced(descriptor: int) -> bool:
         shutil.rmtree(whole)
@@ -355,7 +313,7 @@ def test_a_lock_outlives_neither_its_store_nor_its_run(whole: Path, tmp_path: Pa
 
     shutil.copytree(whole, tmp_path / "copy.zarr")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(locks, "_lock", replaced)
+        patch.setattr(_lock, "_lock", replaced)
         with pytest.raises(StoreLocked, match="has just been replaced"):
             lk.resume(whole)
     with pytest.MonkeyPatch.context() as patch:
@@ -379,3 +337,53 @@ def test_a_zip_is_of_complete_runs(begun: Path, tmp_path: Path) -> None:
         export_store(begun, tmp_path / "run.txt")
     with pytest.raises(InvalidArgument, match="cannot be written"):
         export_store(begun, tmp_path / "nowhere" / "run.nc")
+
+
+def test_an_interrupted_end_still_waits_for_the_writer(tmp_path: Path) -> None:
+    """However often: the lock is given away when nothing is written any more, and the interrupt is not swallowed."""
+    store = create_store(tmp_path / "run.zarr", lk.simulate(SYSTEM, **SHORT).attrs, "config")
+    order: list[str] = []
+
+    class Pool:
+        def shutdown(self, **_: bool) -> None:
+            order.append("asked")
+            if len(order) < 4:
+                raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "_pool", Pool())
+        patch.setattr(store._lock, "release", lambda: order.append("released"))
+        with pytest.raises(KeyboardInterrupt):
+            store._let_go()
+    assert order == ["asked"] * 4 + ["released"]
+    store.close("")
+
+
+def test_an_audit_of_a_run_at_work(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint that is replaced between the record and the look at it is judged by the record that follows."""
+    record = _audit.read_record(begun)
+    assert record is not None
+    older = replace(record, states={name: {**state, "crc": 0} for name, state in record.states.items()})
+    answers = iter([older, record])
+    monkeypatch.setattr(_audit, "read_record", lambda _: next(answers))
+    assert audit_store(begun).faults == ()
+    answers = iter([older, older])
+    monkeypatch.setattr(_audit, "read_record", lambda _: next(answers))
+    assert len(audit_store(begun).faults) == 2
+
+
+def test_a_store_comes_back_if_nothing_takes_its_place(whole: Path) -> None:
+    expected = lk.open(whole).load()
+    own = Path.rename
+
+    def rename(path: Path, target: Path) -> Path:
+        if path.name.endswith(".partial"):
+            raise OSError(5, "Input/output error")
+        return own(path, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", rename)
+        with pytest.raises(StoreExists):
+            run(whole, overwrite=True)
+    assert_same(lk.open(whole), expected)
+    assert [path.name for path in whole.parent.iterdir()] == ["run.zarr"]

@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from meters import Steps
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
@@ -62,27 +63,11 @@ def test_fewer_bits_take_fewer_bytes(tmp_path: Path) -> None:
         assert audit_store(store).faults == ()
 
 
-def test_a_run_goes_on_from_what_was_not_rounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from langevin_kit.store import _store
-
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
-        monkeypatch.setattr(_store, name, 0.0)
+@pytest.mark.usefixtures("eager")
+def test_a_run_goes_on_from_what_was_not_rounded(tmp_path: Path) -> None:
     expected = lk.simulate(SYSTEM, **GIVEN, position_bits=5)
-
-    class Stop:
-        done = 0.0
-
-        def start(self, total: int, description: str) -> None: ...
-
-        def stop(self) -> None: ...
-
-        def advance(self, steps: float) -> None:
-            self.done += steps
-            if self.done > 15:
-                raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        lk.simulate(SYSTEM, **GIVEN, position_bits=5, store=tmp_path / "run.zarr", progress=Stop())
+        lk.simulate(SYSTEM, **GIVEN, position_bits=5, store=tmp_path / "run.zarr", progress=Steps(15.0))
     got = lk.resume(tmp_path / "run.zarr")
     for name in ("position", "mean", "energy"):
         np.testing.assert_array_equal(got[name], expected[name])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import sympy as sp
+from deadline import at_most
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -26,28 +26,6 @@ X, Y = sp.symbols("x y", real=True)
 LN_2, PI = sp.Float(math.log(2)), sp.Float(math.pi)
 NAMES = {"x": X, "y": Y}
 HALF = sp.Rational(1, 2)
-
-
-class Hung(BaseException):
-    """Not an Exception, so that no handler on the way swallows it."""
-
-
-@contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Fail where the body would hang."""
-
-    def stop(*_: object) -> None:
-        raise Hung
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    except Hung:
-        pytest.fail(f"no answer within {seconds} s")
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,15 @@
-"""Systems of one state vector of any length: networks, Ornstein–Uhlenbeck processes, Gaussian mixtures."""
+"""Systems of one state vector of any length: networks, Ornstein–Uhlenbeck processes, Gaussian mixtures.
 
+What they are derived by loads with the first of them.
+"""
+
+from typing import TYPE_CHECKING
+
+from langevin_kit._lazy import lazily
 from langevin_kit.system.dense.content import Components, Vector
-from langevin_kit.system.dense.derived import DenseDerived, dense
+
+if TYPE_CHECKING:
+    from langevin_kit.system.dense.derived import DenseDerived, dense
 
 __all__ = ["Components", "DenseDerived", "Vector", "dense"]
+__getattr__, _ = lazily(__name__, {"DenseDerived": "derived:DenseDerived", "dense": "derived:dense"})

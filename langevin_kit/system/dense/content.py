@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.system.dense.derived import DenseDerived, dense
-from langevin_kit.system.dense.graph import Node, degree
 from langevin_kit.system.facts import Facts
+
+if TYPE_CHECKING:
+    from langevin_kit.system.dense.derived import DenseDerived
+    from langevin_kit.system.dense.graph import Node
 
 Floats = NDArray[np.float64]
 
@@ -56,6 +58,8 @@ class Vector:
     @cached_property
     def derived(self) -> DenseDerived:
         """The texts as graphs, with their exact derivatives."""
+        from langevin_kit.system.dense.derived import dense
+
         return dense(
             name=self.name,
             length=self.length,
@@ -73,6 +77,8 @@ class Vector:
     @cached_property
     def facts(self) -> Facts:
         """Properties of the expressions."""
+        from langevin_kit.system.dense.graph import degree
+
         derived = self.derived
         return Facts(
             is_diagonal=not derived.has_matrix_mobility,
