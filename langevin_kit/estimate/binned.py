@@ -143,40 +143,50 @@ def _between(below: Floats, low: Floats, above: Floats, high: Floats) -> NDArray
 def kl_divergence(bins: Bins, histogram: Counts) -> Estimate:
     r"""Estimate KL(p‖q), freed of the bias of the counts (Miller–Madow) and of the bins' width.
 
-    .. math:: \hat{KL} = \sum_b \hat p_b \ln(\hat p_b / q_b) - (B - 1)/2N + Δ/3,\quad
-              s^2 = (Var_{\hat p}[\ln \hat p/q] - (B - 1)/N)_+/N + (B - 1)/2N^2 + (Δ/24)^2
+    .. math:: \hat{KL} = \sum_b \hat p_b s_b - \frac{B - 1}{2N} + \frac Δ3, \qquad s_b = \ln(\hat p_b / q_b)
 
-    with B the number of occupied bins. The variance is freed of what the counts' own fluctuations, χ² with B − 1
-    degrees, add to it. Δ, the difference to bins of twice the width, falls as the square of the width: a third of it
-    is what the bins themselves lose, if it stands out of its own noise, otherwise it is taken for zero. An eighth of
-    this correction is taken for its error.
+    with B the number of occupied bins. Δ, the difference to C bins of twice the width, falls as the square of the
+    width: a third of it is what the bins themselves lose, if it stands out of its own noise; otherwise it is taken for
+    zero. Its standard error is
+
+    .. math:: s^2 = \frac{(Var_{\hat p}[s + \tfrac13 (s - S)] - k/N)_+}{N} + \frac{k}{2N^2}
+              + \left(\frac{Δ}{24}\right)^2 + \left(\frac{(\max_c Δ_c - Δ/8)_+}{3}\right)^2, \qquad
+              k = B - 1 + \tfrac79 (B - C)
+
+    with S the surprise in the bin of twice the width: k/N is what the counts' own fluctuations add to the variance. Of
+    a smooth p many bins lose a little, and an eighth of the correction is taken for its error; of one with a jump, one
+    bin loses most of it, not as the square of the width, and its share of the correction is in doubt.
 
     NaN where the sum exceeds ½ ln B: bins cannot hold more than ln B, so they would understate it (with KL = 11.6,
     64 bins say 4.1).
     """
     count = bins.count(histogram)
     n = count.sum(axis=1)
-    p = count / n[:, None]
     merge = np.eye(bins.parent.max() + 1)[bins.parent]
-    value, variance = _miller_madow(p, bins.mass, n)
-    wide, _ = _miller_madow(p @ merge, bins.mass @ merge, n)
-    dof, wide_dof = (p > 0).sum(axis=1) - 1, (p @ merge > 0).sum(axis=1) - 1
-    lost = value - wide
-    lost = np.where(lost > STANDS_OUT * np.sqrt((dof - wide_dof) / 2) / n, lost, 0.0)
-    stderr = np.sqrt(variance / n + dof / (2 * n**2) + (lost / 24) ** 2)
-    value = value + lost / 3
+    p, p_wide = count / n[:, None], count @ merge / n[:, None]
+    fine, wide = _surprise(p, bins.mass), _surprise(p_wide, bins.mass @ merge)
+    # An empty bin has no fluctuation and adds no bias.
+    occupied, occupied_wide = p > 0, p_wide > 0
+    dof, more = occupied.sum(axis=1) - 1, occupied.sum(axis=1) - occupied_wide.sum(axis=1)
+    bias = (occupied @ merge - occupied_wide) / (2 * n[:, None])
+    lost = (p * (fine - wide[:, bins.parent])) @ merge - bias
+    total = lost.sum(axis=1)
+    share = np.where(total > STANDS_OUT * np.sqrt(more / 2) / n, 1 / 3, 0.0)
+    value = (p * fine).sum(axis=1) - dof / (2 * n) + share * total
+    influence = fine + share[:, None] * (fine - wide[:, bins.parent])
+    variance = (p * influence**2).sum(axis=1) - (p * influence).sum(axis=1) ** 2
+    chance = dof + (2 * share + share**2) * more
+    jump = np.maximum(lost.max(axis=1) - total / 8, 0.0)
+    width = share**2 * ((total / 8) ** 2 + jump**2)
+    stderr = np.sqrt(np.maximum(variance - chance / n, 0.0) / n + chance / (2 * n**2) + width)
     saturated = value + dof / (2 * n) > kl_limit(bins)
     return Estimate(np.where(saturated, np.nan, value), np.where(saturated, np.nan, stderr))
 
 
-def _miller_madow(p: Floats, mass: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """KL of each row and the variance of ln p/q, both freed of the bias of B − 1 degrees of freedom."""
+def _surprise(p: Floats, mass: Floats) -> Floats:
+    """The logarithm of p/q in each bin; 0 where no particle is."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        surprise = np.where(p > 0, np.log(p / mass), 0.0)
-    plug_in = (p * surprise).sum(axis=1)
-    dof = (p > 0).sum(axis=1) - 1  # an empty bin has no fluctuation and adds no bias
-    variance = (p * surprise**2).sum(axis=1) - plug_in**2
-    return plug_in - dof / (2 * n), np.maximum(variance - dof / n, 0.0)
+        return np.where(p > 0, np.log(p / mass), 0.0)
 
 
 def kl_limit(bins: Bins) -> float:

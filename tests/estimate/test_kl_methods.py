@@ -127,6 +127,49 @@ def test_what_a_run_stores_covers_two_humps_and_the_plane() -> None:
         assert binom.ppf(5e-5, repeats, 0.95) <= covered <= binom.isf(5e-5, repeats, 0.95)
 
 
+WELL = lk.boltzmann(lk.System(energy="(x**2 - 1)**2", temperature=0.5))
+WELL_GRID = lk.Grid(x=lk.cells(-2.6, 2.6, 1024))
+WELL_MASS = WELL.cell_mass(WELL_GRID)
+X = WELL_GRID.centers[0]
+SHAPES = {
+    "tilted": WELL_MASS * np.exp(0.8 * X),
+    "hotter": WELL_MASS**0.7,
+    "colder": WELL_MASS**1.5,
+    "rippled": WELL_MASS * (1 + 0.6 * np.sin(12 * X)),
+    "one_well": WELL_MASS * np.where(X < 0, 1.8, 0.2),
+    "start": integrate_cells(lk.initial.gaussian([-1.0], 0.04).density, WELL_GRID.edges, 8),
+}
+"""Laws p beside a double well's q; one has a jump."""
+
+
+@pytest.mark.parametrize("n", [10**5, 10**6])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_intervals_of_bins_cover_beside_a_double_well(shape: str, n: int) -> None:
+    """Over 4000 repeats; the jump biases bins by most of a standard deviation at 10⁵, and is in their error."""
+    p = SHAPES[shape] / SHAPES[shape].sum()
+    kl = float((p[p > 0] * np.log(p[p > 0] / WELL_MASS[p > 0])).sum())
+    histogram = np.random.default_rng(3).multinomial(n, p, size=4000)
+    each = [binned.equal_mass_bins(WELL_MASS, n, count=count) for count in histogram]
+    rows = [binned.kl_divergence(bins, count[None]) for bins, count in zip(each, histogram, strict=True)]
+    value, stderr = np.array([(row.value[0], row.stderr[0]) for row in rows]).T
+    low, high = kl_interval(value, stderr, np.array([len(bins.mass) - 1.0 for bins in each]), n)
+    assert abs(np.mean((low <= kl) & (kl <= high)) - 0.95) < 0.012
+    assert (abs(value.mean() - kl) > 0.5 * value.std()) == (shape == "one_well" and n == 10**5)
+
+
+def test_edges_of_an_ensemble_are_in_the_stored_error() -> None:
+    """Of a box, p is 0 beyond its ends: bins lose 46 standard deviations, and the form of F without q says how much."""
+    box = np.where(np.abs(X + 0.9) < 0.35, 1.0, 0.0)
+    p, n = box / box.sum(), 10**6
+    held = p > 0
+    kl = float((p[held] * np.log(p[held] / WELL_MASS[held])).sum())
+    histogram = np.random.default_rng(3).multinomial(n, p, size=100)
+    stored = relaxation([WELL] * 100, WELL_GRID, histogram, histogram @ WELL.system.energy_at(WELL_GRID.centers) / n)
+    error = np.abs(stored["kl_divergence"] - kl)
+    assert error.mean() > 0.01
+    assert (error < 1.96 * stored["kl_divergence_stderr"]).all()
+
+
 def test_bins_follow_the_ensemble_into_the_tails_of_q() -> None:
     """Negative control: bins made of q alone lose 3 % of KL there, and their intervals do not cover it."""
     n, kl = 10**5, 0.2
