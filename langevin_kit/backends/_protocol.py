@@ -14,10 +14,21 @@ from langevin_kit.observables import Plan, Sums
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 
+PLACES = 3
+"""Measurements whose positions are in memory at once: while one is made, two may be on their way to a disk."""
+
 
 @dataclass(frozen=True)
 class Program:
-    """All that decides the paths of a run, besides the initial positions."""
+    """All that decides the paths of a run, besides the initial positions, and what is measured of them.
+
+    Attributes
+    ----------
+    n_kept : int
+        Particles, from the first one on, whose positions are a part of each measurement.
+    position_bits : int or None
+        Bits of the mantissa that these are rounded to, in float32; None for all, in the dtype.
+    """
 
     system: System
     scheme: Scheme
@@ -25,6 +36,8 @@ class Program:
     dtype: str
     time_step: float
     key: tuple[np.uint32, np.uint32]
+    n_kept: int = 0
+    position_bits: int | None = None
 
     @property
     def temperature(self) -> float:
@@ -50,6 +63,8 @@ class Measurement:
         Numbers of the particles that left the finite numbers.
     leaked : (k,)
         Numbers of the particles at a finite place that no wall should have let them reach.
+    kept : (d, n_kept) or None
+        Positions, in memory that is used again `PLACES` measurements later.
     """
 
     sums: Sums
@@ -57,6 +72,7 @@ class Measurement:
     n_outside: int
     nonfinite: NDArray[np.int64]
     leaked: NDArray[np.int64]
+    kept: NDArray[np.floating] | None = None
 
 
 class Ensemble(Protocol):
@@ -71,11 +87,14 @@ class Ensemble(Protocol):
 
     def __exit__(self, *error: object) -> None: ...
 
-    def segment(self, first: int, n_steps: int, report: Callable[[float], None]) -> Measurement:
-        """Move all particles from step `first` through `n_steps` steps, then measure them.
+    def advance(self, first: int, n_steps: int, report: Callable[[float], None]) -> None:
+        """Move all particles from step `first` through `n_steps` steps.
 
         `report` is called, as parts of the work finish, with time steps; they add up to `n_steps`.
         """
+
+    def measure(self, step: int) -> Measurement:
+        """Reduce the ensemble, which has come to this step."""
 
 
 class Backend(Protocol):

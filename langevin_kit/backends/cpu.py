@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -14,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit import codegen
-from langevin_kit.backends._protocol import Measurement, Program
+from langevin_kit.backends._protocol import PLACES, Measurement, Program
 from langevin_kit.errors import InvalidArgument
+from langevin_kit.kernels.cpu.mantissa import round_mantissa
 from langevin_kit.kernels.cpu.tiles import GROUP, TILE
 from langevin_kit.observables import Sums
 
 T = TypeVar("T")
-STEPS_PER_TASK = 2**26
-"""Particle-steps of one task of the pool: about a tenth of a second, so that progress and Ctrl-C are felt."""
+MOST_PER_TASK, LEAST_PER_TASK = 2**26, 2**16
+"""Particle-steps of one task of the pool: a tenth of a second at most, so that progress and Ctrl-C are felt; and enough
+to be worth a task, in steps of one coordinate."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +73,21 @@ class CPUEnsemble:
         self._program = program
         self._block_size = backend.block_size
         self._threads = backend.threads or _usable_cores()
-        plan = program.plan
-        self._stepper = codegen.stepper(program.system, program.scheme, program.dtype)
+        system, plan = program.system, program.plan
+        self._stepper = codegen.stepper(system, program.scheme, program.dtype)
         self._measurer = codegen.measurer(plan)
         self._start = state[list(plan.start_axes)]
         # Steps know the bounds in the state's dtype.
-        bounds = program.system.lower.astype(state.dtype), program.system.upper.astype(state.dtype)
-        walled = (*program.system.walled("reflecting"), *program.system.walled("periodic"))
+        bounds = system.lower.astype(state.dtype), system.upper.astype(state.dtype)
+        walled = (*system.walled("reflecting"), *system.walled("periodic"))
         self._walls = [(a, *(bound[a] for bound in bounds)) for a in walled]
         groups = -(-state.shape[1] // GROUP)
         self._means = np.empty((groups, len(plan.rows)))
         self._comoments = np.empty((groups, len(plan.pairs)))
         self._tops = np.empty((groups, len(plan.extremes)))
         self._holders = np.empty((groups, len(plan.extremes)), np.int64)
+        kept = (system.n_dim, program.n_kept), np.float32 if program.position_bits else state.dtype
+        self._kept = deque(np.empty(*kept) for _ in range(PLACES if program.n_kept else 0))
         self._lock = Lock()
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="langevin_kit")
 
@@ -92,24 +97,28 @@ class CPUEnsemble:
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def segment(self, first: int, n_steps: int, report: Callable[[float], None]) -> Measurement:
-        """Move all particles from step `first` through `n_steps` steps, then measure them.
+    def advance(self, first: int, n_steps: int, report: Callable[[float], None]) -> None:
+        """Move all particles from step `first` through `n_steps` steps.
 
         `report` is called, as tasks finish, with time steps; they add up to `n_steps`.
         """
+        p = self._program
+        constants = (p.parameters, p.time_step, p.temperature, *p.key)
 
         def move(low: int, high: int) -> float:
-            if n_steps:
-                self._advance(low, high, first, n_steps)
+            self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants, 0)
             return float(n_steps * (high - low) / self.position.shape[1])
 
-        self._each(move, self._bounds(TILE, n_steps), report)
-        return self._measured((first + n_steps) * self._program.time_step)
+        if n_steps:
+            self._each(move, self._bounds(TILE, n_steps), report)
 
     def _each(self, work: Callable[[int, int], T], bounds: list[tuple[int, int]], take: Callable[[T], None]) -> None:
         """Work on each range of particles, and take the results in order; after an error nothing is left running."""
         # A worker has the mode of arithmetic of the thread that started it.
         corrected = codegen.ieee_arithmetic()(work)
+        if len(bounds) == 1:  # to hand it to another thread and back takes longer than a step of some particles
+            take(corrected(*bounds[0]))
+            return
         tasks = [self._pool.submit(corrected, low, high) for low, high in bounds]
         try:
             for task in tasks:
@@ -121,21 +130,23 @@ class CPUEnsemble:
             raise
 
     def _bounds(self, unit: int, n_steps: int) -> list[tuple[int, int]]:
-        """Ranges of particles for tasks of about a tenth of a second, each starting at a multiple of `unit`."""
-        n = self.position.shape[1]
-        per_task = min(STEPS_PER_TASK // max(n_steps, 16), -(-n // (4 * self._threads)))
-        size = unit * max(1, -(-per_task // unit))
-        return [(low, min(low + size, n)) for low in range(0, n, size)]
+        """Ranges of particles, each starting at a multiple of `unit`, and shorter and shorter: threads end together."""
+        d, n = self.position.shape
+        steps = max(n_steps, 16)
+        most, least = MOST_PER_TASK // steps, max(LEAST_PER_TASK // (steps * d), n // (32 * self._threads))
+        bounds, low = [], 0
+        while low < n:
+            size = min(most, max(least, (n - low) // (2 * self._threads)))
+            bounds.append((low, min(low + unit * max(1, -(-size // unit)), n)))
+            low = bounds[-1][1]
+        return bounds
 
-    def _advance(self, low: int, high: int, first: int, n_steps: int) -> None:
-        p = self._program
-        constants = (p.parameters, p.time_step, p.temperature, *p.key)
-        self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants, 0)
-
-    def _measured(self, time: float) -> Measurement:
+    def measure(self, step: int) -> Measurement:
         """Reduce the ensemble: whole groups of tiles for each task, merged in a tree that no thread decides."""
         n, plan = self.position.shape[1], self._program.plan
-        parameters = self._program.parameters
+        time, parameters = step * self._program.time_step, self._program.parameters
+        kept = self._kept[0] if self._kept else None
+        self._kept.rotate()
         tables = (plan.pairs, plan.extremes, self._means, self._comoments, self._tops, self._holders)
         cells = None if plan.histogram is None else np.zeros(plan.histogram.shape, np.int64)
         outside: list[int] = []
@@ -143,6 +154,8 @@ class CPUEnsemble:
 
         def reduce(low: int, high: int) -> tuple[int, NDArray[np.int64]]:
             self._measurer.measure(self.state, self._start, low, high, time, parameters, *tables)
+            if kept is not None:
+                self._keep(low, high, kept)
             return 0 if cells is None else self._count(low, high, cells), self._leaked(low, high)
 
         def take(counted: tuple[int, NDArray[np.int64]]) -> None:
@@ -155,7 +168,16 @@ class CPUEnsemble:
         self._measurer.merge(sizes, self._means, self._comoments, plan.pairs)
         winners = self._tops.argmax(axis=0), np.arange(len(plan.extremes))
         sums = Sums(n, self._means[0].copy(), self._comoments[0].copy(), self._tops[winners], self._holders[winners])
-        return Measurement(sums, cells, sum(outside), bad, np.concatenate(leaked))
+        return Measurement(sums, cells, sum(outside), bad, np.concatenate(leaked), kept)
+
+    def _keep(self, low: int, high: int, kept: NDArray[np.floating]) -> None:
+        """Copy the positions of some particles, rounded if that is asked for."""
+        bits = self._program.position_bits
+        place = kept[:, low:high]
+        with np.errstate(over="ignore"):
+            np.copyto(place, self.position[:, low : low + place.shape[1]], casting="same_kind")
+        if bits is not None:
+            round_mantissa(place, bits)
 
     def _count(self, low: int, high: int, cells: NDArray[np.int64]) -> int:
         """Add particles to the histogram; return how many lie beyond it."""

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.estimate._boltzmann import Boltzmann
 from langevin_kit.estimate._verdict import TOLERANCE
-from langevin_kit.estimate.binned import (
-    equal_mass_bins,
-    kl_divergence,
-    kl_floor,
-    kl_limit,
-    sampling_variance,
-    uniform_density,
-)
+from langevin_kit.estimate.binned import Bins, bins_of_each, equal_mass_bins, kl_divergence, kl_floor, kl_limit
+from langevin_kit.estimate.uniform import sampling_variance, uniform_density
 from langevin_kit.system import Grid
 
 Floats = NDArray[np.float64]
@@ -43,6 +36,10 @@ SEEN, HIDDEN = 2.0, 5.0
 that the bins hide where p is, such as far out in a tail of q."""
 
 
+AT_ONCE = 2**19
+"""Cells of all times that are worked on together."""
+
+
 class Cells:
     """What the estimators need of a law on the histogram's cells; that of the last law is kept."""
 
@@ -50,6 +47,7 @@ class Cells:
         self.grid = grid
         self._law: Boltzmann | None = None
         self._n = 0
+        self._bins: dict[tuple[int, ...], Bins] = {}
 
     def of(self, law: Boltzmann, n: int) -> tuple[Floats, Floats, float]:
         """Masses of q, the energies, and the detection floor of n particles."""
@@ -58,8 +56,17 @@ class Cells:
             self._energy = law.system.energy_at(self.grid.centers, law.time)
         if law is not self._law or n != self._n:
             self._floor = kl_floor(equal_mass_bins(self._mass, n), n)
+            self._bins = {}
         self._law, self._n = law, n
         return self._mass, self._energy, self._floor
+
+    def kl(self, histogram: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+        """KL of ensembles of that size to that law, from (time, cells…): value, standard error, and limit."""
+        value, stderr, limit = np.empty((3, len(histogram)))
+        for rows, bins in bins_of_each(self._mass, self._n, histogram, self._bins):
+            found = kl_divergence(bins, histogram[rows])
+            value[rows], stderr[rows], limit[rows] = found.value, found.stderr, kl_limit(bins)
+        return value, stderr, limit
 
 
 def relaxation(
@@ -95,50 +102,59 @@ def relaxation(
     """
     temperature = law[0].system.temperature
     cells = grid if isinstance(grid, Cells) else Cells(grid)
-    rows = []
     beyond = np.zeros(len(histogram), np.int64) if n_outside is None else n_outside
-    for q, count, energy, lost in zip(law, histogram, mean_energy, beyond, strict=True):
-        n = int(count.sum())
-        if n == 0:
-            rows.append(dict.fromkeys(ESTIMATES, np.nan))
-            continue
-        mass, cell_energy, floor = cells.of(q, n)
-        bins = equal_mass_bins(mass, n, count=count)
-        kl = kl_divergence(bins, count[None])
-        density = uniform_density(count, cells.grid.volume, int(lost))
-        from_entropy = energy / temperature - density.entropy
+    found = {name: np.full(len(histogram), np.nan) for name in ESTIMATES}
+    for rows, q, n in _alike(law, histogram):
+        count = histogram[rows]
+        _, cell_energy, floor = cells.of(q, n)
+        kl, kl_stderr, limit = cells.kl(count)
+        density = uniform_density(count, cells.grid.volume, beyond[rows])
+        from_entropy = mean_energy[rows] / temperature - density.entropy
         entropy_stderr = np.hypot(np.sqrt(sampling_variance(count, density)), density.uncertainty)
         surprise_variance = sampling_variance(count, density, cell_energy / temperature)
         from_entropy_stderr = np.hypot(np.sqrt(surprise_variance), density.uncertainty)
-        if from_entropy + q.log_z < -HIDDEN * from_entropy_stderr:  # F below its minimum: the cells do not resolve p
-            density = replace(density, entropy=np.nan)
-            from_entropy = np.nan
-        kl_value, kl_stderr = _reconciled(kl.value[0], kl.stderr[0], from_entropy + q.log_z, from_entropy_stderr)
-        rows.append(
-            {
-                "kl_divergence": kl_value,
-                "kl_divergence_stderr": kl_stderr,
-                "kl_divergence_floor": floor,
-                "kl_divergence_limit": kl_limit(bins),
-                "log_partition_function": q.log_z,
-                "free_energy": temperature * (kl_value - q.log_z),
-                "free_energy_stderr": temperature * kl_stderr,
-                "entropy": density.entropy,
-                "entropy_stderr": entropy_stderr,
-                "free_energy_from_entropy": temperature * from_entropy,
-                "free_energy_from_entropy_stderr": temperature * from_entropy_stderr,
-            }
-        )
-    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        # F below its minimum: the cells do not resolve p.
+        unresolved = from_entropy + q.log_z < -HIDDEN * from_entropy_stderr
+        entropy, from_entropy = (np.where(unresolved, np.nan, value) for value in (density.entropy, from_entropy))
+        kl, kl_stderr = _reconciled(kl, kl_stderr, from_entropy + q.log_z, from_entropy_stderr)
+        values = {
+            "kl_divergence": kl,
+            "kl_divergence_stderr": kl_stderr,
+            "kl_divergence_floor": floor,
+            "kl_divergence_limit": limit,
+            "log_partition_function": q.log_z,
+            "free_energy": temperature * (kl - q.log_z),
+            "free_energy_stderr": temperature * kl_stderr,
+            "entropy": entropy,
+            "entropy_stderr": entropy_stderr,
+            "free_energy_from_entropy": temperature * from_entropy,
+            "free_energy_from_entropy_stderr": temperature * from_entropy_stderr,
+        }
+        for name, value in values.items():
+            found[name][rows] = value
+    return found
 
 
-def _reconciled(kl: float, stderr: float, independent: float, independent_stderr: float) -> tuple[float, float]:
+def _alike(law: Sequence[Boltzmann], histogram: NDArray[np.int64]) -> Iterator[tuple[slice, Boltzmann, int]]:
+    """Times of one law and one number of particles, one after the other, a bounded number at once; none of nobody."""
+    sizes = histogram.reshape(len(histogram), -1).sum(axis=1)
+    most = max(1, AT_ONCE // max(1, histogram[:1].size))
+    first = 0
+    for end in range(1, len(law) + 1):
+        if end - first < most and end < len(law) and law[end] is law[first] and sizes[end] == sizes[first]:
+            continue
+        if sizes[first]:
+            yield slice(first, end), law[first], int(sizes[first])
+        first = end
+
+
+def _reconciled(kl: Floats, stderr: Floats, independent: Floats, independent_stderr: Floats) -> tuple[Floats, Floats]:
     """KL from bins can only be too small; what an independent value says is missing is its error, or makes it NaN."""
     missing = independent - kl
     scale = np.hypot(stderr, independent_stderr)
-    if missing > max(HIDDEN * scale, TOLERANCE):
-        return np.nan, np.nan
-    return kl, float(np.hypot(stderr, missing)) if missing > SEEN * scale else stderr
+    hidden = missing > np.maximum(HIDDEN * scale, TOLERANCE)
+    larger = np.where(missing > SEEN * scale, np.hypot(stderr, missing), stderr)
+    return np.where(hidden, np.nan, kl), np.where(hidden, np.nan, larger)
 
 
 def free_energy_of_density(law: Boltzmann, grid: Grid, density: Floats) -> tuple[float, float]:

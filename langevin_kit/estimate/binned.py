@@ -1,11 +1,13 @@
-"""KL(p‖q) from bins of equal q-mass, and the entropy from uniform cells, both from one fine histogram.
+"""KL(p‖q) from bins of equal q-mass.
 
 The bins are made of whole cells of the histogram, so q's mass in each is exact although nearly, not exactly, equal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +30,6 @@ HALVES = 0.5 ** np.arange(1, 1000)
 
 STANDS_OUT = 3.0
 """Standard deviations by which the loss at twice the width must exceed its noise to be extrapolated."""
-
-RESOLVED = 8
-"""Cells an axis, in effect, over which an ensemble must be spread at the coarser of two widths for their entropies to
-be compared: with fewer they can agree by accident. The entropy of a narrower ensemble is NaN."""
-
-OUTSIDE = 1e-3
-"""Share of the particles beyond the cells' range above which the entropy is NaN."""
 
 ALARM = 1e-3
 """Probability that the estimate of KL exceeds its detection floor when p = q."""
@@ -71,6 +66,18 @@ class Bins:
         rows = histogram.reshape(len(histogram), -1)
         return np.stack([np.bincount(self.label.ravel(), row, minlength=len(self.mass)) for row in rows])
 
+    def wide(self, values: Floats) -> Floats:
+        """Sums over the bins of twice the width, from (time, B)."""
+        return np.asarray(np.add.reduceat(values[:, self._order], self._starts, axis=1))
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        return np.argsort(self.parent, kind="stable")
+
+    @cached_property
+    def _starts(self) -> NDArray[np.int64]:
+        return np.flatnonzero(np.diff(self.parent[self._order], prepend=-1))
+
 
 def equal_mass_bins(
     cell_mass: Floats, n_particles: int, most: int | None = None, *, tails: bool = True, count: Counts | None = None
@@ -89,8 +96,7 @@ def equal_mass_bins(
     144
     """
     d = cell_mass.ndim
-    least = PER_BIN / n_particles
-    per_axis = int(min(most or BINS[d], max(2, least ** (-1 / d))))
+    per_axis, least = _resolution(d, n_particles, most)
     held = np.zeros_like(cell_mass, np.int64) if count is None else count
     line, seen = (cell_mass, held) if d == 1 else (cell_mass.sum(axis=1), held.sum(axis=1))
     label, parent = _quantile(line, per_axis, least if tails else np.inf, seen)
@@ -111,13 +117,41 @@ def equal_mass_bins(
     return Bins(label, np.asarray(mass, np.float64), parent)
 
 
+def bins_of_each(
+    cell_mass: Floats, n_particles: int, histogram: Counts, known: dict[tuple[int, ...], Bins]
+) -> Iterator[tuple[NDArray[np.int64], Bins]]:
+    """The bins of each of some ensembles, (time, cells…), with the rows that they serve.
+
+    In one dimension few kinds differ, by how often the tails are halved: `known` holds those that were made before.
+    """
+    if cell_mass.ndim > 1:
+        for row, count in enumerate(histogram):
+            yield np.array([row]), equal_mass_bins(cell_mass, n_particles, count=count)
+        return
+    kinds, kind = np.unique(
+        np.stack(_halvings(cell_mass, *_resolution(1, n_particles), histogram), axis=1), axis=0, return_inverse=True
+    )
+    for i, key in enumerate(map(tuple, kinds.tolist())):
+        rows = np.flatnonzero(kind.ravel() == i)
+        if key not in known:
+            known[key] = equal_mass_bins(cell_mass, n_particles, count=histogram[rows[0]])
+        yield rows, known[key]
+
+
+def _resolution(d: int, n_particles: int, most: int | None = None) -> tuple[int, float]:
+    """Bins an axis, and the least mass of one in a tail."""
+    least = PER_BIN / n_particles
+    return int(min(most or BINS[d], max(2, least ** (-1 / d)))), least
+
+
 def _quantile(mass: Floats, n: int, least: float, count: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Label cells by n quantiles, the outer ones halved; and by every second of these.
 
     Shares are counted from the nearer end, so that both tails are as exact, however thin.
     """
-    below, low = _edges(mass, n, least, count)
-    above, high = (side[::-1] for side in _edges(mass[::-1], n, least, count[::-1]))
+    (left,), (right,) = _halvings(mass, n, least, count[None])
+    below, low = _edges(mass, n, left)
+    above, high = (side[::-1] for side in _edges(mass[::-1], n, right))
     low, high = low[low <= 0.5], high[high < 0.5]
     every_second = np.arange(len(low) + len(high)) % 2 == 1
     return _between(below, low, above, high), _between(
@@ -125,14 +159,25 @@ def _quantile(mass: Floats, n: int, least: float, count: Counts) -> tuple[NDArra
     )
 
 
-def _edges(mass: Floats, n: int, least: float, count: Counts) -> tuple[Floats, Floats]:
+def _halvings(mass: Floats, n: int, least: float, histogram: Counts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How often each of some ensembles, (time, cells), has the first and the last of n bins of equal mass halved."""
+    share, found = HALVES / n, []
+    for m, count in ((mass, histogram), (mass[::-1], histogram[:, ::-1])):
+        below, total = _shares(m)
+        held = np.zeros((len(count), len(m) + 1), np.int64)
+        held[:, 1:] = np.where(total > 0, np.cumsum(count, axis=1), 0)
+        found.append(((share >= least) | (held[:, np.searchsorted(below, share)] >= HELD)).sum(axis=1))
+    return found[0], found[1]
+
+
+def _edges(mass: Floats, n: int, halved: int) -> tuple[Floats, Floats]:
     """The share of the mass below the middle of each cell, and the shares at which bins end, the first ones halved."""
+    return _shares(mass)[0], np.concatenate([HALVES[:halved][::-1] / n, np.arange(1, n) / n])
+
+
+def _shares(mass: Floats) -> tuple[Floats, Floats]:
     total = np.cumsum(mass)
-    below = (total - 0.5 * mass) / total[-1]
-    halved = HALVES / n
-    beyond = np.searchsorted(below, halved)
-    held = np.concatenate([[0], np.where(total > 0, np.cumsum(count), 0)])[beyond]
-    return below, np.concatenate([halved[(halved >= least) | (held >= HELD)][::-1], np.arange(1, n) / n])
+    return (total - 0.5 * mass) / total[-1], total
 
 
 def _between(below: Floats, low: Floats, above: Floats, high: Floats) -> NDArray[np.int64]:
@@ -162,14 +207,13 @@ def kl_divergence(bins: Bins, histogram: Counts) -> Estimate:
     """
     count = bins.count(histogram)
     n = count.sum(axis=1)
-    merge = np.eye(bins.parent.max() + 1)[bins.parent]
-    p, p_wide = count / n[:, None], count @ merge / n[:, None]
-    fine, wide = _surprise(p, bins.mass), _surprise(p_wide, bins.mass @ merge)
+    p, p_wide = count / n[:, None], bins.wide(count) / n[:, None]
+    fine, wide = _surprise(p, bins.mass), _surprise(p_wide, bins.wide(bins.mass[None])[0])
     # An empty bin has no fluctuation and adds no bias.
     occupied, occupied_wide = p > 0, p_wide > 0
     dof, more = occupied.sum(axis=1) - 1, occupied.sum(axis=1) - occupied_wide.sum(axis=1)
-    bias = (occupied @ merge - occupied_wide) / (2 * n[:, None])
-    lost = (p * (fine - wide[:, bins.parent])) @ merge - bias
+    bias = (bins.wide(occupied.astype(np.float64)) - occupied_wide) / (2 * n[:, None])
+    lost = bins.wide(p * (fine - wide[:, bins.parent])) - bias
     total = lost.sum(axis=1)
     share = np.where(total > STANDS_OUT * np.sqrt(more / 2) / n, 1 / 3, 0.0)
     value = (p * fine).sum(axis=1) - dof / (2 * n) + share * total
@@ -206,102 +250,3 @@ def kl_floor(bins: Bins, n_particles: int) -> float:
         return np.inf
     williams = 1 + ((1 / bins.mass).sum() - 1) / (6 * n_particles * dof)
     return float((williams * chdtri(dof, ALARM) - dof) / (2 * n_particles))
-
-
-@dataclass(frozen=True)
-class UniformDensity:
-    """p on uniform cells, without q.
-
-    Attributes
-    ----------
-    log_density : cells
-        ln p of each cell of the histogram, from merged cells; −∞ where there is no particle.
-    entropy : float
-        H = −∫ p ln p dx, corrected for the counts and the width; NaN if the cells do not resolve p.
-    occupied : int
-        Number m of occupied merged cells.
-    uncertainty : float
-        Error of H beyond that of the mean of −ln p: the counts' fluctuations and the extrapolation in width.
-    """
-
-    log_density: Floats
-    entropy: float
-    occupied: int
-    uncertainty: float
-
-
-def uniform_density(count: Counts, volume: float, n_outside: int = 0) -> UniformDensity:
-    """Estimate p and its entropy from a histogram of uniform cells.
-
-    Grassberger's estimator removes the bias of the counts, and two widths h, 2h remove that of the width:
-    H = (4 H(h) − H(2h))/3. From the finest cells on they are merged until the correction for the width stands out of
-    the counts' fluctuations, or the ensemble is spread over fewer than `RESOLVED` cells an axis; of these widths the
-    one with the smallest uncertainty is taken. Each of `n_outside` particles beyond the range adds 10/N to it.
-    """
-    levels = [(count, 1)]
-    while len(levels) < 2 or max(levels[-1][0].shape) > 4:
-        levels.append((_merged(levels[-1][0]), 2 * levels[-1][1]))
-    entropies = np.array([_grassberger(merged, volume * factor**count.ndim) for merged, factor in levels])
-    corrections = (entropies[:-1] - entropies[1:]) / 3
-    fluctuations = np.array([_fluctuation(merged) for merged, _ in levels[:-1]])
-    spread = np.array([_perplexity(merged) >= RESOLVED**count.ndim for merged, _ in levels[1:]])
-    # Two widths may agree by accident: the widths beside them have a say.
-    finer = np.abs(np.concatenate([corrections[:1], corrections[:-1]]))
-    coarser = np.abs(np.concatenate([corrections[1:], corrections[-1:]])) / 4
-    width_errors = np.max([np.abs(corrections), finer, coarser], axis=0)
-    rises = np.flatnonzero(~spread | (width_errors > 2 * fluctuations))
-    last = int(rises[0]) if len(rises) else len(spread) - 1
-    outside = n_outside / count.sum()
-    allowed = (np.arange(len(spread)) <= last) & spread
-    uncertainties = np.where(allowed, np.hypot(fluctuations, width_errors), np.inf)
-    best = int(np.argmin(uncertainties)) if allowed.any() else 0
-    resolved = bool(allowed.any()) and outside <= OUTSIDE
-    merged, factor = levels[best]
-    with np.errstate(divide="ignore"):
-        log_density = np.log(merged / (merged.sum() * volume * factor**count.ndim))
-    for axis, n in enumerate(count.shape):
-        log_density = np.take(log_density, np.arange(n) // factor, axis=axis)
-    entropy = float(entropies[best] + corrections[best]) if resolved else np.nan
-    uncertainty = float(np.hypot(uncertainties[best], 10 * outside)) if resolved else np.nan
-    return UniformDensity(log_density, entropy, int(np.count_nonzero(merged)), uncertainty)
-
-
-def _fluctuation(count: Counts) -> float:
-    """√(m/2)/N times the 4/3 of the extrapolation, and a bias that Grassberger's estimator may leave in singletons."""
-    return float((4 / 3 * np.sqrt(np.count_nonzero(count) / 2) + 0.5 * np.count_nonzero(count == 1)) / count.sum())
-
-
-def _perplexity(count: Counts) -> float:
-    """The number of equally likely cells with the same entropy."""
-    p = count[count > 0] / count.sum()
-    return float(np.exp(-(p * np.log(p)).sum()))
-
-
-def _merged(count: Counts) -> Counts:
-    """Add cells in pairs along every axis; an odd last cell stays alone."""
-    for axis in range(count.ndim):
-        count = np.add.reduceat(count, np.arange(0, count.shape[axis], 2), axis=axis)
-    return count
-
-
-def _grassberger(count: Counts, volume: float) -> float:
-    """H of a density that is constant in each cell, nearly unbiased down to cells with few particles.
-
-    Grassberger (2003), eq. 30: Σ (nᵢ/N) [ln N − G(nᵢ)], G(n) = ψ(n) + ½ (−1)ⁿ [ψ((n+1)/2) − ψ(n/2)].
-    """
-    from scipy.special import digamma
-
-    total = count.sum()
-    n = count[count > 0].astype(np.float64)
-    g = digamma(n) + 0.5 * np.where(n % 2, -1.0, 1.0) * (digamma((n + 1) / 2) - digamma(n / 2))
-    return float((n * (np.log(total * volume) - g)).sum() / total)
-
-
-def sampling_variance(count: Counts, density: UniformDensity, energy: Floats | float = 0.0) -> float:
-    """Var_p[ln p + energy]/N, freed of the fluctuations of the m occupied cells, which add m/N to the variance."""
-    held = count > 0
-    n = count.sum()
-    p = count[held] / n
-    values = density.log_density[held] + np.broadcast_to(energy, count.shape)[held]
-    variance = (p * values**2).sum() - (p * values).sum() ** 2
-    return float(max(variance - density.occupied / n, 0.0) / n)

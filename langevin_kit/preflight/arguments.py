@@ -9,16 +9,13 @@ import numpy as np
 
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.counter_rng import check_counter
+from langevin_kit.kernels.cpu.mantissa import MANTISSA
 
 MOST = 2**63
 """More than any number of particles or steps."""
 
 DTYPES = ("float64", "float32")
 """Types of the positions."""
-
-
-MANTISSA = 23
-"""Bits of a float32's."""
 
 
 def require_count(name: str, value: Any) -> None:

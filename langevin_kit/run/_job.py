@@ -104,7 +104,16 @@ class Job:
         """What a backend needs."""
         grid = self.histogram or default_grid(self.system, self.law, self.state[: self.system.n_dim])
         planned = plan(self.system, self.observables, grid)
-        return Program(self.system, self.scheme, planned, self.dtype, self.time_step, philox_key(self.seed))
+        return Program(
+            self.system,
+            self.scheme,
+            planned,
+            self.dtype,
+            self.time_step,
+            philox_key(self.seed),
+            self.n_kept,
+            self.position_bits,
+        )
 
     @cached_property
     def paths(self) -> Paths:

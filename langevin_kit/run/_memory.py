@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -24,8 +24,11 @@ class Sink(Protocol):
     ) -> None:
         """Make the arrays, whose rows are like these; the mantissas of some are rounded."""
 
-    def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the next rows of some arrays, (k, …) each, which the caller leaves alone until the next call is over."""
+    def append(self, rows: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
+        """Ask, now or on another thread, for the next rows of some arrays, (k, …) each, and take them.
+
+        What they are made of the caller leaves alone until the next call is over.
+        """
 
     def beat(self) -> None:
         """Hear that the run goes on."""
@@ -54,9 +57,9 @@ class Memory:
         self._arrays = {name: np.zeros((n, *row.shape), row.dtype) for name, row in rows.items()}
         self._rows = dict.fromkeys(rows, 0)
 
-    def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+    def append(self, rows: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
         """Copy the rows."""
-        for name, block in arrays.items():
+        for name, block in rows().items():
             first = self._rows[name]
             self._rows[name] = first + len(block)
             self._arrays[name][first : first + len(block)] = block

@@ -126,12 +126,13 @@ def _evolve(
             target = int(job.steps[row])
             n = target - step if pieces is None else min(target - step, pieces.steps)
             before = time.monotonic()
-            measurement = ensemble.segment(step, n, report)
+            ensemble.advance(step, n, report)
             if pieces is not None:
                 pieces.took(n, time.monotonic() - before)
             step += n
             if step == target:
-                values = recorder.record(measurement, ensemble.position)
+                measurement = ensemble.measure(step)
+                values = recorder.record(measurement)
                 guard.require_whole(measurement, ensemble.position, step, float(values["energy"]))
                 row += 1
             if sink.is_due():

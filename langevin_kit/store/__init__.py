@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from langevin_kit._lazy import lazily
 from langevin_kit.store._checkpoint import START, read_state
+from langevin_kit.store._checksum import crc32c
 from langevin_kit.store._metadata import read_attrs, refuse_existing
 from langevin_kit.store._open import open_store
-from langevin_kit.store._record import COMPLETE, crc32c
+from langevin_kit.store._record import COMPLETE
 from langevin_kit.store._store import Store, create_store, require_room
 from langevin_kit.store.provenance import CONVENTIONS, PROVENANCE, provenance
 

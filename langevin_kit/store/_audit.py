@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from langevin_kit.errors import StoreCorrupt
+from langevin_kit.store._checksum import crc32c
 from langevin_kit.store._files import DRAFT
 from langevin_kit.store._metadata import METADATA, read_attrs
-from langevin_kit.store._record import Record, Sum, crc32c, fault, read_record
+from langevin_kit.store._record import Record, Sum, fault, read_record
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.store._files import put
-from langevin_kit.store._record import FOLDER, Record, Sum, crc32c, fault
+from langevin_kit.store._record import FOLDER, Record, Sum, fault
 
 START = f"{FOLDER}/start.bin"
 SLOTS = (f"{FOLDER}/state-0.bin", f"{FOLDER}/state-1.bin")
@@ -17,8 +17,7 @@ SLOTS = (f"{FOLDER}/state-0.bin", f"{FOLDER}/state-1.bin")
 def write_state(path: Path, state: NDArray[np.floating]) -> Sum:
     """Write a state (rows, n)."""
     data = np.ascontiguousarray(state).reshape(-1).view(np.uint8)
-    put(path, data, durable=True)
-    return crc32c(data), len(data)
+    return put(path, data, durable=True), len(data)
 
 
 def read_state(path: Path, into: NDArray[np.floating]) -> None:

@@ -6,11 +6,12 @@ import contextlib
 import mmap
 import os
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from langevin_kit.store._checksum import Checked
 
 WORTH_IT = 2**20
 """Bytes from which on a file is written so."""
@@ -21,10 +22,9 @@ BLOCK = 4096
 _stages = threading.local()
 
 
-def write_directly(path: Path, parts: Sequence[Any]) -> bool:
-    """Write the parts to a new file; whether this system and this disk can do so."""
-    arrays = [np.frombuffer(part, np.uint8) for part in parts]
-    if sum(map(len, arrays)) < WORTH_IT or not hasattr(os, "O_DIRECT"):
+def write_directly(path: Path, pieces: Checked) -> bool:
+    """Write the pieces to a new file; whether this system and this disk can do so."""
+    if pieces.size < WORTH_IT or not hasattr(os, "O_DIRECT"):
         return False
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_DIRECT, 0o666)
@@ -32,11 +32,11 @@ def write_directly(path: Path, parts: Sequence[Any]) -> bool:
         return False
     try:
         stage, held = _stage(), 0
-        for array in arrays:
+        for piece in pieces:
             taken = 0
-            while taken < len(array):
-                n = min(len(stage) - held, len(array) - taken)
-                stage[held : held + n] = array[taken : taken + n]
+            while taken < len(piece):
+                n = min(len(stage) - held, len(piece) - taken)
+                stage[held : held + n] = piece[taken : taken + n]
                 taken, held = taken + n, held + n
                 if held == len(stage):
                     _write(descriptor, stage)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from langevin_kit.errors import StoreWriteFailed
+from langevin_kit.store._checksum import Checked
 from langevin_kit.store._direct import write_directly
 
 DRAFT = ".partial"
 """Ending of a file that is being written; it takes its name when it is whole."""
 
 
-def put(path: Path, *parts: Any, durable: bool = False) -> None:
-    """Write a file's parts, then give it its name; if `durable`, only once the bytes are on the disk."""
+def put(path: Path, data: Any, *, sealed: bool = False, durable: bool = False) -> int:
+    """Write a file, then give it its name; if `durable`, only once the bytes are on the disk.
+
+    Gives the check sum of the data, which stands behind them if `sealed`.
+    """
+    pieces = Checked(data, sealed=sealed)
     draft = path.with_name(path.name + DRAFT)
     with named(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write(draft, parts, durable=durable)
+            _write(draft, pieces, durable=durable)
         except OSError:
             with contextlib.suppress(OSError):
                 draft.unlink()
@@ -29,6 +33,7 @@ def put(path: Path, *parts: Any, durable: bool = False) -> None:
         _rename(draft, path)
         if durable:
             _sync(path.parent)
+    return pieces.check
 
 
 def sync(paths: Iterable[Path], root: Path) -> None:
@@ -57,11 +62,16 @@ def named(path: Path) -> Iterator[None]:
         raise StoreWriteFailed(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _write(draft: Path, parts: Sequence[Any], *, durable: bool) -> None:
-    if not write_directly(draft, parts):
-        with draft.open("wb") as file:
-            for part in parts:
-                file.write(part)
+def _write(draft: Path, pieces: Checked, *, durable: bool) -> None:
+    if not write_directly(draft, pieces):
+        try:
+            file = draft.open("wb")
+        except FileNotFoundError:  # to ask before each file whether its folder is there takes as long as to make it
+            draft.parent.mkdir(parents=True, exist_ok=True)
+            file = draft.open("wb")
+        with file:
+            for piece in pieces:
+                file.write(piece.data)
     if durable:
         _sync(draft)
 

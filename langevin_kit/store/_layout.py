@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.store._record import Sum, crc32c
-
 CHUNK_BYTES = 4 * 2**20
 """Aim for a chunk; parts are near-equal, so that the last one is not mostly padding."""
 
 WORTH_COMPRESSING = 2**16
 """Bytes of a row from which on it is a chunk of its own if it is rounded: only a whole chunk can be compressed."""
+
+SEPARATOR = "."
+"""Of the numbers in a chunk's key: no row has folders of its own, each of which takes as long to make as its file."""
 
 MOST_ROWS = 4096
 """Rows of a chunk at most: a chunk is written again at each commit until it is full."""
@@ -72,21 +73,20 @@ class Layout:
 
     def row_of(self, key: str) -> int:
         """The first saved time of a chunk."""
-        return int(key.split("/")[2]) * self.rows
+        return int(key.rpartition("/")[2].split(SEPARATOR)[1]) * self.rows
 
     def ends_by(self, key: str, rows: int) -> bool:
         """Whether all saved times of a chunk are among the first ones."""
         return self.row_of(key) + self.rows <= rows
 
-    def encode(self, index: int, block: NDArray[Any], held: int) -> Iterator[tuple[str, tuple[Any, bytes], Sum]]:
-        """Key, bytes and check sum of each chunk of a block of `rows` rows, of which the first ones are held.
+    def encode(self, index: int, block: NDArray[Any], held: int) -> Iterator[tuple[str, NDArray[np.uint8], int]]:
+        """Key and bytes of each chunk of a block of `rows` rows, and how many bytes of it the `held` first ones take.
 
-        The check sum is that of these rows: it holds however many more are written behind them.
+        The check sum of these holds however many more rows are written behind them.
         """
         width = self.chunks[-1] if len(self.chunks) > 1 else 1
         parts = range(0, self.shape[-1], width) if len(self.shape) > 1 else (0,)
-        middle = "0/" * (len(self.chunks) - 2)
-        for j, low in enumerate(parts):
+        for key, low in zip(self.keys(index), parts, strict=True):
             part = block if len(self.shape) == 1 else block[..., low : low + width]
             whole = part
             if part.shape != self.chunks:
@@ -96,10 +96,7 @@ class Layout:
             if self.compressed:
                 data = _compressed(data.view(self.dtype))
             valid = held * len(data) // self.rows
-            key = f"{self.name}/c/{index}" + (f"/{middle}{j}" if len(self.shape) > 1 else "")
-            check = crc32c(data)
-            codec = check.to_bytes(4, "little")
-            yield key, (data, codec), (check if valid == len(data) else crc32c(data[:valid]), valid)
+            yield key, data, valid
 
     def decode(self, chunks: list[bytes]) -> NDArray[Any]:
         """The rows of the chunks of one index, with what fills them up."""
@@ -109,10 +106,10 @@ class Layout:
 
     def keys(self, index: int) -> list[str]:
         """The keys of the chunks of one index."""
+        first = SEPARATOR.join([f"{self.name}/c", str(index), *["0"] * (len(self.shape) - 2)])
         if len(self.shape) == 1:
-            return [f"{self.name}/c/{index}"]
-        middle = "0/" * (len(self.chunks) - 2)
-        return [f"{self.name}/c/{index}/{middle}{j}" for j in range(math.ceil(self.shape[-1] / self.chunks[-1]))]
+            return [first]
+        return [f"{first}{SEPARATOR}{j}" for j in range(math.ceil(self.shape[-1] / self.chunks[-1]))]
 
 
 def _compressed(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from langevin_kit.errors import InvalidStore, StoreCorrupt
+from langevin_kit.store._checksum import crc32c
 from langevin_kit.store._files import put
 
-FORMAT = 1
-"""Version of the store's format; a store of a newer one is refused."""
+FORMAT = 2
+"""Version of the store's format; a store of another one is refused."""
 
 FOLDER = "restart"
 """Folder of the store that holds all that is needed to go on, and no array."""
@@ -72,8 +73,7 @@ class Record:
             full.clear()
             name = f"{FOLDER}/chunks-{len(self.sealed)}.json"
             text = json.dumps(done).encode()
-            put(store / name, text, durable=True)
-            self.sealed[name] = crc32c(text), len(text)
+            self.sealed[name] = put(store / name, text, durable=True), len(text)
         body = json.dumps(asdict(self))
         put(folder / RECORD, json.dumps({"crc32c": crc32c(body.encode()), "body": body}).encode(), durable=True)
 
@@ -101,7 +101,7 @@ def read_record(store: Path) -> Record | None:
     StoreCorrupt
         If the record is damaged.
     InvalidStore
-        If it is of a newer format.
+        If it is of another format.
     """
     path = store / FOLDER / RECORD
     try:
@@ -116,10 +116,9 @@ def read_record(store: Path) -> Record | None:
         whole, body = False, {}
     if not whole:
         raise StoreCorrupt(f"{path}, the commit record, is damaged: nothing says what of {store} is whole.")
-    if body["format"] > FORMAT:
-        raise InvalidStore(
-            f"{store} has format {body['format']}; this version reads up to {FORMAT}. Update langevin_kit."
-        )
+    if body["format"] != FORMAT:
+        fix = "Update langevin_kit" if body["format"] > FORMAT else "Read its arrays with xarray.open_zarr"
+        raise InvalidStore(f"{store} has format {body['format']}; this version goes on with format {FORMAT}. {fix}.")
     return Record(**body)
 
 
@@ -137,10 +136,3 @@ def fault(path: Path, expected: Sum, *, whole: bool = True) -> str:
     if whole and len(data) > size:
         return "is damaged"
     return "" if crc32c(np.frombuffer(data, np.uint8, size)) == crc else "is damaged"
-
-
-def crc32c(data: Any) -> int:
-    """The check sum of bytes, or of an array of them; the codec of the chunks has it too."""
-    import google_crc32c
-
-    return int(google_crc32c.value(data))

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from langevin_kit.errors import InvalidStore, StoreCorrupt, StoreMismatch
 from langevin_kit.store._checkpoint import START, newest
+from langevin_kit.store._checksum import crc32c
 from langevin_kit.store._layout import Layout
 from langevin_kit.store._lock import Lock
 from langevin_kit.store._metadata import METADATA, read_attrs
-from langevin_kit.store._record import COMPLETE, FOLDER, RECORD, Record, Sum, crc32c, fault, read_record
+from langevin_kit.store._record import COMPLETE, FOLDER, RECORD, Record, Sum, fault, read_record
 from langevin_kit.store._store import Store
 
 logger = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from langevin_kit.store._checksum import crc32c
 from langevin_kit.store._files import put
 from langevin_kit.store._layout import Layout
 from langevin_kit.store._record import Sum
@@ -74,9 +75,9 @@ class Rows:
         self._grown.clear()
 
     def _write(self, layout: Layout, block: NDArray[Any], held: int, *, durable: bool) -> None:
-        for key, parts, checked in layout.encode(self._index[layout.name], block, held):
-            put(self._store / key, *parts, durable=durable)
-            self.sums[key] = checked
+        for key, data, valid in layout.encode(self._index[layout.name], block, held):
+            check = put(self._store / key, data, sealed=True, durable=durable)
+            self.sums[key] = (check if valid == len(data) else crc32c(data[:valid])), valid
             self.unsynced.append(self._store / key)
             if held == layout.rows:
                 self.full.add(key)

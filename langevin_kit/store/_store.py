@@ -1,6 +1,6 @@
 """A store that is open for one run: rows come in as they are saved, and commits make them safe.
 
-All writing is done by one thread while the ensemble moves on, at most one task behind it.
+All writing is done by one thread while the ensemble moves on, at most `BEHIND` tasks behind it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,7 @@ from langevin_kit.store._files import put, sync, sync_folder
 from langevin_kit.store._layout import Layout
 from langevin_kit.store._lock import Lock
 from langevin_kit.store._metadata import METADATA, group, lay_out, refuse_existing
-from langevin_kit.store._record import COMPLETE, FOLDER, Record, crc32c
+from langevin_kit.store._record import COMPLETE, FOLDER, Record
 from langevin_kit.store._rows import Rows
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 FIRST_COMMIT, COMMIT = 1.0, 10.0
 """Seconds until the first commit, and between later ones: what a crash costs, beside the work of one saved time."""
+
+BEHIND = 2
+"""Tasks that may wait for the disk: two, since a commit takes longer than the rows of one saved time."""
 
 CHECKPOINT_SHARE = 20.0
 """The next checkpoint waits until this many times as long as the last one took has gone by."""
@@ -61,7 +65,8 @@ class Store:
         self._lock, self._record = lock, record
         self._rows = Rows(path, layouts, rows, full)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="langevin_kit_store")
-        self._task: Future[None] | None = None
+        self._tasks: deque[Future[None]] = deque()
+        self._error: BaseException | None = None
         self._committed = self._checkpointed = math.nan  # until the first question, behind all that is compiled
         self._period, self._cost = FIRST_COMMIT, 0.0
 
@@ -87,15 +92,17 @@ class Store:
         n_times = coordinates.sizes["time"]
         layouts = {name: Layout.of(name, n_times, row, rounded=name in rounded) for name, row in rows.items()}
         for key, data in lay_out(coordinates, layouts, about).items():
-            put(self.path / key, data, durable=key == METADATA)
-            self._record.files[key] = crc32c(data), len(data)
+            self._record.files[key] = put(self.path / key, data, durable=key == METADATA), len(data)
         self._rows = Rows(self.path, layouts, 0)
         self._rows.unsynced = [self.path / key for key in self._record.files if key != START]
         self.is_laid_out = True
 
-    def append(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the next rows of some arrays, (k, …) each, which the caller leaves alone until the next call is over."""
-        self._submit(lambda: self._rows.append(arrays))
+    def append(self, rows: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
+        """Ask, on the thread that writes, for the next rows of some arrays, (k, …) each, and take them.
+
+        What they are made of the caller leaves alone until `BEHIND` more calls are over.
+        """
+        self._submit(lambda: self._rows.append(rows()))
 
     def beat(self) -> None:
         """Say that the writer lives."""
@@ -127,7 +134,7 @@ class Store:
         try:
             if not self.failed:
                 self._submit(lambda: self._commit(0, None, ended))
-                self._wait()
+                self._wait(0)
         finally:
             self._let_go()
 
@@ -145,15 +152,25 @@ class Store:
             raise interrupt
 
     def _submit(self, work: Callable[[], None]) -> None:
-        self._wait()
-        self._task = self._pool.submit(work)
+        self._wait(BEHIND - 1)
+        self._tasks.append(self._pool.submit(self._done, work))
 
-    def _wait(self) -> None:
-        """Wait for the last task."""
-        if self._task is None:
-            return
+    def _done(self, work: Callable[[], None]) -> None:
+        """On the thread that writes: after a failure nothing more, least of all a commit of what there is not."""
+        if self._error is not None:
+            raise self._error
         try:
-            self._task.result()
+            work()
+        except BaseException as error:
+            self._error = error
+            raise
+
+    def _wait(self, left: int) -> None:
+        """Wait until so many tasks are left."""
+        try:
+            while len(self._tasks) > left:
+                self._tasks[0].result()
+                self._tasks.popleft()
         except StoreWriteFailed as error:
             self.failed = True
             raise StoreWriteFailed(
@@ -219,8 +236,7 @@ def create_store(
         if start is not None:
             record.files[START] = write_state(draft / START, start)
         text = group(attrs)
-        put(draft / METADATA, text, durable=True)
-        record.files[METADATA] = crc32c(text), len(text)
+        record.files[METADATA] = put(draft / METADATA, text, durable=True), len(text)
         record.write(draft, set())
         lock = Lock(draft)
         _take_name(draft, path)

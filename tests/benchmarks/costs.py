@@ -187,13 +187,15 @@ n, steps = 2**23 // model.n_dim, 100 if model.n_dim < 64 else 4
 start = np.tile(np.array(model.start, dtype)[:, None], (1, n))
 pools = [lk.CPU(threads=int(t)).ensemble(program, start.copy()) for t in threads]
 for pool in pools:
-    pool.segment(0, steps, lambda done: None)
+    pool.advance(0, steps, lambda done: None)
+    pool.measure(steps)
 ratios = []
 for turn in range(1, 6):
     taken = []
     for pool in pools:
         before = time.perf_counter()
-        pool.segment(turn * steps, steps, lambda done: None)
+        pool.advance(turn * steps, steps, lambda done: None)
+        pool.measure((turn + 1) * steps)
         taken.append(time.perf_counter() - before)
     ratios.append(taken[0] / taken[1])
 print(json.dumps(ratios))

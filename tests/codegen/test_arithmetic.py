@@ -89,7 +89,7 @@ def test_workers_correct_the_mode_that_they_inherit(mode: str) -> None:
     def through_the_backend() -> Any:
         state = start.copy()
         with lk.CPU(threads=2).ensemble(program, state) as ensemble:
-            ensemble.segment(0, 50, lambda steps: None)
+            ensemble.advance(0, 50, lambda steps: None)
         return state
 
     def uncorrected() -> Any:

@@ -197,3 +197,21 @@ def test_monotone_has_the_stated_false_alarm_rate() -> None:
     assert not result.holds
     assert result.largest_z > result.threshold
     assert falls(np.array([np.nan, 2.0, 1.0]), np.array([np.nan, 0.1, 0.1])).holds
+
+
+def test_a_time_is_estimated_alike_in_any_company() -> None:
+    """To the last bit, so that a run that was cut short and gone on with has the estimates of one that was not."""
+    rng = np.random.default_rng(5)
+    ensembles = [(rng.uniform(-2, 2), 10 ** rng.uniform(-2, 0.4), int(10 ** rng.uniform(1.5, 5))) for _ in range(24)]
+    made = [gaussian_ensemble(*ensemble, seed=i) for i, ensemble in enumerate(ensembles + 6 * [(0.0, 1.0, 100_000)])]
+    histogram, energy = np.array([count for count, _ in made]), np.array([energy for _, energy in made])
+    histogram[5] = 0
+    law, lost = [boltzmann(HARMONIC)] * len(made), rng.integers(0, 3, len(made))
+    together = relaxation(law, GRID, histogram, energy, lost)
+    assert np.isnan(together["kl_divergence"][5])
+    assert np.isfinite(together["entropy"]).sum() > 15
+    for step in (1, 7):
+        parts = [slice(first, first + step) for first in range(0, len(made), step)]
+        alone = [relaxation(law[p], GRID, histogram[p], energy[p], lost[p]) for p in parts]
+        for name, value in together.items():
+            np.testing.assert_array_equal(np.concatenate([part[name] for part in alone]), value, err_msg=name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +35,22 @@ class Disk:
         for name in self._own:
             monkeypatch.setattr(_files, name, getattr(self, name[1:]))
 
-    def _operate(self, draft: Path, parts: Sequence[Any]) -> None:
+    def _operate(self, draft: Path, pieces: Iterable[Any]) -> None:
         if self.dead:
             raise Crash
         self.operations += 1
         if self.operations == self.at:
             self.dead = True
             if self.half:
-                data = b"".join(bytes(part) for part in parts)
+                data = b"".join(bytes(piece) for piece in pieces)
+                draft.parent.mkdir(parents=True, exist_ok=True)
                 draft.write_bytes(data[: len(data) // 2])
             raise Crash
 
-    def write(self, draft: Path, parts: Sequence[Any], *, durable: bool) -> None:
+    def write(self, draft: Path, pieces: Iterable[Any], *, durable: bool) -> None:
         """Write a draft."""
-        self._operate(draft, parts)
-        self._own["_write"](draft, parts, durable=durable)
+        self._operate(draft, pieces)
+        self._own["_write"](draft, pieces, durable=durable)
         if not durable:
             self.unsynced.add(draft)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Steps:
-    """A meter that counts the steps, and interrupts after some.
+    """A meter that counts the steps, and interrupts after some; with a negative number of them, before the first.
 
     Attributes
     ----------
@@ -20,6 +20,7 @@ class Steps:
 
     def start(self, total: int, description: str) -> None:
         self.total = total
+        self.advance(0.0)
 
     def stop(self) -> None:
         pass

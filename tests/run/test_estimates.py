@@ -39,7 +39,7 @@ def run(spread: float, system: System = SYSTEM) -> xr.Dataset:
     planned, memory = plan(system, None, None), Memory()
     along = coordinates(planned, np.zeros(1), about, covariance=True)
     memory.lay_out(along, {name: rows[0] for name, rows in arrays.items()}, describe(planned, arrays, long_names))
-    memory.append(arrays)
+    memory.append(lambda: arrays)
     return memory.dataset()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ def test_an_energy_without_a_value_names_its_particle() -> None:
 
 
 class Leaky:
-    """The CPU with a fault: after each segment one particle is put somewhere else."""
+    """The CPU with a fault: after its steps one particle is put somewhere else."""
 
     name = "cpu"
 
@@ -147,14 +148,14 @@ class Leaky:
 
     def ensemble(self, program: Program, state: NDArray[np.floating]) -> CPUEnsemble:
         ensemble = lk.CPU().ensemble(program, state)
-        advance = ensemble._advance
+        advance = ensemble.advance
 
-        def faulty(low: int, high: int, first: int, n_steps: int) -> None:
-            advance(low, high, first, n_steps)
-            if low <= 7 < high:
+        def faulty(first: int, n_steps: int, report: Callable[[float], None]) -> None:
+            advance(first, n_steps, report)
+            if n_steps:
                 state[0, 7] = self.place
 
-        ensemble._advance = faulty  # type: ignore[method-assign]
+        ensemble.advance = faulty  # type: ignore[method-assign]
         return ensemble
 
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.preflight import arguments
-from langevin_kit.store import _layout, _store
+from langevin_kit.store import _layout, _store, crc32c
+from langevin_kit.store._checksum import Checked
 from langevin_kit.store._direct import write_directly
 from langevin_kit.store._files import put
 from langevin_kit.store._layout import Layout
@@ -117,14 +118,15 @@ def test_a_run_that_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("sizes", [(2**20,), (2**22, 4), (2**22 + 8192, 4), (3 * 2**22 + 4097, 4), (10, 2**21 + 1)])
-def test_large_files_go_past_the_page_cache(tmp_path: Path, sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("size", [2**20, 2**22, 2**22 + 8192, 3 * 2**22 + 4097, 2**21 + 11])
+@pytest.mark.parametrize("sealed", [False, True])
+def test_large_files_go_past_the_page_cache(tmp_path: Path, size: int, *, sealed: bool) -> None:
     """Whole blocks and what is left of them, where the system can do so; small files go the ordinary way."""
-    rng = np.random.default_rng(0)
-    parts = [rng.integers(0, 256, n, np.uint8) for n in sizes]
-    if write_directly(tmp_path / "large", parts):
-        assert (tmp_path / "large").read_bytes() == b"".join(part.tobytes() for part in parts)
-    put(tmp_path / "put", *parts, durable=True)
-    assert (tmp_path / "put").read_bytes() == b"".join(part.tobytes() for part in parts)
-    assert not write_directly(tmp_path / "small", [b"0" * 4096])
+    data = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    whole = data.tobytes() + crc32c(data).to_bytes(4, "little") * sealed
+    if write_directly(tmp_path / "large", Checked(data, sealed=sealed)):
+        assert (tmp_path / "large").read_bytes() == whole
+    assert put(tmp_path / "put", data, sealed=sealed, durable=True) == crc32c(data)
+    assert (tmp_path / "put").read_bytes() == whole
+    assert not write_directly(tmp_path / "small", Checked(b"0" * 4096))
     assert not (tmp_path / "small").exists()

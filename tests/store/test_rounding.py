@@ -14,7 +14,7 @@ from meters import Steps
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.run._recorder import rounded
+from langevin_kit.kernels.cpu.mantissa import round_mantissa
 from langevin_kit.store import audit_store
 
 N = 100_000
@@ -30,8 +30,14 @@ GIVEN: dict[str, Any] = {
 SYSTEM = lk.System(energy="x**2/2", temperature=1.0)
 
 
+def rounded(x: Any, bits: int) -> Any:
+    single = x.astype(np.float32)
+    round_mantissa(single, bits)
+    return single
+
+
 def size(store: Path) -> int:
-    return sum(path.stat().st_size for path in store.glob("position/c/**/*") if path.is_file())
+    return sum(path.stat().st_size for path in store.glob("position/c.*") if path.is_file())
 
 
 @given(
