@@ -12,6 +12,9 @@ from langevin_kit.errors import InvalidArgument
 
 RNG = int | Sequence[int] | np.random.SeedSequence | np.random.Generator | np.random.BitGenerator | None
 
+SEED_BITS = 1024
+"""Longest integer of a seed, whose text every record of a run holds; 128 bits are all that count."""
+
 
 def seed_sequence(rng: RNG) -> np.random.SeedSequence:
     """Turn what the user gave for `rng` into a seed sequence.
@@ -24,7 +27,7 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
     Raises
     ------
     InvalidArgument
-        For anything else, and for negative integers.
+        For anything else, for negative integers, and for those of more than `SEED_BITS` bits.
 
     Examples
     --------
@@ -43,14 +46,29 @@ def seed_sequence(rng: RNG) -> np.random.SeedSequence:
         if isinstance(rng, Sequence):
             if not rng or not all(isinstance(word, int | np.integer) for word in rng):
                 raise TypeError
-            return np.random.SeedSequence([int(word) for word in rng])
-        rng = int(rng) if isinstance(rng, np.integer) else rng
+            return np.random.SeedSequence([check_seed(int(word)) for word in rng])
+        if isinstance(rng, int | np.integer):
+            rng = check_seed(int(rng))
         return np.random.SeedSequence(rng)
+    except InvalidArgument:
+        raise
     except (TypeError, ValueError) as error:
         raise InvalidArgument(
             f"rng: got {rng!r}; allowed are None, a non-negative int, a sequence of them, "
             "or a numpy SeedSequence, BitGenerator or Generator."
         ) from error
+
+
+def check_seed(seed: int) -> int:
+    """The same integer, if it is not too long.
+
+    Raises
+    ------
+    InvalidArgument
+    """
+    if seed.bit_length() > SEED_BITS:
+        raise InvalidArgument(f"rng: got an integer of {seed.bit_length()} bits; at most {SEED_BITS} are allowed.")
+    return seed
 
 
 def seed_record(seed: np.random.SeedSequence) -> dict[str, Any]:

@@ -14,6 +14,9 @@ from langevin_kit.kernels.cpu.mantissa import MANTISSA
 MOST = 2**63
 """More than any number of particles or steps."""
 
+MOST_SAVES = 10**7
+"""Saved times of a run; each takes longer than many particle-steps."""
+
 DTYPES = ("float64", "float32")
 """Types of the positions."""
 
@@ -55,6 +58,11 @@ def saving_interval(save_every: int | None, n_steps: int) -> int:
         raise InvalidArgument(
             f"save_every: got {save_every}, which does not divide n_steps = {n_steps}; "
             f"the nearest that does is {nearest}."
+        )
+    if n_steps // save_every > MOST_SAVES:
+        raise InvalidArgument(
+            f"save_every: {save_every} means {n_steps // save_every} saved times; at most {MOST_SAVES} are allowed. "
+            "Save less often."
         )
     return int(save_every)
 

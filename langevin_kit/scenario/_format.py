@@ -24,6 +24,7 @@ from langevin_kit.errors import BackendUnavailable
 from langevin_kit.observables import KINDS, mean_square_displacement, observables_from_dict, plan
 from langevin_kit.observables.rows import Rows, used_axes
 from langevin_kit.preflight import arguments
+from langevin_kit.random import check_seed
 from langevin_kit.scenario._objects import law
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system import System, Wall, cells, grid_from_dict
@@ -294,7 +295,7 @@ class RunTable(Table):
     time_step: float
     n_steps: int
     save_every: int | None = None
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, AfterValidator(check_seed), Field(ge=0)]
     scheme: SchemeChoice = "euler_maruyama"
     dtype: str = "float64"
     backend: str = "cpu"

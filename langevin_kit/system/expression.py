@@ -20,6 +20,9 @@ from langevin_kit.system.text import MAX_EXPONENT, MAX_NUMBER, marked, syntax_tr
 MAX_DEPTH, MAX_COSTLY = 24, 6
 """Levels within one another, and powers, comparisons and branches: over more SymPy takes exponentially long."""
 
+MAX_DEGREE = 256
+"""Of powers within one another, as a product: at times SymPy expands them to see whether a root is real."""
+
 MAX_BITS = 256
 """Longest numerator or denominator that is kept exact."""
 
@@ -178,6 +181,9 @@ class _Reader:
                 value = base**exponent
                 if value.is_Pow and value.exp.is_Number and abs(float(value.exp)) > MAX_EXPONENT:
                     raise self.fail(node, f"a power of a power, {value.exp} in all: at most {MAX_EXPONENT} is allowed")
+                degree = _degree(value)
+                if degree > MAX_DEGREE:
+                    raise self.fail(node, f"powers within powers, {degree:g} in all: at most {MAX_DEGREE} is allowed")
                 return value
             value = math.pow(float(base), float(exponent))
             exact = exponent.is_Integer and base.is_Rational and base.p.bit_length() + base.q.bit_length() < MAX_BITS
@@ -210,6 +216,12 @@ class _Reader:
 
     def conditional(self, node: ast.IfExp, depth: int) -> sp.Expr:
         return selected(self.truth(node.test, depth), self.read(node.body, depth), self.read(node.orelse, depth))
+
+
+def _degree(e: sp.Expr) -> float:
+    """The largest product of exponents within one another."""
+    within = max(map(_degree, e.args), default=1.0)
+    return within * max(1.0, abs(float(e.exp))) if e.is_Pow and e.exp.is_Number else within
 
 
 def _costly(node: ast.AST) -> int:

@@ -49,6 +49,63 @@ class Absolute(sp.Function):  # type: ignore[misc]
         return Sign(self.args[0])
 
 
+class _OfReal:
+    """Of a real number, by decree: to find out whether it is one, SymPy's own expand all powers of their argument."""
+
+    is_extended_real = True
+    args: tuple[sp.Expr, ...]
+
+    def _eval_is_real(self) -> bool | None:
+        real: bool | None = self.args[0].is_real
+        return real
+
+    def _eval_is_finite(self) -> bool | None:
+        finite: bool | None = self.args[0].is_finite
+        return finite
+
+    def as_real_imag(self, deep: bool = True, **hints: Any) -> tuple[Any, sp.Expr]:
+        """Itself, and 0."""
+        return self, sp.Integer(0)
+
+
+class Sinh(_OfReal, sp.sinh):  # type: ignore[misc]
+    """Hyperbolic sine."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """The hyperbolic cosine."""
+        return Cosh(self.args[0])
+
+
+class Cosh(_OfReal, sp.cosh):  # type: ignore[misc]
+    """Hyperbolic cosine."""
+
+    is_extended_positive = True
+
+    def _eval_is_positive(self) -> bool | None:
+        return self._eval_is_finite()
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return self._eval_is_finite()
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """The hyperbolic sine."""
+        return Sinh(self.args[0])
+
+
+class Tanh(_OfReal, sp.tanh):  # type: ignore[misc]
+    """Hyperbolic tangent."""
+
+    is_finite = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """1 − tanh²."""
+        return 1 - self**2
+
+
+for _own in (Sinh, Cosh, Tanh):
+    _own.__name__ = _own.__name__.lower()  # by which SymPy finds the values at numbers
+
+
 def compared(holds: Callable[[Any, Any], bool], function: Callable[..., sp.Expr], a: Any, b: Any) -> sp.Expr:
     """A comparison: a number where both sides are."""
     a, b = sp.sympify(a), sp.sympify(b)
@@ -67,9 +124,9 @@ SMOOTH: dict[str, tuple[Callable[..., sp.Expr], Callable[[float], float]]] = {
     "sin": (sp.sin, math.sin),
     "cos": (sp.cos, math.cos),
     "tan": (sp.tan, math.tan),
-    "sinh": (sp.sinh, math.sinh),
-    "cosh": (sp.cosh, math.cosh),
-    "tanh": (sp.tanh, math.tanh),
+    "sinh": (Sinh, math.sinh),
+    "cosh": (Cosh, math.cosh),
+    "tanh": (Tanh, math.tanh),
     "abs": (Absolute, abs),
 }
 """Functions of one argument that every expression may use, and their values at numbers; `abs` has a kink."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 import sympy as sp
 
 from langevin_kit.errors import InvalidExpression
-from langevin_kit.system.functions import Absolute, Greater, GreaterEqual, Select, Sign
+from langevin_kit.system.functions import Absolute, Cosh, Greater, GreaterEqual, Select, Sign, Sinh, Tanh
 from langevin_kit.system.lines import Lines
 
 FUNCTIONS: dict[type, str] = {
@@ -22,9 +22,9 @@ FUNCTIONS: dict[type, str] = {
     sp.sin: "sin",
     sp.cos: "cos",
     sp.tan: "tan",
-    sp.sinh: "sinh",
-    sp.cosh: "cosh",
-    sp.tanh: "tanh",
+    Sinh: "sinh",
+    Cosh: "cosh",
+    Tanh: "tanh",
     Absolute: "absolute",
     Sign: "sign",
 }

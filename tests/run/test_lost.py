@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
+from deadline import at_most
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument, InvalidExpression, LangevinKitError, NonFinite
+from langevin_kit.system.expression import parse
 
 WELL = lk.System(energy="(x**2 - 1)**2", temperature=0.5)
 OWN = {"right": "x > 0", "sign": "sign(x)", "clipped": "min(max(x, -2), 2)", "far": lk.observables.maximum("x > 0")}
@@ -76,6 +79,10 @@ def test_a_mobility_that_turns_negative_on_the_way_is_named() -> None:
         ({"n_particles": 10**400}, "n_particles: got a number of 1329 bits"),
         ({"n_steps": 10**400}, "n_steps: got a number of 1329 bits"),
         ({"time_step": 10**400}, "a positive finite number is needed"),
+        ({"n_steps": 2**31, "save_every": 1}, "1 means 2147483648 saved times; at most 10000000 are allowed"),
+        ({"rng": 2**16000}, "rng: got an integer of 16001 bits; at most 1024 are allowed"),
+        ({"rng": [1, 2**16000]}, "rng: got an integer of 16001 bits; at most 1024 are allowed"),
+        ({"rng": -(2**16000)}, "rng: got an integer of 16001 bits; at most 1024 are allowed"),
     ],
 )
 def test_refused_before_anything_is_written(tmp_path: Path, change: dict[str, Any], said: str) -> None:
@@ -102,6 +109,7 @@ def test_numpy_integers_are_seeds() -> None:
     [
         ("(" * 12 + "x" + ")**1.5" * 12, "more than 6 powers, comparisons or branches within one another"),
         ("((x**16)**16)**16", "a power of a power, 256 in all: at most 64"),
+        ("(((x + 1)**16 + 1)**16 + x)**2", "powers within powers, 512 in all: at most 256"),
         ("1/(1+" * 40 + "x" + ")" * 40, "nested deeper than 24 levels"),
         ("exp(1e200*x*1e99)*1e299*x", "beyond float64"),
     ],
@@ -109,6 +117,31 @@ def test_numpy_integers_are_seeds() -> None:
 def test_texts_over_which_algebra_takes_for_ever(text: str, said: str) -> None:
     with pytest.raises(InvalidExpression, match=said):
         lk.System(energy=text, temperature=1.0).drift_at(np.ones((1, 1)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["sin(cosh((sqrt(x) - y)**64))", "cosh((sqrt(x) - y)**64)", "tanh(sinh((sqrt(x) - y)**63))"],
+        *["cos(sinh((sqrt(x) + log(y) - 1)**33))", "sqrt(cosh((log(x) - y)**63))", "log(tanh((x**1.5 - y)**64))"],
+    ],
+)
+def test_powers_of_what_may_be_complex_take_no_time(text: str) -> None:
+    """SymPy's own hyperbolic functions expand them, for up to half a minute, to see whether they are real."""
+    x, y = sp.Symbol("x", real=True), sp.Symbol("y", real=True)
+    with at_most(2.0, text):
+        gradient = parse(text, {"x": x, "y": y}, field="energy").diff(x)
+        gradient.diff(y)
+
+
+def test_hyperbolic_functions_are_those_of_sympy() -> None:
+    x = sp.Symbol("x", real=True)
+    for text in ("sinh(x)*cosh(2*x) + tanh(-x)", "cosh(-x)**2 - sinh(x)**2*tanh(sinh(x))"):
+        e, own = parse(text, {"x": x}, field="energy"), sp.sympify(text, locals={"x": x})
+        for _ in range(3):
+            for place in (-1.3, 0.7):
+                assert float(e.subs(x, place)) == pytest.approx(float(own.subs(x, place)), rel=1e-12)
+            e, own = e.diff(x), own.diff(x)
 
 
 def test_branches_within_one_another() -> None:

@@ -18,7 +18,7 @@ from langevin_kit.errors import InvalidExpression
 from langevin_kit.system import System, fields
 from langevin_kit.system.derive import derive
 from langevin_kit.system.expression import parse
-from langevin_kit.system.functions import Absolute, Sign
+from langevin_kit.system.functions import Absolute, Cosh, Sign, Sinh, Tanh
 from langevin_kit.system.printer import Printer
 from langevin_kit.system.text import MAX_LENGTH
 
@@ -47,10 +47,10 @@ HALF = sp.Rational(1, 2)
         ("+x - -y", X + Y, 1),
         ("x/y/2", X / Y / 2, 1 / Y / 2),
         ("exp(-x**2/2)", sp.exp(-(X**2) / 2), -X * sp.exp(-(X**2) / 2)),
-        ("log(cosh(x))", sp.log(sp.cosh(X)), sp.tanh(X)),
+        ("log(cosh(x))", sp.log(Cosh(X)), sp.tanh(X)),
         ("sin(pi*x)*cos(y)", sp.sin(PI * X) * sp.cos(Y), PI * sp.cos(PI * X) * sp.cos(Y)),
         ("tan(x)", sp.tan(X), 1 + sp.tan(X) ** 2),
-        ("sinh(x) + tanh(x)", sp.sinh(X) + sp.tanh(X), sp.cosh(X) + 1 - sp.tanh(X) ** 2),
+        ("sinh(x) + tanh(x)", Sinh(X) + Tanh(X), sp.cosh(X) + 1 - sp.tanh(X) ** 2),
         ("abs(x)", Absolute(X), Sign(X)),
         ("sqrt(x**2)", Absolute(X), Sign(X)),
         ("(x\n + 1)", X + 1, 1),
