@@ -113,6 +113,18 @@ float64_of_bits = _bitcast(types.int64, types.float64)
 
 
 @intrinsic
+def nan_like(typingctx: Any, x: Any) -> Any:
+    """NaN in x's own type: `np.nan`, a float64, would make one of everything that it meets."""
+    if x not in (types.float32, types.float64):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return context.get_constant(x, float("nan"))
+
+    return x(x), codegen
+
+
+@intrinsic
 def floor(typingctx: Any, x: Any) -> Any:
     """The largest integer that is not above x, in x's own type: one instruction, where `math.floor` gives an int64."""
     if x not in (types.float32, types.float64):

@@ -7,9 +7,7 @@ J. Appl. Prob. 41, 877). Mirroring the coordinate alone is wrong as soon as K n 
 
 from __future__ import annotations
 
-import numpy as np
-
-from .jit import floor, fma, inline
+from .jit import floor, fma, inline, nan_like
 
 
 @inline
@@ -32,7 +30,7 @@ def slope(s_ba: float, s_aa: float) -> float:
 def held(x: float, lower: float, upper: float) -> float:
     """NaN for a particle that is still beyond a wall: the step is too long for the domain."""
     inside = lower <= x <= upper
-    return x if inside else x * np.nan
+    return x if inside else nan_like(x)
 
 
 @inline
@@ -41,7 +39,7 @@ def settled(x: float, beyond: float, lower: float, upper: float) -> float:
     near = upper if x > upper else x
     near = lower if x < lower else near
     width = upper - lower
-    return near if -width <= beyond <= width else x * np.nan
+    return near if -width <= beyond <= width else nan_like(x)
 
 
 @inline

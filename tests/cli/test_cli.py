@@ -81,16 +81,17 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
 
 @pytest.fixture
 def interrupt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Arrange for Ctrl-C when a meter has been advanced so many times."""
+    """Arrange for Ctrl-C when a meter has heard of the run so many times; its start is the first."""
 
     def arrange(after: int) -> None:
         calls = iter(range(after))
 
-        def advance(meter: Stopwatch, steps: float) -> None:
+        def heard(meter: Stopwatch, *said: object) -> None:
             if next(calls, None) is None:
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(Stopwatch, "advance", advance)
+        for name in ("start", "advance"):
+            monkeypatch.setattr(Stopwatch, name, heard)
 
     return arrange
 
@@ -243,7 +244,7 @@ def test_a_run_that_fails_says_what_it_has_kept(here: Path) -> None:
 
 @pytest.mark.parametrize(
     ("after", "kept"),
-    [(0, "well.zarr keeps no saved time. Go on with"), (40, "well.zarr keeps what was saved up to t = ")],
+    [(0, "well.zarr keeps no saved time. Go on with"), (5, "well.zarr keeps what was saved up to t = ")],
 )
 def test_an_interrupted_run_says_what_it_has_kept(
     here: Path, interrupt: Callable[[int], None], after: int, kept: str
