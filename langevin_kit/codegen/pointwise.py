@@ -186,17 +186,11 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     step is made where its numbers are drawn, the later ones from a scratch block. A start inside a group draws it and
     uses its part, so any split of the steps gives the same bits.
     """
-    names = _Names(system)
     made = coefficients(system, dtype)
     noise = scheme.noise
     steps, _ = scheme.group(system.n_dim, dtype)
-    turns_out = [f"w{j}" for j in range(len(names.periodic))]
-    common = {
-        **names.arguments(),
-        "steps": str(steps),
-        "z": ", ".join(f"z{a}" for a in range(system.n_dim)),
-        "moved": _tuple([*names.x, *turns_out]),
-    }
+    turns_out = [f"w{j}" for j in range(len(system.walled("periodic")))]
+    common = {**pieces(system), "steps": str(steps), "z": ", ".join(f"z{a}" for a in range(system.n_dim))}
     needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
     outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
@@ -209,10 +203,10 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     walls = _walls(system, made)
     step = _STEP.format(
         **common,
-        **{kind: _indent([*lines, *walls], 4) for kind, lines in moving.items()},
+        **{kind: indent([*lines, *walls], 4) for kind, lines in moving.items()},
         noise=noise.kernel[dtype],
         scheme=scheme.kernel,
-        coefficients=_indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
+        coefficients=indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
         outputs=_tuple(list(outputs)),
         mobility=_second_look(system, common) if _looks_twice(system) else "",
         result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *turns_out]),
@@ -292,7 +286,7 @@ def _looks_twice(system: System) -> bool:
 def _second_look(system: System, common: dict[str, str]) -> str:
     made = mobility_lines(system)
     names = ", ".join(made.mobility.values())
-    return _MOBILITY.format(state=common["state"], lines=_indent(made.lines, 4), names=names)
+    return _MOBILITY.format(state=common["state"], lines=indent(made.lines, 4), names=names)
 
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
@@ -301,27 +295,11 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
     The words are drawn in a loop of their own: the integer work of the generator and the step with the numbers'
     transformation each fit the registers, both together do not.
     """
-    d, per_call = system.n_dim, scheme.noise.per_call[dtype]
+    d = system.n_dim
     steps, calls = scheme.group(d, dtype)
     z = [f"z{j}" for j in range(steps * d)]
-    words: list[str] = []
-    drawn: list[str] = []
-    # Noise of half steps: (w + b)/√2 and (w − b)/√2, w of the whole step and b of a stream of its own.
-    streams = {"w": "STREAM_DYNAMICS", "b": "STREAM_BRIDGE"} if scheme.halved else {"z": "STREAM_DYNAMICS"}
-    for name, stream in streams.items():
-        for c in range(calls):
-            call = f"np.uint32(call + np.uint32({c}))" if c else "call"
-            four = [f"W{4 * len(drawn) + j}[i]" for j in range(4)]
-            words.append(f"{', '.join(four)} = words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)")
-            numbers = _tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
-            drawn.append(f"{numbers} = numbers({', '.join(four)})")
-    rows = 4 * len(drawn)
-    if scheme.halved:
-        pairs = [divmod(j, d) for j in range(calls * per_call)]
-        for j, (step, a) in enumerate(pairs):
-            drawn += [
-                f"z{(2 * step + half) * d + a} = R({_ROOT_HALF!r})*(w{j} {sign} b{j})" for half, sign in enumerate("+-")
-            ]
+    words, drawn = draws(d, scheme, dtype, "W{}[i]", "words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)")
+    rows = 4 * len(words)
     later = [
         _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * d + a}[i]" for a in range(d))}, slot=slot)
         for slot in range(1, steps)
@@ -334,8 +312,8 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         **arguments,
         noisy_begin=_NOISY_BEGIN.format(**arguments),
         calls=calls,
-        words=_indent(words, 16),
-        drawn=_indent(drawn, 16),
+        words=indent(words, 16),
+        drawn=indent(drawn, 16),
         keep="; ".join(f"S{j}[i] = z{j}" for j in kept) or "pass",
         later_steps="".join(later),
     ) + _NOISELESS.format(
@@ -343,6 +321,28 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         scratch=f"scratch = empty(({len(kept)}, block_size), R)\n    words = empty(({rows}, block_size), np.uint32)",
         scratch_slices="".join(f"{row}, " for row in scratch.values()),
     )
+
+
+def draws(d: int, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
+    """Lines that draw the words of one group of steps, a call each; and those that make numbers z0, z1, … of them."""
+    per_call, calls = scheme.noise.per_call[dtype], scheme.group(d, dtype)[1]
+    words: list[str] = []
+    drawn: list[str] = []
+    # Noise of half steps: (w + b)/√2 and (w − b)/√2, w of the whole step and b of a stream of its own.
+    streams = {"w": "STREAM_DYNAMICS", "b": "STREAM_BRIDGE"} if scheme.halved else {"z": "STREAM_DYNAMICS"}
+    for name, stream in streams.items():
+        for c in range(calls):
+            call = f"np.uint32(call + np.uint32({c}))" if c else "call"
+            four = ", ".join(word.format(4 * len(words) + j) for j in range(4))
+            words.append(f"{four} = {generator.format(call=call, stream=stream)}")
+            numbers = _tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
+            drawn.append(f"{numbers} = numbers({four})")
+    if scheme.halved:
+        for j, (step, a) in enumerate(divmod(j, d) for j in range(calls * per_call)):
+            drawn += [
+                f"z{(2 * step + half) * d + a} = R({_ROOT_HALF!r})*(w{j} {sign} b{j})" for half, sign in enumerate("+-")
+            ]
+    return words, drawn
 
 
 def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
@@ -382,6 +382,12 @@ def library() -> ModuleType:
     return cache.load(_LIBRARY)
 
 
+def pieces(system: System, cell: str = "X{}[i]") -> dict[str, str]:
+    """Pieces of source that only names decide: arguments of a step, its results, and where a row's number lies."""
+    names = _Names(system)
+    return {**names.arguments(cell), "moved": _tuple([*names.x, *names.turns])}
+
+
 class _Names:
     """What the values of a system are called in generated source."""
 
@@ -393,19 +399,20 @@ class _Names:
         self.bounds = system.value_names[len(system.parameters) :]
         self.turns = [f"w{j}" for j in range(len(self.periodic))]
 
-    def arguments(self) -> dict[str, str]:
+    def arguments(self, cell: str) -> dict[str, str]:
         """Pieces of the templates."""
-        row_of = {name: f"X{j}" for j, name in enumerate([*self.x, *self.turns])}
+        rows = [*self.x, *self.turns]
+        cells = [f"{name} = {cell.format(j)}" for j, name in enumerate(rows)]
         scalars = [*self.p, *self.bounds]
         return {
             "state": ", ".join(["t", *self.x, *self.p]),
             "turns_and_bounds": "".join(f"{name}, " for name in [*self.turns, *self.bounds]),
-            "rows": ", ".join(row_of.values()),
+            "rows": ", ".join(f"X{j}" for j in range(len(rows))),
             "scalars": "".join(f"{name}, " for name in scalars),
             "unpack": "; ".join(f"{name} = R(parameters[{j}])" for j, name in enumerate(scalars)) or "pass",
-            "slices": ", ".join(f"X[{j}, a:b]" for j in range(len(row_of))),
-            "load": "; ".join(f"{name} = {row}[i]" for name, row in row_of.items()),
-            "store": "; ".join(f"{row}[i] = {name}" for name, row in row_of.items()),
+            "slices": ", ".join(f"X[{j}, a:b]" for j in range(len(rows))),
+            "load": "; ".join(cells),
+            "store": "; ".join(" = ".join(reversed(line.split(" = "))) for line in cells),
         }
 
 
@@ -417,5 +424,6 @@ def _tuple(names: Sequence[str]) -> str:
     return "(" + ", ".join(names) + ",)" if names else "()"
 
 
-def _indent(lines: Sequence[str], width: int) -> str:
+def indent(lines: Sequence[str], width: int) -> str:
+    """Lines as a block of a template."""
     return "\n".join(" " * width + line for line in lines)

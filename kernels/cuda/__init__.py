@@ -1,0 +1,1 @@
+"""The scalar functions on a CUDA device: the CPU's own, taken over as they are."""

@@ -1,0 +1,147 @@
+"""A system and a scheme → kernels of one thread a particle: the state in registers through all steps of a launch.
+
+The step is the CPU's own, from the module of `pointwise`; only the loop around it is written here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langevin_kit.codegen import pointwise
+from langevin_kit.schemes import Scheme
+from langevin_kit.system import System
+
+_BEGIN = """\
+def {name}(X, parameters, first, n, time_step, dt, temperature, amplitude, key0, key1, particle0):
+    i = cuda.grid(1)
+    if i < X.shape[1]:
+        particle = np.uint64(particle0) + np.uint64(i)
+        low = np.uint32(particle)
+        high = np.uint32(particle >> np.uint64(32))
+        {unpack}
+        {load}
+        k = first
+"""
+
+_GROUPS = """\
+        call = np.uint32((k // {steps})*{calls})
+        for _ in range(n):
+{drawn}
+{all_steps}
+            call = np.uint32(call + np.uint32({calls}))
+            k += {steps}
+        {store}
+"""
+
+_STEPS = """\
+        end = first + n
+        while k < end:
+            slot = k % {steps}
+            call = np.uint32((k // {steps})*{calls})
+{drawn}
+{some_steps}
+        {store}
+"""
+
+_BITS = """\
+        a0 = a1 = a2 = a3 = np.uint32(0)
+        for _ in range(n):
+            slot = k % {steps}
+            if slot == 0 or k == first:
+                a0, a1, a2, a3 = philox(low, high, np.uint32(k // {steps}), STREAM_DYNAMICS, key0, key1)
+{bits}
+            {step}
+            k += 1
+        {store}
+"""
+
+_NOISELESS = """\
+        for _ in range(n):
+            t = R(k*time_step)
+            {moved} = euler({state}, {turns_and_bounds}dt)
+            k += 1
+        {store}
+"""
+
+NAMES = ("euler", "step", "numbers", "philox", "STREAM_DYNAMICS", "STREAM_BRIDGE", "R", "np")
+"""What the kernels take from the module of the CPU's stepper."""
+
+
+def kernel_source(system: System, scheme: Scheme, dtype: str) -> str:
+    """Source of `groups`, `steps` and `noiseless`, kernels (X, parameters, first, n, time_step, dt, …).
+
+    `groups` makes n groups of steps, each of which is served by whole calls of the generator, from step `first`, the
+    first of a group; `steps` makes n steps from anywhere; `noiseless` makes n at T = 0. X (rows, n) holds coordinates
+    and turns in the dtype, and `parameters` those of the system. `time_step` is in float64; dt, `temperature` and
+    `amplitude` = √(2TΔt) are rounded to the dtype by the caller, as the CPU does it.
+    """
+    made = pointwise.pieces(system, "X[{}, i]")
+    noisy = _from_bits if scheme.noise.takes == "bit" else _from_calls
+    return noisy(system, scheme, dtype, made) + _BEGIN.format(**made, name="noiseless") + _NOISELESS.format(**made)
+
+
+def _step(made: dict[str, str], z: list[str]) -> str:
+    arguments = f"{made['state']}, {made['turns_and_bounds']}dt, temperature, amplitude, {', '.join(z)}"
+    return f"t = R(k*time_step); {made['moved']} = step({arguments})"
+
+
+def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
+    d = system.n_dim
+    steps, calls = scheme.group(d, dtype)
+    words, numbers = pointwise.draws(d, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
+    drawn = [line for pair in zip(words, numbers[: len(words)], strict=True) for line in pair] + numbers[len(words) :]
+    z = [[f"z{slot * d + a}" for a in range(d)] for slot in range(steps)]
+    of_group = [
+        _step(made, numbers).replace("k*", f"(k + {slot})*" if slot else "k*") for slot, numbers in enumerate(z)
+    ]
+    alone = [
+        line
+        for slot, numbers in enumerate(z)
+        for line in (f"if slot <= {slot} and k < end:", f"    {_step(made, numbers)}", "    k += 1")
+    ]
+    common = {**made, "steps": steps, "calls": calls, "drawn": pointwise.indent(drawn, 12)}
+    return "".join(
+        [
+            _BEGIN.format(**made, name="groups"),
+            _GROUPS.format(**common, all_steps=pointwise.indent(of_group, 12)),
+            _BEGIN.format(**made, name="steps"),
+            _STEPS.format(**common, some_steps=pointwise.indent(alone, 12)),
+        ]
+    )
+
+
+def _from_bits(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
+    d = system.n_dim
+    steps, _ = scheme.group(d, dtype)
+    bits = []
+    for a in range(d):
+        bits += [
+            f"j{a} = slot*{d} + {a}",
+            f"a = (a0 if j{a} < 32 else a1) if j{a} < 64 else (a2 if j{a} < 96 else a3)",
+            f"z{a} = numbers(a, np.uint32(j{a} % 32))",
+        ]
+    body = _BITS.format(
+        **made, steps=steps, bits=pointwise.indent(bits, 12), step=_step(made, [f"z{a}" for a in range(d)])
+    )
+    groups = body.replace("range(n)", f"range(n*{steps})")
+    return _BEGIN.format(**made, name="groups") + groups + _BEGIN.format(**made, name="steps") + body
+
+
+def kernels(system: System, scheme: Scheme, dtype: str, *, fast: bool) -> dict[str, Any]:
+    """The kernels by name, as functions that `kernels.cuda.compiler.ptx` takes; and their signature."""
+    from numba import cuda, types
+
+    from langevin_kit.kernels.cuda.device import Device
+
+    module, device = pointwise.stepper(system, scheme, dtype), Device(fast=fast)
+    known: dict[str, Any] = {"cuda": cuda} | {name: device.twin(getattr(module, name)) for name in NAMES}
+    exec(compile(kernel_source(system, scheme, dtype), "<cuda>", "exec"), known)
+    real = getattr(types, dtype)
+    signature = (
+        real[:, ::1],
+        real[::1],
+        *(types.int64, types.int64, types.float64),
+        *(real, real, real),
+        *(types.uint32, types.uint32, types.int64),
+    )
+    return {"signature": signature} | {name: known[name] for name in ("groups", "steps", "noiseless")}

@@ -1,0 +1,160 @@
+"""Kernels for CUDA without a device: compiled for two generations, assembled, and executed on the CPU.
+
+Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVIN_REQUIRE_CUDA_CHECK=1.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from functools import cache
+from importlib.metadata import PackageNotFoundError, files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import langevin_kit as lk
+from langevin_kit.codegen.pointwise import stepper
+from langevin_kit.schemes import Scheme, scheme_from
+from langevin_kit.testing.ptxvm import Machine
+
+if find_spec("numba_cuda") is None:
+    if os.environ.get("LANGEVIN_REQUIRE_CUDA_CHECK") == "1":
+        pytest.fail("numba-cuda is missing, and LANGEVIN_REQUIRE_CUDA_CHECK=1", pytrace=False)
+    pytest.skip("no numba-cuda: install the extra cuda-check", allow_module_level=True)
+
+SYSTEMS = {
+    "well": lk.System(energy="(x**2 - 1)**2", temperature=0.5),
+    "tensor": lk.System(
+        energy="x**2/2 + y**2",
+        mobility=[["1 + x**2/9", "x*y/9"], ["x*y/9", "1"]],
+        temperature=0.5,
+        coordinates=("x", "y"),
+        walls={"x": lk.reflecting(-1.0, 1.0), "y": lk.periodic(-1.0, 1.0)},
+    ),
+    "moving": lk.System(energy="(x - sin(t))**2*exp(-x**2/9) + tanh(x)*log(2 + x**2)", temperature=0.5),
+    "three": lk.System(
+        energy="x**4 + y**2 + z**2 + a*x*y", parameters={"a": 0.3}, temperature=0.5, coordinates=("x", "y", "z")
+    ),
+}
+CASES = [
+    *[(name, "gaussian", False, dtype) for name in SYSTEMS for dtype in ("float32", "float64")],
+    *[("well", noise, False, "float32") for noise in ("gaussian_53", "three_point", "rademacher")],
+    ("three", "gaussian", True, "float32"),
+]
+N, TIME_STEP, KEY = 301, 1e-3, (np.uint32(11), np.uint32(22))
+FIRST_PARTICLE = 2**32 - 100
+
+
+def scheme_of(noise: str, *, halved: bool) -> Scheme:
+    return scheme_from(lk.EulerMaruyama(noise=noise, halved=halved))
+
+
+@cache
+def compiled(name: str, noise: str, dtype: str, capability: tuple[int, int], *, halved: bool, fast: bool) -> Any:
+    """PTX by the kernel's name."""
+    from langevin_kit.codegen.cuda import kernels
+    from langevin_kit.kernels.cuda.compiler import ptx
+
+    made = kernels(SYSTEMS[name], scheme_of(noise, halved=halved), dtype, fast=fast)
+    signature = made.pop("signature")
+    return {kernel: ptx(function, signature, capability, fast=fast) for kernel, function in made.items()}
+
+
+def start(name: str, dtype: str) -> NDArray[Any]:
+    system = SYSTEMS[name]
+    x = np.random.default_rng(1).uniform(-0.9, 0.9, (system.n_dim + len(system.walled("periodic")), N)).astype(dtype)
+    x[system.n_dim :] = 0
+    return x
+
+
+def on_device(texts: dict[str, str], name: str, x: NDArray[Any], runs: list[tuple[str, int, int]]) -> None:
+    """Launch kernels, with a thread or two too many."""
+    R, system = x.dtype.type, SYSTEMS[name]
+    parameters = np.append(system.values, 0.0).astype(x.dtype)
+    amplitude = R(np.sqrt(2.0 * system.temperature * TIME_STEP))
+    scalars = np.float64(TIME_STEP), R(TIME_STEP), R(system.temperature), amplitude, *KEY, np.int64(FIRST_PARTICLE)
+    for kernel, first, n in runs:
+        Machine(texts[kernel]).launch(-(-N // 128), 128, x, parameters, np.int64(first), np.int64(n), *scalars)
+
+
+def on_cpu(name: str, scheme: Scheme, x: NDArray[Any], first: int, n: int, temperature: float) -> None:
+    system = SYSTEMS[name]
+    constants = (system.values, TIME_STEP, temperature, *KEY, FIRST_PARTICLE)
+    stepper(system, scheme, x.dtype.name).advance(x, 0, N, 256, first, n, *constants)
+
+
+@pytest.mark.parametrize(("name", "noise", "halved", "dtype"), CASES)
+def test_paths_are_those_of_the_cpu_bit_for_bit(name: str, noise: str, dtype: str, *, halved: bool) -> None:
+    """Whole groups, then a few steps that begin inside one: through a restart, and past 2**32 particles."""
+    scheme = scheme_of(noise, halved=halved)
+    steps, _ = scheme.group(SYSTEMS[name].n_dim, dtype)
+    groups, rest = (2, 70) if steps > 64 else (40 // steps, steps + 1)
+    expected, got = start(name, dtype), start(name, dtype)
+    begin = 5 * steps
+    middle = begin + groups * steps
+    on_cpu(name, scheme, expected, begin, middle - begin + 2 * rest, SYSTEMS[name].temperature)
+    texts = compiled(name, noise, dtype, (9, 0), halved=halved, fast=False)
+    on_device(texts, name, got, [("groups", begin, groups), ("steps", middle, rest), ("steps", middle + rest, rest)])
+    assert got.tobytes() == expected.tobytes()
+    assert np.isfinite(got).all()
+    on_cpu(name, scheme, expected, 7, 20, 0.0)
+    on_device(texts, name, got, [("noiseless", 7, 20)])
+    assert got.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_fast_mode_is_near(name: str) -> None:
+    """Within 1e-5 of the CPU's paths, and not of the same bits: the control of the test above."""
+    scheme = scheme_of("gaussian", halved=False)
+    steps, _ = scheme.group(SYSTEMS[name].n_dim, "float32")
+    expected, got = start(name, "float32"), start(name, "float32")
+    on_cpu(name, scheme, expected, 0, 60, SYSTEMS[name].temperature)
+    texts = compiled(name, "gaussian", "float32", (9, 0), halved=False, fast=True)
+    on_device(texts, name, got, [("groups", 0, 60 // steps)])
+    assert np.linalg.norm(got - expected) < 1e-5 * np.linalg.norm(expected)
+    assert got.tobytes() != expected.tobytes()
+
+
+@pytest.mark.parametrize("capability", [(8, 0), (9, 0)])
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize(("name", "dtype"), [("well", "float32"), ("tensor", "float32"), ("tensor", "float64")])
+def test_kernels_live_in_registers(
+    tmp_path: Path, name: str, dtype: str, capability: tuple[int, int], *, fast: bool
+) -> None:
+    """No stack, no spills, no float64 in a step of float32; in the exact mode nothing that an assembler may fuse."""
+    for kernel, text in compiled(name, "gaussian", dtype, capability, halved=False, fast=fast).items():
+        registers = assembled(text, capability, tmp_path)
+        assert registers <= (64 if dtype == "float64" else 48), (kernel, registers)
+        operations = re.findall(r"^\s*(?:@!?%p\d+\s+)?((?:add|sub|mul|mad|fma|div|sqrt|rcp)\.\S*f\d\d)", text, re.M)
+        if dtype == "float32":
+            assert not [operation for operation in operations if operation.endswith("f64")]
+        if not fast:
+            assert not [operation for operation in operations if ".rn" not in operation]
+
+
+def assembled(text: str, capability: tuple[int, int], folder: Path) -> int:
+    """Registers that the assembler gives a kernel, which has no stack and spills nothing."""
+    (folder / "kernel.ptx").write_text(text)
+    major, minor = capability
+    command = [_ptxas(), "-v", "-O3", f"-arch=sm_{major}{minor}", "kernel.ptx", "-o", "kernel.cubin"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in said, said
+    found = re.search(r"Used (\d+) registers", said)
+    assert found is not None, said
+    return int(found[1])
+
+
+def _ptxas() -> str:
+    try:
+        (found,) = [file for file in files("nvidia-cuda-nvcc") or [] if file.name in ("ptxas", "ptxas.exe")]
+    except PackageNotFoundError:
+        pytest.skip("no assembler: install the extra cuda-check")
+    return str(found.locate())
