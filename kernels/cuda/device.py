@@ -53,7 +53,7 @@ class Device:
 
     def function(self, function: FunctionType | Any) -> FunctionType:
         """The same code with globals of the device."""
-        used = {i.argval for i in dis.get_instructions(function) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+        used = {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}
         known = function.__globals__
         names = {name: self.twin(known[name]) for name in used if name in known}
         return FunctionType(function.__code__, {**known, **names}, function.__name__, function.__defaults__)

@@ -23,8 +23,8 @@ from langevin_kit.observables import Sums
 
 T = TypeVar("T")
 MOST_PER_TASK, LEAST_PER_TASK = 2**26, 2**16
-"""Particle-steps of one task of the pool: a tenth of a second at most, so that progress and Ctrl-C are felt; and enough
-to be worth a task, in steps of one coordinate."""
+"""Steps of one coordinate in a task of the pool: a tenth of a second at most, so that progress and Ctrl-C are felt; and
+enough to be worth a task."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ class CPUEnsemble:
     def _bounds(self, unit: int, n_steps: int) -> list[tuple[int, int]]:
         """Ranges of particles, each starting at a multiple of `unit`, and shorter and shorter: threads end together."""
         d, n = self.position.shape
-        steps = max(n_steps, 16)
-        most, least = MOST_PER_TASK // steps, max(LEAST_PER_TASK // (steps * d), n // (32 * self._threads))
+        work = max(n_steps, 16) * d
+        most, least = MOST_PER_TASK // work, max(LEAST_PER_TASK // work, n // (32 * self._threads))
         bounds, low = [], 0
         while low < n:
             size = min(most, max(least, (n - low) // (2 * self._threads)))

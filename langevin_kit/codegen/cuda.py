@@ -45,7 +45,7 @@ _STEPS = """\
 
 _BITS = """\
         a0 = a1 = a2 = a3 = np.uint32(0)
-        for _ in range(n):
+        for _ in range({count}):
             slot = k % {steps}
             if slot == 0 or k == first:
                 a0, a1, a2, a3 = philox(low, high, np.uint32(k // {steps}), STREAM_DYNAMICS, key0, key1)
@@ -80,9 +80,9 @@ def kernel_source(system: System, scheme: Scheme, dtype: str) -> str:
     return noisy(system, scheme, dtype, made) + _BEGIN.format(**made, name="noiseless") + _NOISELESS.format(**made)
 
 
-def _step(made: dict[str, str], z: list[str]) -> str:
+def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
     arguments = f"{made['state']}, {made['turns_and_bounds']}dt, temperature, amplitude, {', '.join(z)}"
-    return f"t = R(k*time_step); {made['moved']} = step({arguments})"
+    return f"t = R({k}*time_step); {made['moved']} = step({arguments})"
 
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
@@ -91,9 +91,7 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]
     words, numbers = pointwise.draws(d, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
     drawn = [line for pair in zip(words, numbers[: len(words)], strict=True) for line in pair] + numbers[len(words) :]
     z = [[f"z{slot * d + a}" for a in range(d)] for slot in range(steps)]
-    of_group = [
-        _step(made, numbers).replace("k*", f"(k + {slot})*" if slot else "k*") for slot, numbers in enumerate(z)
-    ]
+    of_group = [_step(made, numbers, f"(k + {slot})" if slot else "k") for slot, numbers in enumerate(z)]
     alone = [
         line
         for slot, numbers in enumerate(z)
@@ -120,11 +118,12 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, made: dict[str, str])
             f"a = (a0 if j{a} < 32 else a1) if j{a} < 64 else (a2 if j{a} < 96 else a3)",
             f"z{a} = numbers(a, np.uint32(j{a} % 32))",
         ]
-    body = _BITS.format(
-        **made, steps=steps, bits=pointwise.indent(bits, 12), step=_step(made, [f"z{a}" for a in range(d)])
+    common = {**made, "steps": steps, "bits": pointwise.indent(bits, 12)}
+    common["step"] = _step(made, [f"z{a}" for a in range(d)])
+    return "".join(
+        _BEGIN.format(**made, name=name) + _BITS.format(**common, count=count)
+        for name, count in (("groups", f"n*{steps}"), ("steps", "n"))
     )
-    groups = body.replace("range(n)", f"range(n*{steps})")
-    return _BEGIN.format(**made, name="groups") + groups + _BEGIN.format(**made, name="steps") + body
 
 
 def kernels(system: System, scheme: Scheme, dtype: str, *, fast: bool) -> dict[str, Any]:
