@@ -134,3 +134,7 @@ def floor(typingctx: Any, x: Any) -> Any:
         return builder.call(builder.module.declare_intrinsic("llvm.floor", [args[0].type]), args)
 
     return x(x), codegen
+
+
+INTRINSICS = (fma, floor, nan_like, bits_of_float32, float32_of_bits, bits_of_float64, float64_of_bits)
+"""All of them, which other targets than the CPU need too."""

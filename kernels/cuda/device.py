@@ -11,11 +11,11 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from numba import cuda
+from numba.cuda.extending import intrinsic
 
 from ..elementary import float32 as exact
-from ..jit import Late
+from ..jit import INTRINSICS, Late
 from . import approximate
-from .intrinsics import ON_DEVICE
 
 
 class Device:
@@ -32,6 +32,8 @@ class Device:
         self.fast = fast
         self._made: dict[int, Any] = {}
         self._kept: list[Any] = []  # what is known by identity must live
+        for made in INTRINSICS:
+            self._keep(made, intrinsic(made._defn))  # of which numba keeps one table a target
         if fast:
             for name, function in vars(approximate).items():
                 if isinstance(function, FunctionType):
@@ -39,17 +41,14 @@ class Device:
 
     def twin(self, value: Any) -> Any:
         """What stands for a global of the CPU's functions on the device; itself if it is no code."""
-        if id(value) in ON_DEVICE:
-            return ON_DEVICE[id(value)]
-        if isinstance(value, Late):
-            if id(value) not in self._made:
+        if id(value) not in self._made:
+            if isinstance(value, Late):
                 self._keep(value, self._jit(self.function(value.py_func)))
-            return self._made[id(value)]
-        if isinstance(value, ModuleType) and value.__name__.rpartition(".")[0].endswith("kernels.elementary"):
-            if id(value) not in self._made:
+            elif isinstance(value, ModuleType) and value.__name__.rpartition(".")[0].endswith("kernels.elementary"):
                 self._keep(value, self._module(value))
-            return self._made[id(value)]
-        return value
+            else:
+                return value
+        return self._made[id(value)]
 
     def function(self, function: FunctionType | Any) -> FunctionType:
         """The same code with globals of the device."""

@@ -1,7 +1,7 @@
 """Where a run happens: one protocol, one file a device."""
 
-from langevin_kit.backends._protocol import Backend, Ensemble, Measurement, Program
+from langevin_kit.backends._protocol import PLACES, Backend, Ensemble, Measurement, Program
 from langevin_kit.backends._select import backend_from
 from langevin_kit.backends.cpu import CPU
 
-__all__ = ["CPU", "Backend", "Ensemble", "Measurement", "Program", "backend_from"]
+__all__ = ["CPU", "PLACES", "Backend", "Ensemble", "Measurement", "Program", "backend_from"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.counter_rng import check_counter
 from langevin_kit.kernels.cpu.mantissa import MANTISSA
+from langevin_kit.preflight.memory import available_memory
 
 MOST = 2**63
 """More than any number of particles or steps."""
@@ -92,32 +92,32 @@ def memory_of(n_particles: int, rows: int, dtype: str) -> int:
     return n_particles * rows * np.dtype(dtype).itemsize
 
 
-def require_memory(n_particles: int, rows: int, dtype: str) -> None:
-    """Refuse an ensemble whose state exceeds this machine's memory."""
-    need = memory_of(n_particles, rows, dtype)
-    have = _memory(need)
+def require_memory(n_particles: int, rows: int, dtype: str, copies: int) -> None:
+    """Refuse an ensemble whose state, or whose state and the copies that are being written, exceed the memory."""
+    need, have = memory_of(n_particles, rows, dtype), available_memory()
+    smaller = "fewer particles, or float32" if dtype == "float64" else "fewer particles"
     if need > have:
-        smaller = "fewer particles, or float32" if dtype == "float64" else "fewer particles"
         raise InvalidArgument(
             f"n_particles: got {n_particles}, whose positions need {need / 1e9:.3g} GB; this machine has "
             f"{have / 1e9:.3g} GB. Take {smaller}."
+        )
+    if need + copies > have:
+        raise InvalidArgument(
+            f"n_particles: got {n_particles}, whose positions need {need / 1e9:.3g} GB, and {copies / 1e9:.3g} GB for "
+            f"copies that are written while steps go on; this machine has {have / 1e9:.3g} GB. Take {smaller}; or save "
+            "fewer positions (save_positions)."
         )
 
 
 def require_memory_for(need: int) -> None:
     """Refuse a run without a store whose state and saved times exceed this machine's memory."""
-    have = _memory(need)
+    have = available_memory()
     if need > have:
         raise InvalidArgument(
             f"the ensemble and its saved times need about {need / 1e9:.3g} GB; this machine has {have / 1e9:.3g} GB. "
             "Give a store (store=), to which they go as they come; or save less often (save_every), or fewer positions "
             "(save_positions)."
         )
-
-
-def _memory(need: int) -> int:
-    """Bytes of this machine; as many as needed where that is not known."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else need
 
 
 def canonical_dtype(value: Any) -> str:

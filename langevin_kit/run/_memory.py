@@ -27,7 +27,7 @@ class Sink(Protocol):
     def append(self, rows: Callable[[], Mapping[str, NDArray[Any]]]) -> None:
         """Ask, now or on another thread, for the next rows of some arrays, (k, …) each, and take them.
 
-        What they are made of the caller leaves alone until the next call is over.
+        What they are made of the caller leaves alone until two more calls are over.
         """
 
     def beat(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.backends import Backend, backend_from
+from langevin_kit.backends import PLACES, Backend, backend_from
 from langevin_kit.codegen import ieee_arithmetic
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.observables import Observable, plan
@@ -153,7 +153,10 @@ def simulate(
     save_every = arguments.saving_interval(save_every, n_steps)
     n = count_particles(initial, n_particles, system.n_dim)
     n_kept, bits = arguments.kept_positions(save_positions, n), arguments.position_bits(position_bits)
-    arguments.require_memory(n, system.n_dim + len(system.walled("periodic")), dtype)
+    rows = system.n_dim + len(system.walled("periodic"))
+    kept = arguments.memory_of(n_kept, system.n_dim, dtype if bits is None else "float32")
+    checkpoint = 0 if store is None else arguments.memory_of(n, rows, dtype)
+    arguments.require_memory(n, rows, dtype, PLACES * kept + checkpoint)
     if not (isinstance(progress, bool | None) or hasattr(progress, "advance")):
         raise InvalidArgument(f"progress: got {progress!r}; True, False, or an object like langevin_kit.progress.Bar.")
     path = None if store is None else _output(store, overwrite, resume)

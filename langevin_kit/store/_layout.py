@@ -18,7 +18,7 @@ WORTH_COMPRESSING = 2**16
 """Bytes of a row from which on it is a chunk of its own if it is rounded: only a whole chunk can be compressed."""
 
 SEPARATOR = "."
-"""Of the numbers in a chunk's key: no row has folders of its own, each of which takes as long to make as its file."""
+"""Of the numbers in a new chunk's key: no row has folders of its own, which take as long to make as its files."""
 
 MOST_ROWS = 4096
 """Rows of a chunk at most: a chunk is written again at each commit until it is full."""
@@ -36,6 +36,8 @@ class Layout:
     dtype : dtype
     compressed : bool
         By Blosc; chunks are then of one row.
+    separator : str
+        Of the numbers in a chunk's key.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Layout:
     chunks: tuple[int, ...]
     dtype: np.dtype[Any]
     compressed: bool = False
+    separator: str = SEPARATOR
 
     @classmethod
     def of(cls, name: str, n_times: int, row: NDArray[Any], *, rounded: bool = False) -> Layout:
@@ -59,7 +62,8 @@ class Layout:
         found = json.loads(metadata)
         chunks = found["chunk_grid"]["configuration"]["chunk_shape"]
         compressed = any(codec["name"] == "blosc" for codec in found["codecs"])
-        return cls(name, tuple(found["shape"]), tuple(chunks), np.dtype(found["data_type"]), compressed)
+        separator = found["chunk_key_encoding"]["configuration"]["separator"]
+        return cls(name, tuple(found["shape"]), tuple(chunks), np.dtype(found["data_type"]), compressed, separator)
 
     @property
     def fill(self) -> Any:
@@ -73,7 +77,7 @@ class Layout:
 
     def row_of(self, key: str) -> int:
         """The first saved time of a chunk."""
-        return int(key.rpartition("/")[2].split(SEPARATOR)[1]) * self.rows
+        return int(key.removeprefix(f"{self.name}/c").split(self.separator)[1]) * self.rows
 
     def ends_by(self, key: str, rows: int) -> bool:
         """Whether all saved times of a chunk are among the first ones."""
@@ -106,10 +110,10 @@ class Layout:
 
     def keys(self, index: int) -> list[str]:
         """The keys of the chunks of one index."""
-        first = SEPARATOR.join([f"{self.name}/c", str(index), *["0"] * (len(self.shape) - 2)])
+        first = self.separator.join([f"{self.name}/c", str(index), *["0"] * (len(self.shape) - 2)])
         if len(self.shape) == 1:
             return [first]
-        return [f"{first}{SEPARATOR}{j}" for j in range(math.ceil(self.shape[-1] / self.chunks[-1]))]
+        return [f"{first}{self.separator}{j}" for j in range(math.ceil(self.shape[-1] / self.chunks[-1]))]
 
 
 def _compressed(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langevin_kit.errors import InvalidStore, StoreCorrupt, StoreExists
-from langevin_kit.store._layout import SEPARATOR, Layout
+from langevin_kit.store._layout import Layout
 from langevin_kit.store.provenance import CONVENTIONS
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def lay_out(
                 *([BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")] if layout.compressed else []),
                 Crc32cCodec(),
             ],
-            chunk_key_encoding={"name": "default", "configuration": {"separator": SEPARATOR}},
+            chunk_key_encoding={"name": "default", "configuration": {"separator": layout.separator}},
             dimension_names=dims,
             attributes=attrs,
         )

@@ -17,8 +17,8 @@ from langevin_kit.errors import InvalidStore, StoreCorrupt
 from langevin_kit.store._checksum import crc32c
 from langevin_kit.store._files import put
 
-FORMAT = 2
-"""Version of the store's format; a store of another one is refused."""
+FORMAT = 1
+"""Version of the store's format; a store of a newer one is refused."""
 
 FOLDER = "restart"
 """Folder of the store that holds all that is needed to go on, and no array."""
@@ -101,7 +101,7 @@ def read_record(store: Path) -> Record | None:
     StoreCorrupt
         If the record is damaged.
     InvalidStore
-        If it is of another format.
+        If it is of a newer format.
     """
     path = store / FOLDER / RECORD
     try:
@@ -116,9 +116,10 @@ def read_record(store: Path) -> Record | None:
         whole, body = False, {}
     if not whole:
         raise StoreCorrupt(f"{path}, the commit record, is damaged: nothing says what of {store} is whole.")
-    if body["format"] != FORMAT:
-        fix = "Update langevin_kit" if body["format"] > FORMAT else "Read its arrays with xarray.open_zarr"
-        raise InvalidStore(f"{store} has format {body['format']}; this version goes on with format {FORMAT}. {fix}.")
+    if body["format"] > FORMAT:
+        raise InvalidStore(
+            f"{store} has format {body['format']}; this version reads up to {FORMAT}. Update langevin_kit."
+        )
     return Record(**body)
 
 

@@ -97,6 +97,17 @@ def test_refused_before_anything_is_written(tmp_path: Path, change: dict[str, An
     assert list(tmp_path.iterdir()) == []
 
 
+def test_copies_of_positions_need_memory_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state fits into this memory twice, as itself and as a checkpoint, but not with saved positions beside it."""
+    given: Any = {"initial": lk.initial.point([0.0]), "n_particles": 10**6, "time_step": 0.01, "n_steps": 1, "rng": 0}
+    monkeypatch.setattr("langevin_kit.preflight.arguments.available_memory", lambda: 1.7e7)
+    lk.simulate(WELL, **given, store=tmp_path / "a.zarr")
+    said = r"need 0\.008 GB, and 0\.032 GB for copies .* has 0\.017 GB\. Take .* fewer positions \(save_positions\)"
+    with pytest.raises(InvalidArgument, match=said):
+        lk.simulate(WELL, **given, store=tmp_path / "b.zarr", save_positions=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
+
+
 def test_numpy_integers_are_seeds() -> None:
     given: Any = {"initial": lk.initial.point([0.0]), "n_particles": 10, "time_step": 0.01, "n_steps": 10}
     runs = [lk.simulate(WELL, **given, rng=rng) for rng in (3, np.int64(3), [1, 2], [np.uint8(1), np.int64(2)])]

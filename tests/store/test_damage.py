@@ -18,6 +18,7 @@ from meters import Steps
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument, InvalidStore, StoreCorrupt, StoreExists, StoreLocked, StoreMismatch
 from langevin_kit.store import _audit, _lock, audit_store, create_store, export_store
+from langevin_kit.store._layout import Layout
 
 SYSTEM = lk.System(energy="x**2/2", temperature=1.0)
 SHORT: dict[str, Any] = {
@@ -181,14 +182,31 @@ def test_other_kernels_are_refused(begun: Path, monkeypatch: pytest.MonkeyPatch)
         lk.resume(begun)
 
 
+@pytest.mark.usefixtures("eager")
+def test_a_store_with_folders_for_its_rows_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a chunk is called is for the array's metadata to say; earlier stores have `c/0/0`, not `c.0.0`."""
+    store, of = tmp_path / "run.zarr", Layout.of
+    with monkeypatch.context() as patch:
+        patch.setattr(Layout, "of", lambda *given, **more: replace(of(*given, **more), separator="/"))
+        with pytest.raises(KeyboardInterrupt):
+            run(store, progress=Steps(35.0))
+    rows = lk.open(store).sizes["time"]
+    (store / "mean" / "c" / "0" / "0").write_bytes(b"")
+    (said,) = audit_store(store).faults
+    assert said.startswith("mean/c/0/0")
+    assert_same(lk.resume(store), run(None))
+    assert rows > 1
+    assert not list(store.glob("*/c.*"))
+
+
 def test_a_store_of_a_newer_format_is_refused(begun: Path) -> None:
     from langevin_kit.store import crc32c
 
     path = begun / "restart" / "commit.json"
-    body = json.dumps({**json.loads(json.loads(path.read_bytes())["body"]), "format": 3})
+    body = json.dumps({**json.loads(json.loads(path.read_bytes())["body"]), "format": 2})
     path.write_text(json.dumps({"crc32c": crc32c(body.encode()), "body": body}))
     for use in (lk.resume, lk.open, audit_store):
-        with pytest.raises(InvalidStore, match="has format 3; this version goes on with format 2"):
+        with pytest.raises(InvalidStore, match="has format 2; this version reads up to 1"):
             use(begun)
 
 

@@ -112,7 +112,7 @@ def test_a_run_that_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.
     store = tmp_path / "run.zarr"
     with pytest.raises(InvalidArgument, match=r"run.zarr would take about 0\.162 GB; .* has 0\.1 GB free. Save less"):
         lk.simulate(system, **given, store=store)
-    monkeypatch.setattr(arguments, "_memory", lambda _: 10**8)
+    monkeypatch.setattr(arguments, "available_memory", lambda: 1e8)
     with pytest.raises(InvalidArgument, match=r"need about 0\.162 GB; this machine has 0\.1 GB. Give a store"):
         lk.simulate(system, **given)
     assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import langevin_kit as lk
-from langevin_kit.backends._protocol import PLACES
+from langevin_kit.backends import PLACES
 from langevin_kit.run import _recorder
 from langevin_kit.store import _rows, _store, audit_store
 
