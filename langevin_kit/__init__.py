@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langevin_kit import infer as infer
     from langevin_kit import observables as observables
     from langevin_kit.backends import CPU as CPU
+    from langevin_kit.backends import CUDA as CUDA
     from langevin_kit.estimate import boltzmann as boltzmann
     from langevin_kit.preflight import check as check
     from langevin_kit.run import open_store as open  # noqa: A004, F401  (lk.open reads as what it does)
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CPU": "backends:CPU",
+    "CUDA": "backends:CUDA",
     "EulerMaruyama": "schemes:EulerMaruyama",
     "Grid": "system:Grid",
     "System": "system:System",

@@ -9,12 +9,14 @@ from ..jit import driver, inline
 
 
 @inline
-def _cell(position: float, cells: int) -> np.int64:
+def cell(position: float, cells: int) -> np.int64:
+    """The number of the cell at a place in units of cells; of the nearest one beyond their ends."""
     return np.int64(min(max(position, 0.0), np.float64(cells - 1)))
 
 
 @inline
-def _is_outside(position: float, cells: int) -> bool:
+def is_outside(position: float, cells: int) -> bool:
+    """Whether a place in units of cells is in none of them."""
     return not (0.0 <= position < cells)
 
 
@@ -27,9 +29,9 @@ def histogram_1d(
     n = counts.shape[0]
     for i in range(x.size):
         a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
-        outside += _is_outside(a, n)
+        outside += is_outside(a, n)
         if np.isfinite(x[i]):
-            counts[_cell(a, n)] += 1
+            counts[cell(a, n)] += 1
     return outside
 
 
@@ -47,7 +49,7 @@ def histogram_2d(
     for i in range(x.size):
         a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
         b = (np.float64(y[i]) - lower[1]) * inverse_width[1]
-        outside += _is_outside(a, n) or _is_outside(b, m)
+        outside += is_outside(a, n) or is_outside(b, m)
         if np.isfinite(x[i]) and np.isfinite(y[i]):
-            counts[_cell(a, n), _cell(b, m)] += 1
+            counts[cell(a, n), cell(b, m)] += 1
     return outside

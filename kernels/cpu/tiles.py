@@ -126,6 +126,28 @@ def _largest(values: NDArray[np.float64]) -> float:
     return values[0]
 
 
+@inline
+def merge_two(
+    counts: NDArray[np.float64],
+    means: NDArray[np.float64],
+    comoments: NDArray[np.float64],
+    pairs: NDArray[np.int64],
+    a: int,
+    b: int,
+) -> None:
+    """Merge row b into row a (Chan, Golub & LeVeque 1983)."""
+    total = counts[a] + counts[b]
+    share = counts[b] / total
+    weight = counts[a] * share
+    for p in range(pairs.shape[0]):
+        i, j = pairs[p, 0], pairs[p, 1]
+        cross = (means[b, i] - means[a, i]) * (means[b, j] - means[a, j])
+        comoments[a, p] = (comoments[a, p] + comoments[b, p]) + weight * cross
+    for q in range(means.shape[1]):
+        means[a, q] = means[a, q] + share * (means[b, q] - means[a, q])
+    counts[a] = total
+
+
 @driver
 def merge(
     counts: NDArray[np.float64],
@@ -133,7 +155,7 @@ def merge(
     comoments: NDArray[np.float64],
     pairs: NDArray[np.int64],
 ) -> None:
-    """Merge the moments of all rows into the first, pairwise and in place (Chan, Golub & LeVeque 1983).
+    """Merge the moments of all rows into the first, pairwise and in place.
 
     Parameters
     ----------
@@ -145,17 +167,7 @@ def merge(
     stride = 1
     while stride < counts.size:
         for a in range(0, counts.size - stride, 2 * stride):
-            b = a + stride
-            total = counts[a] + counts[b]
-            share = counts[b] / total
-            weight = counts[a] * share
-            for p in range(pairs.shape[0]):
-                i, j = pairs[p]
-                cross = (means[b, i] - means[a, i]) * (means[b, j] - means[a, j])
-                comoments[a, p] = (comoments[a, p] + comoments[b, p]) + weight * cross
-            for q in range(means.shape[1]):
-                means[a, q] = means[a, q] + share * (means[b, q] - means[a, q])
-            counts[a] = total
+            merge_two(counts, means, comoments, pairs, a, a + stride)
         stride *= 2
 
 

@@ -13,9 +13,22 @@ from typing import Any
 from numba import cuda
 from numba.cuda.extending import intrinsic
 
-from ..elementary import float32 as exact
+from .. import counter_rng as cpu_counter_rng
+from .. import noise as cpu_noise
+from ..elementary import float32 as cpu_float32
 from ..jit import INTRINSICS, Late
-from . import approximate
+from . import approximate, counter_rng, noise
+
+_SPELLED = ((cpu_counter_rng, counter_rng),)
+"""Modules of the CPU, and those whose functions of the same names replace theirs and give the same bits."""
+_APPROXIMATE = ((cpu_float32, approximate), (cpu_noise, noise))
+"""As above for the fast mode, and near."""
+_PACKAGE = __name__.removesuffix("cuda.device")
+
+
+_LIBRARY: dict[bool, dict[int, Any]] = {False: {}, True: {}}
+"""Twins of the library's functions in the exact and the fast mode, by identity: numba compiles each once a process,
+which takes longer than the rest of a kernel."""
 
 
 class Device:
@@ -24,31 +37,40 @@ class Device:
     Parameters
     ----------
     fast : bool
-        Whether sums and products may be contracted, and elementary functions of float32 are those of `approximate`.
-        Otherwise a device gives the bits of the CPU.
+        Whether sums and products may be contracted, and elementary functions and normals of float32 are those of
+        `approximate` and `noise`. Otherwise a device gives the bits of the CPU.
     """
 
     def __init__(self, *, fast: bool) -> None:
         self.fast = fast
+        self._library = _LIBRARY[fast]
         self._made: dict[int, Any] = {}
-        self._kept: list[Any] = []  # what is known by identity must live
-        for made in INTRINSICS:
-            self._keep(made, intrinsic(made._defn))  # of which numba keeps one table a target
-        if fast:
-            for name, function in vars(approximate).items():
-                if isinstance(function, FunctionType):
-                    self._keep(getattr(exact, name), self._jit(function))
+        self._kept: list[Any] = []  # what is known by identity must live; the library does
+        if not self._library:
+            for made in INTRINSICS:
+                self._library[id(made)] = intrinsic(made._defn)  # of which numba keeps one table a target
+            for theirs, own in _SPELLED + (_APPROXIMATE if fast else ()):
+                for name, function in vars(own).items():
+                    if isinstance(function, FunctionType):
+                        self._library[id(getattr(theirs, name))] = self._jit(self.function(function))
 
     def twin(self, value: Any) -> Any:
         """What stands for a global of the CPU's functions on the device; itself if it is no code."""
-        if id(value) not in self._made:
-            if isinstance(value, Late):
-                self._keep(value, self._jit(self.function(value.py_func)))
-            elif isinstance(value, ModuleType) and value.__name__.rpartition(".")[0].endswith("kernels.elementary"):
-                self._keep(value, self._module(value))
-            else:
-                return value
-        return self._made[id(value)]
+        for known in (self._library, self._made):
+            if id(value) in known:
+                return known[id(value)]
+        if isinstance(value, Late):
+            made = self._jit(self.function(value.py_func))
+        elif isinstance(value, ModuleType) and value.__name__.rpartition(".")[0].endswith("kernels.elementary"):
+            made = self._module(value)
+        else:
+            return value
+        if (value.__name__ if isinstance(value, ModuleType) else value.__module__).startswith(_PACKAGE):
+            self._library[id(value)] = made
+        else:
+            self._made[id(value)] = made
+            self._kept.append(value)
+        return made
 
     def function(self, function: FunctionType | Any) -> FunctionType:
         """The same code with globals of the device."""
@@ -66,7 +88,3 @@ class Device:
 
     def _jit(self, function: FunctionType) -> Any:
         return cuda.jit(device=True, fastmath=self.fast)(function)
-
-    def _keep(self, value: Any, made: Any) -> None:
-        self._kept.append(value)
-        self._made[id(value)] = made

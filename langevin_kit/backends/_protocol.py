@@ -50,6 +50,10 @@ class Program:
         return self.system.values
 
 
+def at_once() -> None:
+    """Wait for nothing."""
+
+
 @dataclass(frozen=True)
 class Measurement:
     """The reduced state of an ensemble at one step.
@@ -65,6 +69,8 @@ class Measurement:
         Numbers of the particles at a finite place that no wall should have let them reach.
     kept : (d, n_kept) or None
         Positions, in memory that is used again `PLACES` measurements later.
+    arrive : callable
+        Waits until `kept` is filled; call it before that is read.
     """
 
     sums: Sums
@@ -73,15 +79,22 @@ class Measurement:
     nonfinite: NDArray[np.int64]
     leaked: NDArray[np.int64]
     kept: NDArray[np.floating] | None = None
+    arrive: Callable[[], None] = at_once
 
 
 class Ensemble(Protocol):
     """Particles on a device."""
 
-    position: NDArray[np.floating]
-    """Coordinates (d, n)."""
-    state: NDArray[np.floating]
-    """Coordinates, and behind them the turns round each periodic one (rows, n)."""
+    @property
+    def position(self) -> NDArray[np.floating]:
+        """Coordinates (d, n), on the host."""
+
+    @property
+    def state(self) -> NDArray[np.floating]:
+        """Coordinates, and behind them the turns round each periodic one (rows, n), on the host.
+
+        What is written to it before the ensemble is entered is where its particles are.
+        """
 
     def __enter__(self) -> Ensemble: ...
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from langevin_kit.backends._protocol import Backend
 from langevin_kit.backends.cpu import CPU
+from langevin_kit.backends.cuda import CUDA
 from langevin_kit.errors import BackendUnavailable
 
-_BACKENDS = {"cpu": CPU}
+_BACKENDS: dict[str, Callable[[], Backend]] = {
+    "cpu": CPU,
+    "cuda": CUDA,
+    "cuda_reproducible": partial(CUDA, reproducible=True),
+}
 
 
 def backend_from(backend: str | Backend) -> Backend:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit import codegen
+from langevin_kit.backends._groups import Groups, beyond_walls, walls_of
 from langevin_kit.backends._protocol import PLACES, Measurement, Program
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.cpu.mantissa import round_mantissa
 from langevin_kit.kernels.cpu.tiles import GROUP, TILE
-from langevin_kit.observables import Sums
 
 T = TypeVar("T")
 MOST_PER_TASK, LEAST_PER_TASK = 2**26, 2**16
@@ -77,15 +77,8 @@ class CPUEnsemble:
         self._stepper = codegen.stepper(system, program.scheme, program.dtype)
         self._measurer = codegen.measurer(plan)
         self._start = state[list(plan.start_axes)]
-        # Steps know the bounds in the state's dtype.
-        bounds = system.lower.astype(state.dtype), system.upper.astype(state.dtype)
-        walled = (*system.walled("reflecting"), *system.walled("periodic"))
-        self._walls = [(a, *(bound[a] for bound in bounds)) for a in walled]
-        groups = -(-state.shape[1] // GROUP)
-        self._means = np.empty((groups, len(plan.rows)))
-        self._comoments = np.empty((groups, len(plan.pairs)))
-        self._tops = np.empty((groups, len(plan.extremes)))
-        self._holders = np.empty((groups, len(plan.extremes)), np.int64)
+        self._walls = walls_of(system, state.dtype)
+        self._groups = Groups(state.shape[1], plan)
         kept = (system.n_dim, program.n_kept), np.float32 if program.position_bits else state.dtype
         self._kept = deque(np.empty(*kept) for _ in range(PLACES if program.n_kept else 0))
         self._lock = Lock()
@@ -143,11 +136,11 @@ class CPUEnsemble:
 
     def measure(self, step: int) -> Measurement:
         """Reduce the ensemble: whole groups of tiles for each task, merged in a tree that no thread decides."""
-        n, plan = self.position.shape[1], self._program.plan
+        plan, groups = self._program.plan, self._groups
         time, parameters = step * self._program.time_step, self._program.parameters
         kept = self._kept[0] if self._kept else None
         self._kept.rotate()
-        tables = (plan.pairs, plan.extremes, self._means, self._comoments, self._tops, self._holders)
+        tables = (plan.pairs, plan.extremes, groups.means, groups.comoments, groups.tops, groups.holders)
         cells = None if plan.histogram is None else np.zeros(plan.histogram.shape, np.int64)
         outside: list[int] = []
         leaked: list[NDArray[np.int64]] = []
@@ -156,19 +149,16 @@ class CPUEnsemble:
             self._measurer.measure(self.state, self._start, low, high, time, parameters, *tables)
             if kept is not None:
                 self._keep(low, high, kept)
-            return 0 if cells is None else self._count(low, high, cells), self._leaked(low, high)
+            beyond = low + beyond_walls(self.position[:, low:high], self._walls)
+            return 0 if cells is None else self._count(low, high, cells), beyond
 
         def take(counted: tuple[int, NDArray[np.int64]]) -> None:
             outside.append(counted[0])
             leaked.append(counted[1])
 
         self._each(reduce, self._bounds(GROUP, 1), take)
-        bad = self._nonfinite()
-        sizes = np.minimum(GROUP, n - GROUP * np.arange(len(self._means))).astype(np.float64)
-        self._measurer.merge(sizes, self._means, self._comoments, plan.pairs)
-        winners = self._tops.argmax(axis=0), np.arange(len(plan.extremes))
-        sums = Sums(n, self._means[0].copy(), self._comoments[0].copy(), self._tops[winners], self._holders[winners])
-        return Measurement(sums, cells, sum(outside), bad, np.concatenate(leaked), kept)
+        bad = groups.nonfinite(lambda low, high: self.position[:, low:high])
+        return Measurement(groups.merged(self._measurer.merge), cells, sum(outside), bad, np.concatenate(leaked), kept)
 
     def _keep(self, low: int, high: int, kept: NDArray[np.floating]) -> None:
         """Copy the positions of some particles, rounded if that is asked for."""
@@ -189,26 +179,6 @@ class CPUEnsemble:
         with self._lock:
             cells += counts
         return lost
-
-    def _leaked(self, low: int, high: int) -> NDArray[np.int64]:
-        """Numbers of the particles that are beyond a wall; places that are not finite are not."""
-        beyond = np.zeros(high - low, bool)
-        for a, lower, upper in self._walls:
-            x = self.position[a, low:high]
-            # The extremes take a tenth of the time of a mask, and are nearly always enough.
-            if not (x.min() >= lower and x.max() <= upper):
-                beyond |= ((x < lower) | (x > upper)) & np.isfinite(x)
-        return low + np.flatnonzero(beyond)
-
-    def _nonfinite(self) -> NDArray[np.int64]:
-        """Numbers of the particles with a non-finite coordinate; groups with finite means have none."""
-        d = self._program.plan.d
-        found = [np.zeros(0, np.int64)]
-        for group in np.flatnonzero(~np.isfinite(self._means[:, :d]).all(axis=1)):
-            first = group * GROUP
-            position = self.position[:d, first : first + GROUP]
-            found.append(first + np.flatnonzero(~np.isfinite(position).all(axis=0)))
-        return np.concatenate(found)
 
 
 def _usable_cores() -> int:

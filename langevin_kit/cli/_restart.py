@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from langevin_kit.cli._devices import backend_of
 from langevin_kit.cli._run import carry_out
 from langevin_kit.cli.outputs import beside, refuse_figure
 
@@ -11,25 +12,26 @@ DAMAGED = 1
 """Exit code of an audit that found something."""
 
 
-def resume(store: Path, /, *, threads: int | None = None, quiet: bool = False) -> int:
+def resume(store: Path, /, *, backend: str | None = None, threads: int | None = None, quiet: bool = False) -> int:
     """Go on with a run that was cut short; its bits are those of a run that was not.
 
     Parameters
     ----------
     store
         A store that `langevin run` wrote.
+    backend
+        cpu, cuda or cuda_reproducible; the one that the run was begun on if left out. cuda does not keep the bits.
     threads
-        Worker threads; all cores if left out. Results do not depend on it.
+        Worker threads of the CPU; all cores if left out. Results do not depend on it.
     quiet
         Show no progress bar.
     """
-    from langevin_kit.backends import CPU
     from langevin_kit.run import resume as go_on
 
     figure = beside(store)
     refuse_figure(figure, overwrite=True)
-    backend = CPU(threads=threads)
-    return carry_out(lambda meter: go_on(store, backend=backend, progress=meter), store, figure, quiet=quiet)
+    device = backend_of(backend, threads)
+    return carry_out(lambda meter: go_on(store, backend=device, progress=meter), store, figure, quiet=quiet)
 
 
 def audit(store: Path, /) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
 
+from langevin_kit.cli._devices import backend_of
 from langevin_kit.cli.outputs import FIGURES, beside, kept, refuse_figure, refuse_folder
 from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, StoreExists, StoreLocked
 from langevin_kit.progress import Bar, Progress, Silent
@@ -30,6 +31,7 @@ def run(
     resume: bool = False,
     particles: int | None = None,
     seed: Annotated[int | None, Parameter(validator=validators.Number(gte=0))] = None,
+    backend: str | None = None,
     threads: int | None = None,
     quiet: bool = False,
 ) -> int:
@@ -49,12 +51,13 @@ def run(
         Number of particles, instead of the scenario's.
     seed
         Seed, instead of the scenario's.
+    backend
+        cpu, cuda or cuda_reproducible, instead of the scenario's.
     threads
-        Worker threads; all cores if left out. Results do not depend on it.
+        Worker threads of the CPU; all cores if left out. Results do not depend on it.
     quiet
         Show no progress bar.
     """
-    from langevin_kit.backends import CPU
     from langevin_kit.run import simulate
     from langevin_kit.scenario import load
     from langevin_kit.store import refuse_existing
@@ -70,7 +73,8 @@ def run(
     if not (resume and store.exists()):
         refuse_existing(store, overwrite=overwrite)
     refuse_figure(figure, overwrite=overwrite or resume)
-    own = {"n_particles": particles, "rng": seed, "backend": None if threads is None else CPU(threads=threads)}
+    device = backend_of(backend or read.arguments["backend"], threads)
+    own = {"n_particles": particles, "rng": seed, "backend": device}
     arguments: dict[str, Any] = {**read.arguments, **{k: v for k, v in own.items() if v is not None}}
     return carry_out(
         lambda meter: simulate(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from langevin_kit.cli._devices import backend_of
 from langevin_kit.cli.outputs import refuse_figure
 from langevin_kit.progress import Bar, Silent
 
@@ -28,6 +29,7 @@ def verify(
     overwrite: bool = False,
     halve: Annotated[bool | None, Parameter(negative="--no-halve")] = None,
     json: bool = False,
+    backend: str | None = None,
     threads: int | None = None,
     quiet: bool = False,
 ) -> int:
@@ -46,12 +48,13 @@ def verify(
         of the time step; by default only where it is needed.
     json
         Print the report as JSON.
+    backend
+        Of these runs: cpu, cuda or cuda_reproducible; that of the run if left out.
     threads
-        Worker threads of these runs; all cores if left out.
+        Worker threads of the CPU; all cores if left out.
     quiet
         Show no progress bar.
     """
-    from langevin_kit.backends import CPU
     from langevin_kit.cli._stores import finished
     from langevin_kit.run import verify as verify_run
 
@@ -59,7 +62,7 @@ def verify(
     if output is not None:
         refuse_figure(output, overwrite=overwrite)
     meter = Bar() if sys.stderr.isatty() and not quiet else Silent()
-    found = verify_run(ds, halve=halve, backend="cpu" if threads is None else CPU(threads=threads), progress=meter)
+    found = verify_run(ds, halve=halve, backend=backend_of(backend, threads), progress=meter)
     if output is not None:
         from langevin_kit.plot import comparison
 

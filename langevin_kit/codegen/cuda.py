@@ -25,7 +25,8 @@ def {name}(X, parameters, first, n, time_step, dt, temperature, amplitude, key0,
 
 _GROUPS = """\
         call = np.uint32((k // {steps})*{calls})
-        for _ in range(n):
+        last = np.uint32(call + np.uint32(n*{calls}))
+        while call != last:
 {drawn}
 {all_steps}
             call = np.uint32(call + np.uint32({calls}))
@@ -43,9 +44,25 @@ _STEPS = """\
         {store}
 """
 
-_BITS = """\
+_BIT_GROUPS = """\
+        call = np.uint32(k // {steps})
+        last = np.uint32(call + np.uint32(n))
+        while call != last:
+            a0, a1, a2, a3 = philox(low, high, call, STREAM_DYNAMICS, key0, key1)
+            left = np.uint32({steps})
+            while left != np.uint32(0):
+                {first_bits}
+                {step}
+                {shifted}
+                k += 1
+                left = np.uint32(left - np.uint32(1))
+            call = np.uint32(call + np.uint32(1))
+        {store}
+"""
+
+_BIT_STEPS = """\
         a0 = a1 = a2 = a3 = np.uint32(0)
-        for _ in range({count}):
+        for _ in range(n):
             slot = k % {steps}
             if slot == 0 or k == first:
                 a0, a1, a2, a3 = philox(low, high, np.uint32(k // {steps}), STREAM_DYNAMICS, key0, key1)
@@ -70,10 +87,10 @@ NAMES = ("euler", "step", "numbers", "philox", "STREAM_DYNAMICS", "STREAM_BRIDGE
 def kernel_source(system: System, scheme: Scheme, dtype: str) -> str:
     """Source of `groups`, `steps` and `noiseless`, kernels (X, parameters, first, n, time_step, dt, …).
 
-    `groups` makes n groups of steps, each of which is served by whole calls of the generator, from step `first`, the
-    first of a group; `steps` makes n steps from anywhere; `noiseless` makes n at T = 0. X (rows, n) holds coordinates
-    and turns in the dtype, and `parameters` those of the system. `time_step` is in float64; dt, `temperature` and
-    `amplitude` = √(2TΔt) are rounded to the dtype by the caller, as the CPU does it.
+    `groups` makes n groups of steps, each of which is served by whole calls of the generator, fewer than 2³² in all,
+    from step `first`, the first of a group; `steps` makes n steps from anywhere; `noiseless` makes n at T = 0.
+    X (rows, n) holds coordinates and turns in the dtype, and `parameters` those of the system. `time_step` is in
+    float64; dt, `temperature` and `amplitude` = √(2TΔt) are rounded to the dtype by the caller, as the CPU does it.
     """
     made = pointwise.pieces(system, "X[{}, i]")
     noisy = _from_bits if scheme.noise.takes == "bit" else _from_calls
@@ -118,12 +135,27 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, made: dict[str, str])
             f"a = (a0 if j{a} < 32 else a1) if j{a} < 64 else (a2 if j{a} < 96 else a3)",
             f"z{a} = numbers(a, np.uint32(j{a} % 32))",
         ]
-    common = {**made, "steps": steps, "bits": pointwise.indent(bits, 12)}
-    common["step"] = _step(made, [f"z{a}" for a in range(d)])
+    first = [f"z{a} = numbers(a{a // 32}, np.uint32({a % 32}))" for a in range(d)]
+    common = {**made, "steps": steps, "step": _step(made, [f"z{a}" for a in range(d)])}
     return "".join(
-        _BEGIN.format(**made, name=name) + _BITS.format(**common, count=count)
-        for name, count in (("groups", f"n*{steps}"), ("steps", "n"))
+        [
+            _BEGIN.format(**made, name="groups"),
+            _BIT_GROUPS.format(**common, first_bits="; ".join(first), shifted=_shifted(d)),
+            _BEGIN.format(**made, name="steps"),
+            _BIT_STEPS.format(**common, bits=pointwise.indent(bits, 12)),
+        ]
     )
+
+
+def _shifted(d: int) -> str:
+    """The line that drops the lowest d of the 128 bits in four words."""
+    words, bits = divmod(d, 32)
+    new = []
+    for j in range(words, words + 4):
+        low, high = (f"a{i}" if i < 4 else "np.uint32(0)" for i in (j, j + 1))
+        parts = f"np.uint32({low} >> np.uint32({bits})) | np.uint32({high} << np.uint32({32 - bits}))"
+        new.append(f"np.uint32({parts})" if bits else low)
+    return f"a0, a1, a2, a3 = {', '.join(new)}"
 
 
 def kernels(system: System, scheme: Scheme, dtype: str, *, fast: bool) -> dict[str, Any]:

@@ -17,9 +17,12 @@ from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived
 from langevin_kit.system.dense.graph import Node
 
-_LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
+LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
 no longer normal take a hundred times as long."""
+
+FUNCTIONS = ("absolute", "cos", "cosh", "exp", "log", "sign", "sin", "sinh", "sqrt", "tanh")
+"""What generated source takes from `langevin_kit.kernels.elementary`."""
 
 _TILE_BYTES = 8192
 _WIDTHS = (32, 256)
@@ -30,7 +33,7 @@ import numpy as np
 from langevin_kit.kernels.cpu.buffers import aligned, empty_tile, fill_tile, load, store
 from langevin_kit.kernels.cpu.gemm import gemm, pack, pack_symmetric
 from langevin_kit.kernels.jit import cached_driver, fma
-from langevin_kit.kernels.elementary.{dtype} import absolute, cos, cosh, exp, log, sign, sin, sinh, sqrt, tanh
+from langevin_kit.kernels.elementary.{dtype} import {functions}
 R = np.{dtype}
 LEAST = R({least})
 """
@@ -166,7 +169,7 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
     )
     return _SCALARS.format(
         name=name,
-        least=_LEAST_EXPONENT["float64"],
+        least=LEAST_EXPONENT["float64"],
         d=derived.d,
         P=width,
         setup=_block(loops.setup, 1),
@@ -178,15 +181,25 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
 
 def stepper(derived: DenseDerived, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`."""
+    check_scheme(scheme)
+    return load(stepper_source(derived, scheme, dtype))
+
+
+def check_scheme(scheme: Scheme) -> None:
+    """Refuse what a vector of coordinates does not take.
+
+    Raises
+    ------
+    InvalidArgument
+    """
     if scheme.halved:
         raise InvalidArgument("scheme: a vector of coordinates takes no halved steps in this version.")
     if scheme.noise.name != "gaussian":
         raise InvalidArgument(f"noise: got {scheme.noise.name!r}; a vector of coordinates takes 'gaussian' alone.")
-    return load(stepper_source(derived, scheme, dtype))
 
 
 def _header(dtype: str) -> str:
-    return _HEADER.format(dtype=dtype, least=_LEAST_EXPONENT[dtype])
+    return _HEADER.format(dtype=dtype, least=LEAST_EXPONENT[dtype], functions=", ".join(FUNCTIONS))
 
 
 def _block(lines: Sequence[str], levels: int) -> str:

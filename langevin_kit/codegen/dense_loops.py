@@ -8,7 +8,7 @@ the loop that uses it. What depends on neither state nor time is computed once, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from langevin_kit.system.dense.derived import DenseDerived
@@ -96,16 +96,16 @@ class Loops:
         self._vectors: dict[Node, str] = {}
         self._matrices: dict[Node, str] = {}
         self._n_matrices = 0
-        sizes = [value.size for value in derived.parameters.values()]
-        self._offsets = {name: sum(sizes[:i]) for i, name in enumerate(derived.parameters)}
+        self._offsets = offsets(derived)
         order = postorder(outputs)
+        self._scalars = straight(order)
         self._name_scalars(order)
-        chosen = self._chosen(order, outputs)
-        for node in chosen:
+        kept = in_buffers(order, outputs, derived.state, self._scalars)
+        for node in kept:
             self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
-        for node in chosen:
+        for node in kept:
             lines = self._filled(node)
-            (self.each_step if _changes(node) else self.setup).extend(lines)
+            (self.each_step if changes(node) else self.setup).extend(lines)
 
     def buffer(self, rows: int) -> Buffer:
         """A new buffer."""
@@ -141,7 +141,7 @@ class Loops:
         In it `at` counts the tile flat and, where the loop goes by rows, `r` the rows and `i` the particles; `before`
         are lines of each row, and `own` is the node whose buffer the loop fills.
         """
-        body = _Body(self, own)
+        body = _TileBody(self, own)
         values = [body.value(e) for e in expressions]
         lines = [*body.lines, *finish(*values)]
         if not rows:
@@ -153,7 +153,7 @@ class Loops:
 
     def _name_scalars(self, order: Iterable[Node]) -> None:
         """Name what is one number for all particles, and read the parameters."""
-        body = _Body(self)
+        body = _TileBody(self)
         for node in order:
             if node.kind == "parameter":
                 name = f"p{len(self._vectors) + len(self._straight)}"
@@ -170,48 +170,10 @@ class Loops:
                 rows, columns = node.shape[::-1] if node.orientation == "T" else node.shape
                 at = self._offsets[str(node.value)]
                 self._matrices[node] = self.packed(at, rows, columns, node.orientation)
-            elif node.shape == () and node.arguments and all(map(self.is_straight, node.arguments)):
+            elif node in self._scalars and node.arguments:
                 body.lines = []
                 self._straight[node] = body.value(node)
                 (self.each_step if node.depends_on_time else self.setup).extend(body.lines)
-
-    def is_straight(self, node: Node) -> bool:
-        """Whether a node is one number for all particles."""
-        return node in self._straight or (node.is_number and node.shape == ())
-
-    def _chosen(self, order: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:
-        """The nodes that get a buffer, in order."""
-        chosen: set[Node] = set()
-        for node in order:
-            if self.is_straight(node):
-                continue
-            if node.kind in CONTRACTIONS:
-                chosen.add(node)
-            if node.kind in _TAKES_BUFFER:
-                chosen.add(node.arguments[-1])
-            if node.shape != ():
-                chosen.update(a for a in node.arguments if a.shape == () and not self.is_straight(a))
-            if node.kind in _COSTLY and not _changes(node):
-                chosen.add(node)
-        if any(output.shape for output in outputs):
-            chosen.update(output for output in outputs if output.shape == () and not self.is_straight(output))
-        chosen -= self._buffers.keys()
-        uses: Counter[Node] = Counter()
-        for expressions in [*(_computed(node) for node in chosen), outputs]:
-            uses.update(node for node in self._inside(expressions, chosen) if node.kind in _COSTLY)
-        chosen.update(node for node, count in uses.items() if count > 1)
-        return [node for node in order if node in chosen]
-
-    def _inside(self, expressions: Iterable[Node], chosen: set[Node]) -> set[Node]:
-        """What a loop computes that does not stand in a buffer."""
-        found: set[Node] = set()
-        stack = list(expressions)
-        while stack:
-            node = stack.pop()
-            if not (node in found or node in chosen or node in self._buffers or self.is_straight(node)):
-                found.add(node)
-                stack.extend(node.arguments)
-        return found
 
     def _filled(self, node: Node) -> list[str]:
         """The lines that fill a node's buffer."""
@@ -251,40 +213,42 @@ class Loops:
         return f"v{self._n_names}"
 
 
-class _Body:
-    """The lines of one loop; equal nodes are computed once."""
+class Body:
+    """The lines of one loop; equal nodes are computed once.
 
-    def __init__(self, loops: Loops, own: Node | None = None) -> None:
-        self.loops = loops
-        self.own = own
+    Parameters
+    ----------
+    kept : collection of Node
+        What is not computed here but held elsewhere: `held` names it.
+    new_name : function
+        Gives a variable that no other loop uses.
+    """
+
+    def __init__(self, kept: Collection[Node], new_name: Callable[[], str]) -> None:
         self.lines: list[str] = []
-        self.row_lines: list[str] = []
-        self.uses_lane = False
+        self._kept = kept
+        self._new_name = new_name
         self._known: dict[Node, str] = {}
+
+    def held(self, node: Node) -> str:
+        """The name of a value that stands elsewhere, or "" for one that is computed here."""
+        raise NotImplementedError
 
     def value(self, node: Node) -> str:
         """The name that holds a node's value."""
         if node.is_number:
             return f"R({float(node.value)!r})"
-        if node in self.loops._straight:
-            return self.loops._straight[node]
         if node not in self._known:
-            self._known[node] = self._computed(node)
+            self._known[node] = self.held(node) or self._computed(node)
         return self._known[node]
 
-    def _assign(self, source: str) -> str:
-        name = self.loops.new_name()
+    def assign(self, source: str) -> str:
+        """A new name for what a line computes."""
+        name = self._new_name()
         self.lines.append(f"{name} = {source}")
         return name
 
     def _computed(self, node: Node) -> str:
-        if node in self.loops._buffers and node != self.own:
-            self.uses_lane |= node.shape == ()
-            return self._assign(f"load({self.loops._buffers[node]}, {'at' if node.shape else 'i'})")
-        if node in self.loops._vectors:
-            name = self.loops.new_name()
-            self.row_lines.append(f"{name} = {self.loops._vectors[node]}[r]")
-            return name
         a = node.arguments
         match node.kind:
             case "add":
@@ -292,47 +256,131 @@ class _Body:
             case "subtract":
                 return self._difference(*a)
             case "multiply" if is_value(a[0], -1):
-                return self._assign(f"-{self.value(a[1])}")
+                return self.assign(f"-{self.value(a[1])}")
             case "multiply":
-                return self._assign(f"{self.value(a[0])}*{self.value(a[1])}")
+                return self.assign(f"{self.value(a[0])}*{self.value(a[1])}")
             case "divide":
-                return self._assign(f"{self.value(a[0])}/{self.value(a[1])}")
+                return self.assign(f"{self.value(a[0])}/{self.value(a[1])}")
             case "power":
                 return self._power(self.value(a[0]), int(node.value))
             case "step":
                 x, above, below = map(self.value, a)
-                return self._assign(f"{above} if {x} > R(0.0) else {below}")
-        return self._assign(f"{_NAMES.get(node.kind, node.kind)}({self.value(a[0])})")
+                return self.assign(f"{above} if {x} > R(0.0) else {below}")
+        return self.assign(f"{_NAMES.get(node.kind, node.kind)}({self.value(a[0])})")
 
     def _is_product(self, node: Node) -> bool:
-        return node.kind == "multiply" and node not in self.loops._buffers and node not in self.loops._straight
+        return node.kind == "multiply" and node not in self._kept
 
     def _sum(self, a: Node, b: Node) -> str:
         if not self._is_product(b):
             a, b = b, a
         if self._is_product(b):
             x, y = map(self.value, b.arguments)
-            return self._assign(f"fma({x}, {y}, {self.value(a)})")
-        return self._assign(f"{self.value(b)} + {self.value(a)}")
+            return self.assign(f"fma({x}, {y}, {self.value(a)})")
+        return self.assign(f"{self.value(b)} + {self.value(a)}")
 
     def _difference(self, a: Node, b: Node) -> str:
         if self._is_product(b):
             x, y = map(self.value, b.arguments)
-            return self._assign(f"fma(-{x}, {y}, {self.value(a)})")
+            return self.assign(f"fma(-{x}, {y}, {self.value(a)})")
         if self._is_product(a):
             x, y = map(self.value, a.arguments)
-            return self._assign(f"fma({x}, {y}, -{self.value(b)})")
-        return self._assign(f"{self.value(a)} - {self.value(b)}")
+            return self.assign(f"fma({x}, {y}, -{self.value(b)})")
+        return self.assign(f"{self.value(a)} - {self.value(b)}")
 
     def _power(self, square: str, count: int) -> str:
         result = ""
         while count:
             if count & 1:
-                result = self._assign(f"{result}*{square}") if result else square
+                result = self.assign(f"{result}*{square}") if result else square
             count >>= 1
             if count:
-                square = self._assign(f"{square}*{square}")
+                square = self.assign(f"{square}*{square}")
         return result
+
+
+class _TileBody(Body):
+    """Of a loop over a tile.
+
+    Attributes
+    ----------
+    row_lines : list of str
+        Lines before the loop over a row's particles.
+    uses_lane : bool
+        Whether a line needs the particle's number.
+    """
+
+    def __init__(self, loops: Loops, own: Node | None = None) -> None:
+        super().__init__(loops._scalars | loops._buffers.keys(), loops.new_name)
+        self.loops = loops
+        self.own = own
+        self.row_lines: list[str] = []
+        self.uses_lane = False
+
+    def held(self, node: Node) -> str:
+        if node in self.loops._straight:
+            return self.loops._straight[node]
+        if node in self.loops._buffers and node != self.own:
+            self.uses_lane |= node.shape == ()
+            return self.assign(f"load({self.loops._buffers[node]}, {'at' if node.shape else 'i'})")
+        if node in self.loops._vectors:
+            name = self.loops.new_name()
+            self.row_lines.append(f"{name} = {self.loops._vectors[node]}[r]")
+            return name
+        return ""
+
+
+def straight(order: Iterable[Node]) -> set[Node]:
+    """What is one number for all particles without a sum over components, of nodes in an order of `postorder`."""
+    found: set[Node] = set()
+    for node in order:
+        is_source = node.kind in ("number", "parameter", "time")
+        if node.shape == () and (is_source or (node.arguments and found.issuperset(node.arguments))):
+            found.add(node)
+    return found
+
+
+def in_buffers(order: Sequence[Node], outputs: Sequence[Node], state: Node, scalars: Set[Node]) -> list[Node]:
+    """The nodes beside the state that get a buffer, in order; `scalars` are those of `straight`."""
+    chosen: set[Node] = set()
+    for node in order:
+        if node in scalars:
+            continue
+        if node.kind in CONTRACTIONS:
+            chosen.add(node)
+        if node.kind in _TAKES_BUFFER:
+            chosen.add(node.arguments[-1])
+        if node.shape != ():
+            chosen.update(a for a in node.arguments if a.shape == () and a not in scalars)
+        if node.kind in _COSTLY and not changes(node):
+            chosen.add(node)
+    if any(output.shape for output in outputs):
+        chosen.update(output for output in outputs if output.shape == () and output not in scalars)
+    chosen.discard(state)
+    uses: Counter[Node] = Counter()
+    kept = chosen | scalars | {state}
+    for expressions in [*(_computed(node) for node in chosen), outputs]:
+        uses.update(node for node in inside(expressions, kept) if node.kind in _COSTLY)
+    chosen.update(node for node, count in uses.items() if count > 1)
+    return [node for node in order if node in chosen]
+
+
+def inside(expressions: Iterable[Node], kept: Set[Node]) -> set[Node]:
+    """What a loop computes: all that its expressions need down to what is kept."""
+    found: set[Node] = set()
+    stack = list(expressions)
+    while stack:
+        node = stack.pop()
+        if not (node in found or node in kept):
+            found.add(node)
+            stack.extend(node.arguments)
+    return found
+
+
+def offsets(derived: DenseDerived) -> dict[str, int]:
+    """Where each parameter begins in `DenseDerived.flat_parameters`."""
+    sizes = [value.size for value in derived.parameters.values()]
+    return {name: sum(sizes[:i]) for i, name in enumerate(derived.parameters)}
 
 
 def indented(lines: Iterable[str]) -> list[str]:
@@ -347,5 +395,6 @@ def _computed(node: Node) -> tuple[Node, ...]:
     return node.arguments
 
 
-def _changes(node: Node) -> bool:
+def changes(node: Node) -> bool:
+    """Whether a node is not the same at every step."""
     return node.depends_on_state or node.depends_on_time

@@ -185,6 +185,24 @@ def _of_scalars(
 
 def _evaluate(name: str, system: System, texts: Mapping[int, Text], scalars: Sequence[str]) -> tuple[str, list[int]]:
     """A loop over particles that evaluates expressions, and the coordinates that they use."""
+    lines, results, used = printed(system, texts, scalars)
+    source = _EVALUATE.format(
+        name=name,
+        inputs="".join(f"X{a}, " for a in used),
+        scalars="".join(f"{p}, " for p in scalars),
+        outputs=", ".join(f"row{k}" for k in texts),
+        first=f"row{next(iter(texts))}",
+        load="; ".join(f"x{a} = X{a}[i]" for a in used) or "pass",
+        lines="\n".join(f"        {line}" for line in lines),
+        store="; ".join(f"row{k}[i] = {result}" for k, result in zip(texts, results, strict=True)),
+    )
+    return source, used
+
+
+def printed(
+    system: System, texts: Mapping[int, Text], scalars: Sequence[str]
+) -> tuple[list[str], Sequence[str], list[int]]:
+    """Lines that evaluate expressions of x0, x1, … and t, what they come to, and the coordinates that they use."""
     from langevin_kit.system.printer import Printer
 
     derived = system.derived
@@ -200,14 +218,4 @@ def _evaluate(name: str, system: System, texts: Mapping[int, Text], scalars: Seq
     if model is not None and takes_energy:
         printer.lines.append(f"e = {model.energy_line}")
     results = printer.emit(expressions)
-    source = _EVALUATE.format(
-        name=name,
-        inputs="".join(f"X{a}, " for a in used),
-        scalars="".join(f"{p}, " for p in scalars),
-        outputs=", ".join(f"row{k}" for k in texts),
-        first=f"row{next(iter(texts))}",
-        load="; ".join(f"x{a} = X{a}[i]" for a in used) or "pass",
-        lines="\n".join(f"        {line}" for line in printer.lines),
-        store="; ".join(f"row{k}[i] = {result}" for k, result in zip(texts, results, strict=True)),
-    )
-    return source, used
+    return printer.lines, results, used

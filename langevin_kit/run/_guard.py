@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.backends import Measurement
+from langevin_kit.backends import Ensemble, Measurement
 from langevin_kit.errors import BoundaryLeak, LangevinKitError, NonFinite
 from langevin_kit.run._paths import Paths, State
 from langevin_kit.run._start import BLOCK
@@ -39,7 +39,7 @@ class Guard:
     run: str
     needs_initial: bool
 
-    def require_whole(self, measurement: Measurement, position: NDArray[np.floating], last: int, energy: float) -> None:
+    def require_whole(self, measurement: Measurement, ensemble: Ensemble, last: int, energy: float) -> None:
         """Refuse to go on from step `last` with fewer particles than there are.
 
         Raises
@@ -53,9 +53,9 @@ class Guard:
         if len(measurement.nonfinite):
             raise self._loss(measurement.nonfinite, last)
         if len(measurement.leaked):
-            raise self._leaked(measurement.leaked, position, last)
+            raise self._leaked(measurement.leaked, ensemble.position, last)
         if not np.isfinite(energy):
-            raise NonFinite(self._no_energy(position, last))
+            raise NonFinite(self._no_energy(ensemble.position, last))
 
     def _loss(self, lost: NDArray[np.int64], last: int) -> LangevinKitError:
         k, paths = int(lost[0]), self.paths

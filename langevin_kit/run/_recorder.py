@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 PENDING_BYTES = 4 * 2**20
 """Of measurements that wait for their estimates: together they take less than one at a time."""
+
+
+Arrays = Callable[[], Mapping[str, NDArray[Any]]]
+
+
+def _nothing() -> Mapping[str, NDArray[Any]]:
+    return {}
+
+
+def _positions(kept: NDArray[np.floating], arrive: Callable[[], None]) -> Mapping[str, NDArray[Any]]:
+    arrive()
+    return {"position": kept[None]}
 
 
 class Recorder:
@@ -45,22 +58,23 @@ class Recorder:
         row = {"step": self._job.steps[self.rows], **values, "n_nonfinite": len(measurement.nonfinite)}
         if measurement.histogram is not None:
             row |= {"histogram": measurement.histogram, "n_outside": measurement.n_outside}
-        at_once = {}
+        at_once = _nothing
         if measurement.kept is not None:
             if self._sink.is_laid_out and measurement.kept.nbytes > PENDING_BYTES:
-                at_once["position"] = measurement.kept[None]
+                at_once = partial(_positions, measurement.kept, measurement.arrive)
             else:
+                measurement.arrive()
                 row["position"] = measurement.kept.copy()
         self._pending.append({name: np.asarray(value) for name, value in row.items()})
         self._bytes += sum(value.nbytes for value in self._pending[-1].values())
         self.rows += 1
         if self._bytes > PENDING_BYTES:
             self.flush(at_once)
-        elif at_once:
-            self._sink.append(lambda: at_once)
+        elif at_once is not _nothing:
+            self._sink.append(at_once)
         return values
 
-    def flush(self, more: Mapping[str, NDArray[Any]] | None = None) -> None:
+    def flush(self, more: Arrays = _nothing) -> None:
         """Hand on all that was recorded, and more; where the sink takes it, the estimates are made."""
         if not self._pending:
             return
@@ -74,7 +88,7 @@ class Recorder:
             self._sink.lay_out(along, first, describe(self._plan, arrays, long_names), rounded)
             self._sink.append(lambda: arrays)
         else:
-            self._sink.append(lambda: {**self._estimated(pending, law)[0], **(more or {})})
+            self._sink.append(lambda: {**self._estimated(pending, law)[0], **more()})
 
     def _estimated(
         self, pending: list[dict[str, NDArray[Any]]], law: Sequence[Boltzmann]

@@ -36,7 +36,7 @@ def resume(
     store: str | Path,
     *,
     system: System | None = None,
-    backend: str | Backend = "cpu",
+    backend: str | Backend | None = None,
     progress: Progress | bool | None = None,
 ) -> xr.Dataset:
     """Go on with a run that was cut short, from its last checkpoint; the bits are those of a run that was not.
@@ -50,8 +50,9 @@ def resume(
         That `simulate` or `langevin run` wrote.
     system : System, optional
         The run's system, if the store cannot hold it: one of Python functions.
-    backend : str or Backend
-        With its options, such as the number of threads: the results do not depend on them.
+    backend : str or Backend, optional
+        With its options; the one that the run was begun on if left out. The CPU and `CUDA(reproducible=True)` keep the
+        bits, with any options.
     progress : bool or Progress, optional
         True shows a bar.
 
@@ -84,10 +85,11 @@ def resume(
     path = Path(store)
     attrs = read_attrs(path)
     try:
-        job = _job(path, attrs, json.loads(attrs["run"]), system)
+        record = json.loads(attrs["run"])
+        job, begun_on = _job(path, attrs, record, system), record["backend"]
     except KeyError as error:
         raise InvalidStore(f"{path} lacks the attribute or entry {error}: it holds no run.") from error
-    return work(job, backend_from(backend), path, overwrite=False, resume=True, progress=progress)
+    return work(job, backend_from(backend or begun_on), path, overwrite=False, resume=True, progress=progress)
 
 
 def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System | None) -> Job:

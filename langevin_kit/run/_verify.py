@@ -68,7 +68,7 @@ def verify(
     halve: bool | None = None,
     initial: NDArray[Any] | None = None,
     system: System | None = None,
-    backend: str | Backend = "cpu",
+    backend: str | Backend | None = None,
     progress: Progress | bool | None = None,
     alarm: float = 1e-3,
 ) -> Verification:
@@ -86,9 +86,9 @@ def verify(
         The array that the run started from, if there was one and it is to be run again.
     system : System, optional
         The run's system, if it cannot be rebuilt from the Dataset: one of Python functions.
-    backend : str or Backend
+    backend : str or Backend, optional
+        Of each further run; the one of the run if left out.
     progress : bool or Progress, optional
-        Of each further run.
     alarm : float
         Probability that a correct run is called inconsistent.
 
@@ -140,7 +140,7 @@ def verify(
             break
     if halve is False or (halve is None and found.verdict.state != "inconsistent"):
         return Verification(found, density, other, None)
-    again = partial(_again, ds, known, record, initial, backend, progress)
+    again = partial(_again, ds, known, record, initial, backend or record["backend"], progress)
     kept = min(record["n_particles"], KEPT)
     # Both are run: the difference of a run that is not of this system would count as the error of the time step.
     whole, halved = (again(halved=finer, kept=kept) for finer in (False, True))

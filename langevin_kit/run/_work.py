@@ -133,7 +133,7 @@ def _evolve(
             if step == target:
                 measurement = ensemble.measure(step)
                 values = recorder.record(measurement)
-                guard.require_whole(measurement, ensemble.position, step, float(values["energy"]))
+                guard.require_whole(measurement, ensemble, step, float(values["energy"]))
                 row += 1
             if sink.is_due():
                 recorder.flush()

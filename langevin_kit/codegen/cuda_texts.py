@@ -1,0 +1,162 @@
+"""Kernels for CUDA as PTX, each compiled once and then remembered.
+
+What moves particles is compiled in the mode that was asked for; what measures them in the exact one, so that equal
+ensembles have equal sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from langevin_kit import cache
+from langevin_kit.observables import Plan
+from langevin_kit.observables.rows import Text, read_vector
+from langevin_kit.schemes import Scheme
+from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
+
+if TYPE_CHECKING:
+    from langevin_kit.codegen.cuda_dense import DenseProgram
+
+Capability = tuple[int, int]
+"""Of a device, as (9, 0)."""
+
+
+def step_text(system: System, scheme: Scheme, dtype: str, name: str, capability: Capability, *, fast: bool) -> str:
+    """PTX of a kernel of `codegen.cuda`."""
+
+    def make() -> tuple[Any, Any]:
+        from langevin_kit.codegen import cuda
+
+        made = cuda.kernels(system, scheme, dtype, fast=fast)
+        return made[name], made["signature"]
+
+    walls = [(coordinate, wall.kind) for coordinate, wall in system.walls.items()]
+    of = f"{system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {scheme.halved} {dtype}"
+    return _text(f"{name} {of}", capability, make, fast=fast)
+
+
+def dense_texts(
+    system: System, scheme: Scheme, dtype: str, capability: Capability, *, fast: bool
+) -> tuple[DenseProgram, dict[str, str]]:
+    """The program of a vector system, and PTX of its kernels by name."""
+    from langevin_kit.codegen.cuda_dense import program
+
+    assert isinstance(system.content, Vector)
+    made = program(system.content.derived, scheme, dtype, fast=fast)
+    key = f"dense {system.content.fingerprint} {scheme.kernel} {scheme.noise.name} {dtype}"
+    return made, _all_texts(key, made, capability, fast=fast)
+
+
+def scalars_texts(
+    system: System, scalars: Mapping[int, Text], capability: Capability
+) -> tuple[DenseProgram, dict[str, str]]:
+    """The program that evaluates scalars of a vector system, and PTX of its kernels by name."""
+    from langevin_kit.codegen.cuda_dense import scalars_program
+
+    assert isinstance(system.content, Vector)
+    nodes = {k: read_vector(system, text, f"row {k}") for k, text in scalars.items()}
+    made = scalars_program(system.content.derived, nodes)
+    return made, _all_texts(f"scalars {system.content.fingerprint} {scalars}", made, capability)
+
+
+def _all_texts(key: str, made: DenseProgram, capability: Capability, *, fast: bool = False) -> dict[str, str]:
+    return {
+        name: _text(f"{name} {key}", capability, partial(made.kernels.__getitem__, name), fast=fast)
+        for name in made.kernels
+    }
+
+
+def rows_text(plan: Plan, dtype: str, capability: Capability) -> str:
+    """PTX of the kernel of `codegen.cuda_measure`."""
+
+    def make() -> tuple[Any, Any]:
+        from langevin_kit.codegen.cuda_measure import fill
+
+        return fill(plan, dtype)
+
+    key = f"rows {plan.system.content.fingerprint} {plan.system.walls} {plan.rows} {dtype}"
+    return _text(key, capability, make)
+
+
+def vector_text(plan: Plan, dtype: str, name: str, capability: Capability) -> str:
+    """PTX of `fill` or `multiply` for a vector system."""
+
+    def make() -> tuple[Any, Any]:
+        from langevin_kit.codegen.cuda_measure import vector_kernel
+
+        return vector_kernel(plan, dtype, name)
+
+    return _text(f"vector {name} {plan.d} {plan.rows} {dtype}", capability, make)
+
+
+def library_text(name: str, dtype: str, capability: Capability) -> str:
+    """PTX of a kernel of `kernels.cuda.tiles` or `kernels.cuda.histogram`."""
+
+    def make() -> tuple[Any, Any]:
+        from numba import types
+
+        from langevin_kit.kernels.cuda import histogram, tiles
+        from langevin_kit.kernels.cuda.device import Device
+
+        real, whole, state = types.float64, types.int64, getattr(types, dtype)
+        count = (state[:, ::1], real[::1], real[::1], whole[::1], whole[::1], whole[::1])
+        table = {
+            "tile_moments": (real[:, ::1], whole, whole[:, ::1], real[:, ::1], real[:, ::1]),
+            "tile_extremes": (real[:, ::1], whole, whole, whole[:, ::1], real[:, ::1], whole[:, ::1]),
+            "merge_tiles": (whole, whole[:, ::1], real[:, ::1], real[:, ::1], real[:, ::1], whole[:, ::1]),
+            "count_cells": count,
+            "count_few_cells": count,
+            "count_leaked": (state[:, ::1], whole[::1], state[::1], state[::1], whole[::1]),
+        }
+        source = tiles if hasattr(tiles, name) else histogram
+        return Device(fast=False).function(getattr(source, name)), table[name]
+
+    return _text(f"library {name} {dtype}", capability, make)
+
+
+def probe_text(name: str, capability: Capability, *, fast: bool) -> str:
+    """PTX of a kernel of `kernels.cuda.probe`."""
+
+    def make() -> tuple[Any, Any]:
+        from numba import types
+
+        from langevin_kit.kernels.cuda import probe
+        from langevin_kit.kernels.cuda.device import Device
+
+        word, single = types.uint32[:, ::1], types.float32
+        table = {
+            "words": (word, word, word),
+            "normals_f32": (word, single[:, ::1]),
+            "normals_f64": (word, types.float64[:, ::1]),
+            "fused_chains": (single[::1], types.int64),
+            "copied": (single[::1], single[::1]),
+        }
+        return Device(fast=fast).function(getattr(probe, name)), table[name]
+
+    return _text(f"probe {name}", capability, make, fast=fast)
+
+
+def _text(key: str, capability: Capability, make: Callable[[], tuple[Any, Any]], *, fast: bool = False) -> str:
+    def compiled() -> str:
+        from langevin_kit.kernels.cuda.compiler import ptx
+
+        function, signature = make()
+        return ptx(function, signature, capability, fast=fast)
+
+    return cache.remember(f"ptx {key} {capability} {fast} {_compiler()}", compiled)
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> str:
+    """The versions that decide the text."""
+    found = []
+    for package in ("numba-cuda", "numba", "nvidia-nvvm", "nvidia-cuda-nvcc-cu12"):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)

@@ -1,0 +1,219 @@
+"""The kernels for CUDA that are proven, and what each may cost: registers and instructions per particle-step.
+
+Budgets are what the assembler of the extra `cuda-check` makes of them, counted by `sass`, for compute capability 8.0
+(A100) and 9.0 (H100). A kernel that comes to cost less lowers its budget; a new kernel enters here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from langevin_kit.schemes import EulerMaruyama, Scheme, scheme_from
+from langevin_kit.system import System, zoo
+from langevin_kit.testing.sass import Assembled, Capability, assemble
+
+CAPABILITIES: tuple[Capability, ...] = ((8, 0), (9, 0))
+
+_MULLER_BROWN = " + ".join(
+    f"{a!r}*exp({b}*(x - ({u}))**2 + {c}*(x - ({u}))*(y - ({v})) + {d}*(y - ({v}))**2)"
+    for a, b, c, d, u, v in (
+        (-200 / 20, -1.0, 0.0, -10.0, 1.0, 0.0),
+        (-100 / 20, -1.0, 0.0, -10.0, 0.0, 0.5),
+        (-170 / 20, -6.5, 11.0, -6.5, -0.5, 1.5),
+        (15 / 20, 0.7, 0.6, 0.7, -1.0, 1.0),
+    )
+)
+_CROSS = "0.3*x*y/((1 + x**2)*(1 + y**2))"
+_PLANE = ("x", "y")
+
+MODELS: dict[str, Callable[[], System]] = {
+    "G1": lambda: System(energy="(x**2 - 1)**2/4", temperature=0.5),
+    "G2": lambda: System(
+        energy="(x**2 - 1)**2/4 + y**2/2 + x*y/4",
+        mobility=[["1 + x**2/(2*(1 + x**2))", 0], [0, "1/(1 + y**2)"]],
+        temperature=0.5,
+        coordinates=_PLANE,
+    ),
+    "W1": lambda: System(energy="(x**2 - 1)**2", temperature=0.5),
+    "W2": lambda: System(
+        energy=_MULLER_BROWN,
+        mobility=[["1/(1 + x**2)", 0], [0, "1/(1 + y**2)"]],
+        temperature=1.0,
+        coordinates=_PLANE,
+    ),
+    "W4": lambda: System(
+        energy="(x**2 - 1)**2 + y**2/2",
+        mobility=[["1/(1 + x**2) + 0.2", _CROSS], [_CROSS, "1/(1 + y**2) + 0.2"]],
+        temperature=0.5,
+        coordinates=_PLANE,
+    ),
+    "double_well": zoo.double_well,
+    "tilted_double_well": zoo.tilted_double_well,
+    "rugged_well": zoo.rugged_well,
+    "muller_brown": zoo.muller_brown,
+    "mexican_hat": zoo.mexican_hat,
+    "rosenbrock": zoo.rosenbrock,
+    "egg_crate": zoo.egg_crate,
+    "gaussian_mixture": lambda: zoo.gaussian_mixture([[-1.0, 0.0], [1.0, 1.0]]),
+    "ornstein_uhlenbeck": lambda: zoo.ornstein_uhlenbeck([[2.0, -1.0, 0.0], [-1.0, 3.0, 0.5], [0.0, 0.5, 1.0]]),
+    "lennard_jones_cluster": lambda: zoo.lennard_jones_cluster(3),
+}
+"""G1, G2: of kernels that were written by hand. W1, W2, W4: the workloads that speed is measured on. The zoo."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that a kernel may take on one architecture.
+
+    Attributes
+    ----------
+    registers : int
+        32-bit registers a thread.
+    instructions : float
+        Machine instructions of the hot loop per particle-step, as `sass.Loop` counts them.
+    """
+
+    registers: int
+    instructions: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kernel: `groups` of `codegen.cuda`, which makes nearly all steps of a run.
+
+    Attributes
+    ----------
+    model : str
+        A key of `MODELS`.
+    dtype : str
+    fast : bool
+        The fast mode; the exact one otherwise.
+    budgets : tuple of Budget
+        One for each of `CAPABILITIES`.
+    noise : str
+        As of `EulerMaruyama`.
+    """
+
+    model: str
+    dtype: str
+    fast: bool
+    budgets: tuple[Budget, Budget]
+    noise: str = "gaussian"
+
+    def __str__(self) -> str:
+        return " ".join([self.model, self.dtype, self.mode, *([self.noise] if self.noise != "gaussian" else [])])
+
+    @property
+    def mode(self) -> str:
+        """`fast` or `exact`."""
+        return "fast" if self.fast else "exact"
+
+    @property
+    def scheme(self) -> Scheme:
+        """Euler–Maruyama with the row's noise."""
+        return _scheme(self.noise)
+
+    @property
+    def steps(self) -> int:
+        """Steps in one round of the hot loop: those of a group; one where a bit is a number, in a loop within it."""
+        scheme = self.scheme
+        return 1 if scheme.noise.takes == "bit" else scheme.group(_system(self.model).n_dim, self.dtype)[0]
+
+    def assembled(self, capability: Capability) -> Assembled:
+        """Compile and assemble it; seconds.
+
+        Raises
+        ------
+        BackendUnavailable
+            If the extra `cuda-check` is not installed.
+        """
+        from langevin_kit.kernels.cuda.compiler import ptx
+
+        made = _kernels(self.model, self.noise, self.dtype, self.fast)
+        return assemble(ptx(made["groups"], made["signature"], capability, fast=self.fast), capability)
+
+    def cost(self, assembled: Assembled) -> Budget:
+        """What it takes."""
+        return Budget(assembled.registers, len(assembled.hot_loop.instructions) / self.steps)
+
+
+@cache
+def _system(model: str) -> System:
+    return MODELS[model]()
+
+
+def _scheme(noise: str) -> Scheme:
+    return scheme_from(EulerMaruyama(noise=noise))
+
+
+@cache
+def _kernels(model: str, noise: str, dtype: str, fast: bool) -> dict[str, Any]:
+    from langevin_kit.codegen.cuda import kernels
+
+    return kernels(_system(model), _scheme(noise), dtype, fast=fast)
+
+
+def _row(model: str, dtype: str, mode: str, *costs: float, noise: str = "gaussian") -> Row:
+    registers, instructions = costs[0::2], costs[1::2]
+    a100, h100 = (Budget(int(r), i) for r, i in zip(registers, instructions, strict=True))
+    return Row(model, dtype, mode == "fast", (a100, h100), noise)
+
+
+# Registers and instructions of sm_80, then of sm_90.
+ROWS = (
+    _row("G1", "float32", "fast", 26, 22.25, 23, 22.25),
+    _row("G1", "float32", "exact", 27, 44.25, 26, 44.25),
+    _row("G1", "float64", "exact", 38, 77.5, 38, 98),
+    _row("G2", "float32", "fast", 31, 67, 31, 67),
+    _row("G2", "float32", "exact", 32, 146, 32, 145.5),
+    _row("G2", "float64", "exact", 44, 232, 44, 272),
+    _row("W1", "float32", "fast", 25, 23.25, 25, 23.25),
+    _row("W1", "float32", "exact", 27, 45.25, 26, 45.25),
+    _row("W1", "float64", "exact", 38, 78.5, 38, 99),
+    _row("W2", "float32", "fast", 32, 117, 32, 117),
+    _row("W2", "float32", "exact", 38, 254, 38, 253.5),
+    _row("W2", "float64", "exact", 52, 379, 54, 448),
+    _row("W4", "float32", "fast", 32, 100.5, 32, 100.5),
+    _row("W4", "float32", "exact", 39, 189, 37, 188.5),
+    _row("W4", "float64", "exact", 56, 278, 54, 331),
+    _row("W1", "float32", "fast", 36, 80, 36, 101.5, noise="gaussian_53"),
+    _row("W1", "float32", "fast", 21, 19.25, 21, 19.25, noise="three_point"),
+    _row("W1", "float32", "fast", 23, 13, 23, 13, noise="rademacher"),
+    _row("double_well", "float32", "fast", 26, 24.25, 27, 24.25),
+    _row("double_well", "float32", "exact", 28, 46.25, 28, 46.25),
+    _row("tilted_double_well", "float32", "fast", 29, 26.25, 26, 26.25),
+    _row("tilted_double_well", "float32", "exact", 30, 47.25, 30, 47.25),
+    _row("rugged_well", "float32", "fast", 29, 32.5, 28, 32.5),
+    _row("rugged_well", "float32", "exact", 29, 65.75, 31, 65.5),
+    _row("muller_brown", "float32", "fast", 32, 99.5, 31, 99.5),
+    _row("muller_brown", "float32", "exact", 32, 200, 32, 199.5),
+    _row("mexican_hat", "float32", "fast", 29, 46.5, 29, 46.5),
+    _row("mexican_hat", "float32", "exact", 28, 90.5, 28, 90.5),
+    _row("rosenbrock", "float32", "fast", 29, 47.5, 30, 47.5),
+    _row("rosenbrock", "float32", "exact", 30, 90.5, 30, 90.5),
+    _row("egg_crate", "float32", "fast", 31, 69, 31, 69),
+    _row("egg_crate", "float32", "exact", 31, 141.5, 31, 141),
+    _row("gaussian_mixture", "float32", "fast", 40, 75.5, 40, 75.5),
+    _row("gaussian_mixture", "float32", "exact", 43, 158, 42, 157.5),
+    _row("ornstein_uhlenbeck", "float32", "fast", 40, 65.5, 40, 65.25),
+    _row("ornstein_uhlenbeck", "float32", "exact", 37, 130.25, 37, 130),
+    _row("lennard_jones_cluster", "float32", "fast", 48, 171, 48, 170.5),
+    _row("lennard_jones_cluster", "float32", "exact", 48, 331, 48, 330.5),
+)
+
+
+def table(rows: Iterable[Row] = ROWS) -> str:
+    """Instructions per particle-step in Markdown, of the rows' budgets: sm_80 / sm_90."""
+    columns = [("float32", True), ("float32", False), ("float64", False)]
+    cells: dict[str, dict[tuple[str, bool], str]] = {}
+    for row in rows:
+        if row.noise == "gaussian":
+            both = " / ".join(f"{budget.instructions:g}" for budget in row.budgets)
+            cells.setdefault(row.model, {})[row.dtype, row.fast] = both
+    lines = ["| model | float32, fast | float32, exact | float64, exact |", "| --- | --- | --- | --- |"]
+    for model, found in cells.items():
+        lines.append(" | ".join([f"| {model}", *(found.get(column, "–") for column in columns)]) + " |")
+    return "\n".join(lines)

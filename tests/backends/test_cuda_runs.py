@@ -1,0 +1,184 @@
+"""Whole runs on the CUDA backend: its kernels in the executor give the CPU's runs, variable by variable, bit by bit.
+
+Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVIN_REQUIRE_CUDA_CHECK=1.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from cuda_tools import require_compiler
+from meters import Steps
+
+import langevin_kit as lk
+from langevin_kit.errors import BackendUnavailable, BoundaryLeak, LangevinKitError, NonFinite
+from langevin_kit.kernels.cpu.tiles import GROUP
+from langevin_kit.store import _store
+from langevin_kit.testing.ptxvm import Executor
+
+require_compiler()
+
+N = 700
+WELL = lk.System(energy="(x**2 - 1)**2", temperature=0.5)
+BOX = lk.System(
+    energy="x**2/2 + a*cos(y)",
+    mobility=[["1 + x**2/9", "x*y/9"], ["x*y/9", "1"]],
+    parameters={"a": 0.3},
+    temperature=0.5,
+    coordinates=("x", "y"),
+    walls={"x": lk.reflecting(-1.0, 1.5), "y": lk.periodic(-1.0, 1.0)},
+)
+MOVING = lk.System(energy="(x - sin(t))**2*exp(-x**2/9)", temperature=0.5)
+NETWORK = lk.System(
+    coordinates={"v": 12},
+    energy="v @ v / 2 - logsumexp(2*(patterns @ v))/2",
+    parameters={"patterns": np.sign(np.random.default_rng(0).normal(size=(3, 12)))},
+    temperature=0.5,
+)
+OBSERVABLES = {
+    "msd": lk.observables.mean_square_displacement(),
+    "right": "x > 0",
+    "product": "x*energy",
+    "lag": lk.observables.autocorrelation("x"),
+    "top": lk.observables.maximum("x"),
+    "bottom": lk.observables.minimum("energy"),
+}
+
+
+def run(system: lk.System, **arguments: Any) -> xr.Dataset:
+    given: dict[str, Any] = {
+        "initial": lk.initial.uniform([-0.9] * system.n_dim, [0.9] * system.n_dim),
+        "n_particles": N,
+        "time_step": 2e-3,
+        "n_steps": 30,
+        "save_every": 10,
+        "rng": 7,
+        "dtype": "float32",
+        "save_positions": True,
+        "check": False,
+    }
+    return lk.simulate(system, **{**given, **arguments})
+
+
+def on_device(memory: int = 2**32, **options: Any) -> lk.CUDA:
+    return lk.CUDA(device=Executor(memory=memory), **{"reproducible": True, **options})
+
+
+def assert_same(got: xr.Dataset, expected: xr.Dataset) -> None:
+    assert set(got.variables) == set(expected.variables)
+    for name in expected.variables:
+        x, y = got[name].values, expected[name].values
+        assert x.tolist() == y.tolist() if x.dtype == object else x.tobytes() == y.tobytes(), name
+
+
+@pytest.mark.claim("F01")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("system", [WELL, BOX, MOVING], ids=["well", "box", "moving"])
+def test_a_run_is_that_of_the_cpu(system: lk.System, dtype: str) -> None:
+    """Positions, moments, energies, observables, extremes, histograms and estimates; saved times inside groups."""
+    arguments: dict[str, Any] = {"observables": OBSERVABLES, "dtype": dtype}
+    assert_same(run(system, backend=on_device(), **arguments), run(system, **arguments))
+
+
+def test_a_run_of_a_vector_is_that_of_the_cpu() -> None:
+    """Products in the step and in what is measured, of the state and of the start."""
+    observables = {
+        "msd": lk.observables.mean_square_displacement(),
+        "overlap": "(patterns @ v) @ (patterns @ v)",
+        "lag": lk.observables.autocorrelation("sum(v)"),
+        "top": lk.observables.maximum("v @ v"),
+    }
+    arguments: dict[str, Any] = {"observables": observables, "time_step": 1e-2}
+    expected = run(NETWORK, **arguments)
+    assert_same(run(NETWORK, backend=on_device(), **arguments), expected)
+    fast = run(NETWORK, backend=on_device(reproducible=False), **arguments)
+    error = np.linalg.norm(fast.position - expected.position) / np.linalg.norm(expected.position)
+    assert 0 < error < 1e-5
+
+
+def test_another_seed_is_another_run() -> None:
+    """The control of the test above."""
+    with pytest.raises(AssertionError):
+        assert_same(run(WELL, backend=on_device(), rng=8), run(WELL))
+
+
+def test_the_fast_mode_is_near() -> None:
+    fast, exact = run(WELL, backend=on_device(reproducible=False)), run(WELL)
+    error = np.linalg.norm(fast.position - exact.position) / np.linalg.norm(exact.position)
+    assert 0 < error < 1e-5
+    assert fast.histogram.sum() == exact.histogram.sum()
+
+
+def test_without_noise() -> None:
+    cold = lk.System(energy="(x**2 - 1)**2", temperature=0.0)
+    assert_same(run(cold, backend=on_device()), run(cold))
+
+
+def test_more_particles_than_the_memory_holds() -> None:
+    """They come and go in blocks, measured in groups that are those of the CPU."""
+    arguments: dict[str, Any] = {
+        "n_particles": GROUP + 500,
+        "n_steps": 3,
+        "save_every": 3,
+        "observables": OBSERVABLES,
+        "save_positions": GROUP + 100,
+        "dtype": "float64",
+    }
+    expected = run(BOX, **arguments)
+    assert_same(run(BOX, backend=on_device(block_size=GROUP), **arguments), expected)
+    assert_same(run(BOX, backend=on_device(), **arguments), expected)
+
+
+def test_memory_that_holds_no_group_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BackendUnavailable, match=r"1 MB of the device's memory can be used.*backend='cpu'"):
+        run(WELL, backend=on_device(memory=10**6), store=tmp_path / "run.zarr")
+    assert not (tmp_path / "run.zarr").exists()
+
+
+def test_rounded_positions() -> None:
+    arguments: dict[str, Any] = {"save_positions": 100, "position_bits": 8, "dtype": "float64"}
+    assert_same(run(WELL, backend=on_device(), **arguments), run(WELL, **arguments))
+
+
+def test_a_run_goes_on_on_the_other_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun on the CPU, cut short, gone on with on the device; and the other way round."""
+    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
+        monkeypatch.setattr(_store, name, 0.0)
+    whole = run(BOX, store=tmp_path / "whole.zarr", observables=OBSERVABLES)
+    for name, first, second in (("a", "cpu", on_device()), ("b", on_device(), "cpu")):
+        path = tmp_path / f"{name}.zarr"
+        with pytest.raises(KeyboardInterrupt):
+            run(BOX, store=path, observables=OBSERVABLES, backend=first, progress=Steps(15.0))
+        done = lk.resume(path, backend=second)
+        assert_same(done, whole)
+
+
+@pytest.mark.parametrize(
+    ("system", "time_step", "error"),
+    [
+        (lk.System(energy="x**4", temperature=0.5), 0.5, NonFinite),
+        (lk.System(energy="x", temperature=50.0, walls={"x": lk.reflecting(-1.0, 1.0)}), 1.0, BoundaryLeak),
+    ],
+    ids=["steep", "wall"],
+)
+def test_a_lost_particle_is_named_as_on_the_cpu(
+    system: lk.System, time_step: float, error: type[LangevinKitError]
+) -> None:
+    said = []
+    for backend in (on_device(), "cpu"):
+        with pytest.raises(error) as caught:
+            run(system, time_step=time_step, backend=backend)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+def test_python_functions_are_refused_by_name() -> None:
+    def energy(x: float) -> float:
+        return (x**2 - 1) ** 2
+
+    with pytest.raises(BackendUnavailable, match="Python function"):
+        run(lk.System(energy=energy, temperature=0.5), backend=on_device())
