@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from langevin_kit.schemes import EulerMaruyama, Scheme, scheme_from
 from langevin_kit.system import System, zoo
 from langevin_kit.testing.sass import Assembled, Capability, assemble
+
+Floats = NDArray[np.float64]
 
 CAPABILITIES: tuple[Capability, ...] = ((8, 0), (9, 0))
 
@@ -62,6 +67,14 @@ MODELS: dict[str, Callable[[], System]] = {
     "lennard_jones_cluster": lambda: zoo.lennard_jones_cluster(3),
 }
 """G1, G2: of kernels that were written by hand. W1, W2, W4: the workloads that speed is measured on. The zoo."""
+
+START: dict[str, Callable[[], Floats]] = {"lennard_jones_cluster": lambda: zoo.lattice(3)}
+"""Where particles of a model may begin; at the origin if it is not here."""
+
+
+def start(model: str) -> Floats:
+    """A place (d,) of a model from which no force is steep."""
+    return START[model]() if model in START else np.zeros(MODELS[model]().n_dim)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVI
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import cupy_on_host
 import numpy as np
 import pytest
 import xarray as xr
@@ -137,6 +139,18 @@ def test_memory_that_holds_no_group_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BackendUnavailable, match=r"1 MB of the device's memory can be used.*backend='cpu'"):
         run(WELL, backend=on_device(memory=10**6), store=tmp_path / "run.zarr")
     assert not (tmp_path / "run.zarr").exists()
+
+
+@pytest.mark.parametrize("block_size", [None, GROUP])
+def test_through_cupy(block_size: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What CuPy is given, with a stand-in for it whose copies come as late as they may."""
+    monkeypatch.setitem(sys.modules, "cupy", cupy_on_host.cupy())
+    monkeypatch.setitem(sys.modules, "cupyx", cupy_on_host.cupyx())
+    monkeypatch.setattr("langevin_kit.run._recorder.PENDING_BYTES", 1000)
+    arguments: dict[str, Any] = {"observables": OBSERVABLES, "n_particles": GROUP + 99, "n_steps": 4, "save_every": 2}
+    expected = run(BOX, store=tmp_path / "cpu.zarr", **arguments)
+    backend = lk.CUDA(reproducible=True, block_size=block_size)
+    assert_same(run(BOX, store=tmp_path / "cuda.zarr", backend=backend, **arguments), expected)
 
 
 def test_rounded_positions() -> None:

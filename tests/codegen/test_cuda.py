@@ -5,17 +5,16 @@ Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVI
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cuda_tools import require_compiler
 from numpy.typing import NDArray
 
 import langevin_kit as lk
@@ -23,10 +22,7 @@ from langevin_kit.codegen.pointwise import stepper
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.testing.ptxvm import Machine
 
-if find_spec("numba_cuda") is None:
-    if os.environ.get("LANGEVIN_REQUIRE_CUDA_CHECK") == "1":
-        pytest.fail("numba-cuda is missing, and LANGEVIN_REQUIRE_CUDA_CHECK=1", pytrace=False)
-    pytest.skip("no numba-cuda: install the extra cuda-check", allow_module_level=True)
+require_compiler()
 
 SYSTEMS = {
     "well": lk.System(energy="(x**2 - 1)**2", temperature=0.5),
@@ -43,8 +39,10 @@ SYSTEMS = {
     ),
 }
 CASES = [
-    *[(name, "gaussian", False, dtype) for name in SYSTEMS for dtype in ("float32", "float64")],
+    *[(name, "gaussian", False, dtype) for name in ("tensor", "moving") for dtype in ("float32", "float64")],
     *[("well", noise, False, "float32") for noise in ("gaussian_53", "three_point", "rademacher")],
+    ("three", "rademacher", False, "float64"),
+    ("moving", "rademacher", False, "float32"),
     ("three", "gaussian", True, "float32"),
 ]
 N, TIME_STEP, KEY = 301, 1e-3, (np.uint32(11), np.uint32(22))

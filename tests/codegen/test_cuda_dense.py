@@ -5,18 +5,17 @@ Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVI
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from cuda_tools import require_compiler
 from numpy.typing import NDArray
 
 import langevin_kit as lk
@@ -27,12 +26,9 @@ from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import DenseDerived, dense
 from langevin_kit.testing.ptxvm import Machine
 
-if find_spec("numba_cuda") is None:
-    if os.environ.get("LANGEVIN_REQUIRE_CUDA_CHECK") == "1":
-        pytest.fail("numba-cuda is missing, and LANGEVIN_REQUIRE_CUDA_CHECK=1", pytrace=False)
-    pytest.skip("no numba-cuda: install the extra cuda-check", allow_module_level=True)
+require_compiler()
 
-from langevin_kit.codegen.cuda_dense import Call, DenseProgram, Launch, Product, program
+from langevin_kit.codegen.cuda_dense import Call, DenseProgram, Launch, Product, program  # noqa: E402
 
 
 def numbers(seed: int, *shape: int) -> NDArray[np.float64]:

@@ -1,4 +1,7 @@
-"""Normals on a device at the corners of their words: 0, 1, 2³¹, 2³² − 1 and between, by the executor of PTX."""
+"""Normals on a device at the corners of their words: 0, 1, 2³¹, 2³² − 1 and between, by the executor of PTX.
+
+Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVIN_REQUIRE_CUDA_CHECK=1.
+"""
 
 from __future__ import annotations
 

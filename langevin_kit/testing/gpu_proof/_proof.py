@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
@@ -75,18 +75,20 @@ def prove(proof: Proof, claims: Iterable[Claim], tell: Callable[[Check], None]) 
     dict
         For JSON: identity of device, versions and sources, the seed, and all checks.
     """
-    before, done = perf_counter(), []
+    begun, done = perf_counter(), []
     for claim in claims:
-        start = perf_counter()
-        try:
-            found = list(claim(proof))
-        except Exception as error:  # a proof goes on, and says what failed
-            found = [Check(claim.__name__, False, {"error": f"{type(error).__name__}: {error}"})]
-        for check in found:
-            timed = Check(check.name, check.holds, check.found, round(perf_counter() - start, 3))
-            done.append(timed)
-            tell(timed)
-            start = perf_counter()
+        checks = iter(claim(proof))
+        while True:
+            before = perf_counter()
+            try:
+                check = next(checks)
+            except StopIteration:
+                break
+            except Exception as error:  # a proof goes on, and says what failed
+                check = Check(claim.__name__, False, {"error": f"{type(error).__name__}: {error}"})
+            check = replace(check, seconds=round(perf_counter() - before, 3))
+            done.append(check)
+            tell(check)
     return {
         "holds": all(check.holds for check in done),
         "dry": proof.dry,
@@ -95,7 +97,7 @@ def prove(proof: Proof, claims: Iterable[Claim], tell: Callable[[Check], None]) 
         "host": {"python": platform.python_version(), "machine": platform.machine(), "system": platform.platform()},
         "versions": _versions(),
         "sources": _sources(),
-        "seconds": perf_counter() - before,
+        "seconds": round(perf_counter() - begun, 3),
         "checks": [asdict(check) for check in done],
     }
 

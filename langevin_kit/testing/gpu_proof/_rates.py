@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import sqrt
 from statistics import median
 from time import perf_counter
 
@@ -11,11 +12,14 @@ import numpy as np
 import langevin_kit as lk
 from langevin_kit.backends import Program
 from langevin_kit.backends.cuda import Device
+from langevin_kit.backends.cuda._dense import DenseMover
+from langevin_kit.backends.cuda._mover import Mover
 from langevin_kit.codegen.cuda_texts import probe_text
 from langevin_kit.kernels.cuda.probe import CHAINS
 from langevin_kit.observables import plan
 from langevin_kit.random import philox_key, seed_sequence
-from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, ROWS, Row
+from langevin_kit.schemes import Scheme, scheme_from
+from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, ROWS
 from langevin_kit.testing.gpu_proof import _peers
 from langevin_kit.testing.gpu_proof._proof import Check, Claim, Proof
 from langevin_kit.testing.sass import LANES, instruction_bound
@@ -24,8 +28,11 @@ WARM, REPEATS = 3, 10
 """Launches before those that are timed, and those."""
 WORKLOADS = ("W1", "W2", "W4")
 SIZES = (10**4, 10**5, 10**6, 10**7, 10**8)
-PARTICLE_STEPS = 2e11
-"""Of a timed launch of the largest ensembles: a tenth of a second or more, so that the clock settles."""
+PARTICLE_STEPS = 2e10
+"""Of what is timed, if the ensemble is large: 20 ms or more, which is thousands of times the resolution of an event."""
+
+UNITS, NETWORKS, TRAFFIC = 64, (10**4, 10**5, 10**6), 24
+"""W3: coordinates, sizes of the ensemble, and bytes that a step moves for one coordinate in float32."""
 
 
 def ceilings(proof: Proof) -> Iterator[Check]:
@@ -54,10 +61,34 @@ def workloads(proof: Proof) -> Iterator[Check]:
             continue
         known = CAPABILITIES.index(proof.device.capability) if proof.device.capability in CAPABILITIES else -1
         bound = instruction_bound(row.budgets[known].instructions, about["multiprocessors"], about["clock"])
-        rates = {n: _rate(proof, row, n) for n in SIZES}
+        program = _program(proof, MODELS[row.model](), row.scheme, row.dtype)
+        mover = Mover(proof.device, program, fast=row.fast)
+        rates = {}
+        for n in SIZES:
+            steps = max(64, min(2**14, int(PARTICLE_STEPS / n))) // row.steps * row.steps
+            rates[n] = _rate(proof.device, mover, program, n, steps) / program.system.n_dim
         best = max(rates.values())
-        found = {"rates": rates, "bound": bound, "share": best / bound, "cpu": _cpu_rate(proof, row)}
+        found = {"rates": rates, "bound": bound, "share": best / bound, "cpu": _cpu_rate(program)}
         yield Check(f"rate: {row}", best < 1.1 * bound, found)
+
+
+def network(proof: Proof) -> Iterator[Check]:
+    """W3, a network of 64 units: component-steps a second, with products in full and in TF32, and their traffic."""
+    rng, device = proof.rng("network"), proof.device
+    system = lk.System(
+        coordinates={"v": UNITS},
+        drift="U @ leaky_relu(v, 0.1) - v + I",
+        parameters={"U": rng.normal(size=(UNITS, UNITS)) / sqrt(UNITS), "I": rng.normal(size=UNITS)},
+        temperature=0.1,
+    )
+    program = _program(proof, system, scheme_from("euler_maruyama"), "float32")
+    for tf32 in (False, True):
+        rates = {}
+        for n in NETWORKS:
+            mover = DenseMover(device, program, fast=True, tf32=tf32)
+            rates[n] = _rate(device, mover, program, n, 256)
+        found = {"rates": rates, "bytes a second": TRAFFIC * max(rates.values())}
+        yield Check(f"rate: W3 float32{', TF32' if tf32 else ''}", True, found)
 
 
 def peers(proof: Proof) -> Iterator[Check]:
@@ -69,28 +100,23 @@ def peers(proof: Proof) -> Iterator[Check]:
             yield Check(f"rate: W1 by {name}", True, {"not installed": str(error)})
 
 
-def _program(proof: Proof, row: Row) -> Program:
-    system = MODELS[row.model]()
-    seed = seed_sequence(proof.seed)
-    return Program(system, row.scheme, plan(system, None, None), row.dtype, 1e-4, philox_key(seed))
+def _program(proof: Proof, system: lk.System, scheme: Scheme, dtype: str) -> Program:
+    return Program(system, scheme, plan(system, None, None), dtype, 1e-4, philox_key(seed_sequence(proof.seed)))
 
 
-def _rate(proof: Proof, row: Row, n: int) -> float:
-    """Particle-steps a second of launches of many steps, by the device's own events."""
-    from langevin_kit.backends.cuda._mover import Mover
-
-    program, device = _program(proof, row), proof.device
-    mover = Mover(device, program, fast=row.fast)
-    steps = max(64, min(2**14, int(PARTICLE_STEPS / n))) // row.steps * row.steps
+def _rate(device: Device, mover: Mover | DenseMover, program: Program, n: int, steps: int) -> float:
+    """Steps of one coordinate a second, by the device's own events."""
+    d = program.system.n_dim
     mover.begin(n)
-    X = device.zeros((program.system.n_dim, n), row.dtype)
+    X = device.zeros((d, n), program.dtype)
     seconds = _timed(device, lambda: list(mover.moved(X, 0, 0, steps)))
-    return n * steps / seconds
+    mover.end()
+    return n * d * steps / seconds
 
 
-def _cpu_rate(proof: Proof, row: Row) -> float:
-    program, n, steps = _program(proof, row), 10**6, 64
-    state = np.zeros((program.system.n_dim, n), row.dtype)
+def _cpu_rate(program: Program) -> float:
+    n, steps = 10**6, 64
+    state = np.zeros((program.system.n_dim, n), program.dtype)
     with lk.CPU().ensemble(program, state) as ensemble:
         ensemble.advance(0, steps, lambda _: None)
         before = perf_counter()
@@ -104,4 +130,4 @@ def _timed(device: Device, work: Callable[[], object]) -> float:
     return median(device.seconds(work) for _ in range(REPEATS))
 
 
-RATES: tuple[Claim, ...] = (ceilings, workloads, peers)
+RATES: tuple[Claim, ...] = (ceilings, workloads, network, peers)

@@ -1,0 +1,125 @@
+"""What the CUDA backend asks of CuPy, with NumPy's arrays and the executor of PTX: its words reach a kernel or fail.
+
+A copy to the host that nobody waited for has not come yet: the array is filled by the event's end.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from langevin_kit.testing.ptxvm import Machine
+
+
+class Memory(np.ndarray):  # type: ignore[type-arg]
+    """An array of a device."""
+
+    @property
+    def data(self) -> Any:  # type: ignore[override]
+        return SimpleNamespace(ptr=self.ctypes.data)
+
+    def set(self, host: np.ndarray) -> None:
+        assert host.flags.c_contiguous
+        assert (host.dtype, host.shape) == (self.dtype, self.shape)
+        self[...] = host
+
+    def get(self, stream: Any = None, out: Any = None, *, blocking: bool = True) -> None:
+        assert out.flags.c_contiguous
+        assert (out.dtype, out.shape) == (self.dtype, self.shape)
+        if blocking:
+            out[...] = self
+        else:
+            stream.waiting.append(lambda: np.copyto(out, self))
+
+
+class Stream:
+    """Starts what it is given at once, but for copies to the host."""
+
+    def __init__(self, *, non_blocking: bool) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def synchronize(self) -> None:
+        while self.waiting:
+            self.waiting.pop(0)()
+
+    def record(self) -> Any:
+        return SimpleNamespace(synchronize=self.synchronize)
+
+    def wait_event(self, event: Any) -> None:
+        event.synchronize()
+
+
+class Module:
+    """A module of the driver."""
+
+    def load(self, text: bytes) -> None:
+        self._machine = Machine(text.decode())
+
+    def get_function(self, name: str) -> Callable[..., None]:
+        def launch(grid: tuple[int], block: tuple[int], words: tuple[Any, ...]) -> None:
+            assert all(isinstance(word, np.generic) for word in words)
+            self._machine.launch(grid[0], block[0], *_arguments(list(words)))
+
+        return launch
+
+
+def _arguments(words: list[Any]) -> list[Any]:
+    """Arrays again, from owner, size, place, shape and strides."""
+    found: list[Any] = []
+    while words:
+        dimensions = next((k for k in (1, 2) if _is_array(words[: 5 + 2 * k], k)), 0)
+        if dimensions:
+            size, item, place = map(int, words[2:5])
+            shape = tuple(map(int, words[5 : 5 + dimensions]))
+            raw = (ctypes.c_char * (size * item)).from_address(place)
+            found.append(np.frombuffer(raw, f"u{item}").reshape(shape))
+            words = words[5 + 2 * dimensions :]
+        else:
+            found.append(words[0])
+            words = words[1:]
+    return found
+
+
+def _is_array(words: list[Any], dimensions: int) -> bool:
+    if len(words) < 5 + 2 * dimensions or words[0] != 0 or words[1] != 0 or words[3] not in (4, 8):
+        return False
+    shape, strides = words[5 : 5 + dimensions], words[5 + dimensions :]
+    expected = [words[3] * int(np.prod(shape[k + 1 :], dtype=np.int64)) for k in range(dimensions)]
+    return int(np.prod(shape)) == words[2] and list(strides) == expected
+
+
+def cupy(devices: int = 1, *, memory: int = 2**32) -> Any:
+    """The modules `cupy` and `cupyx`."""
+    runtime = SimpleNamespace(
+        CUDARuntimeError=RuntimeError,
+        getDeviceCount=lambda: devices,
+        memGetInfo=lambda: (memory, memory),
+    )
+
+    def device(number: int) -> Any:
+        here = nullcontext()
+        here.compute_capability = "90"  # type: ignore[attr-defined]
+        return here
+
+    cuda = SimpleNamespace(runtime=runtime, Device=device, Stream=Stream, function=SimpleNamespace(Module=Module))
+    return SimpleNamespace(
+        cuda=cuda,
+        ndarray=Memory,
+        zeros=lambda shape, dtype: np.zeros(shape, dtype).view(Memory),
+        get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 0),
+    )
+
+
+def cupyx() -> Any:
+    """For pinned memory, which begins as NaN."""
+    return SimpleNamespace(empty_pinned=lambda shape, dtype: np.full(shape, np.nan, dtype))
