@@ -117,5 +117,9 @@ class Backend(Protocol):
     def name(self) -> str:
         """The name `simulate` takes."""
 
+    @property
+    def dtype(self) -> str:
+        """Of states, if a run does not say."""
+
     def ensemble(self, program: Program, state: NDArray[np.floating]) -> Ensemble:
         """Put an initial ensemble on the device: positions, then turns (rows, n)."""

@@ -59,6 +59,11 @@ class CPU:
         """The name `simulate` takes."""
         return "cpu"
 
+    @property
+    def dtype(self) -> str:
+        """Of states, if a run does not say."""
+        return "float64"
+
     def ensemble(self, program: Program, state: NDArray[np.floating]) -> CPUEnsemble:
         """Put an initial ensemble of the program's dtype on this backend: positions, then turns (rows, n)."""
         return CPUEnsemble(self, program, state)

@@ -69,12 +69,14 @@ def _memory(read: Scenario, has_law: bool) -> float:
     """Bytes of the ensemble's state and of the histograms of all saved times."""
     import numpy as np
 
+    from langevin_kit.backends import backend_from
     from langevin_kit.preflight.arguments import memory_of, saving_interval
     from langevin_kit.run import DEFAULT_CELLS
 
     run: Any = read.arguments
     d = read.system.n_dim
-    state = memory_of(run["n_particles"], d + len(read.system.walled("periodic")), run["dtype"])
+    dtype = run["dtype"] or backend_from(run["backend"]).dtype
+    state = memory_of(run["n_particles"], d + len(read.system.walled("periodic")), dtype)
     every = saving_interval(run["save_every"], run["n_steps"])
     default = DEFAULT_CELLS.get(d, 0) ** d if has_law else 0
     cells = default if run["histogram"] is None else np.prod(run["histogram"].shape, dtype=float)

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from langevin_kit import cache
+from langevin_kit.errors import BackendUnavailable
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import Text, read_vector
 from langevin_kit.schemes import Scheme
@@ -142,10 +143,16 @@ def probe_text(name: str, capability: Capability, *, fast: bool) -> str:
 
 def _text(key: str, capability: Capability, make: Callable[[], tuple[Any, Any]], *, fast: bool = False) -> str:
     def compiled() -> str:
-        from langevin_kit.kernels.cuda.compiler import ptx
+        from langevin_kit.kernels.cuda.compiler import CCSupportError, ptx
 
         function, signature = make()
-        return ptx(function, signature, capability, fast=fast)
+        try:
+            return ptx(function, signature, capability, fast=fast)
+        except CCSupportError as error:
+            raise BackendUnavailable(
+                f"backend: the device has compute capability {capability[0]}.{capability[1]}, for which nothing can be "
+                f"compiled here ({error}). The extra cuda12 compiles for 5.2 and later, cuda13 for 7.5. Or use the CPU."
+            ) from error
 
     return cache.remember(f"ptx {key} {capability} {fast} {_compiler()}", compiled)
 

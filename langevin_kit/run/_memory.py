@@ -36,7 +36,7 @@ class Sink(Protocol):
     def is_due(self) -> bool:
         """Whether it wants a commit."""
 
-    def commit(self, step: int, state: NDArray[np.floating]) -> None:
+    def commit(self, step: int, state: Callable[[], NDArray[np.floating]]) -> None:
         """Make what was appended, and the state at a step, safe."""
 
 
@@ -71,7 +71,7 @@ class Memory:
         """Never: nothing here outlives the process."""
         return False
 
-    def commit(self, step: int, state: NDArray[np.floating]) -> None:
+    def commit(self, step: int, state: Callable[[], NDArray[np.floating]]) -> None:
         """Do nothing."""
 
     def dataset(self) -> xr.Dataset:

@@ -49,7 +49,7 @@ def simulate(
     position_bits: int | None = None,
     rng: RNG = None,
     scheme: str | Scheme = "euler_maruyama",
-    dtype: str = "float64",
+    dtype: str | None = None,
     backend: str | Backend = "cpu",
     store: str | Path | None = None,
     overwrite: bool = False,
@@ -93,8 +93,8 @@ def simulate(
     rng : int, SeedSequence, Generator or None
         The seed (SPEC 7).
     scheme : str or Scheme
-    dtype : "float64" or "float32"
-        Type of the positions; reductions are always float64.
+    dtype : "float64" or "float32", optional
+        Type of the positions: the backend's if left out, float64 on the CPU. Reductions are always float64.
     backend : str or Backend
     store : path, optional
         Zarr store to write. It must not exist, unless `overwrite` or `resume`.
@@ -145,7 +145,7 @@ def simulate(
         raise InvalidArgument(f"system: got {type(system).__name__}; give a System.")
     scheme, device = scheme_from(scheme), backend_from(backend)
     dtype, time_step, n_steps, save_every = (
-        arguments.canonical_dtype(dtype),
+        arguments.canonical_dtype(device.dtype if dtype is None else dtype),
         *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),
     )
     arguments.require_time_step(time_step)

@@ -137,7 +137,7 @@ def _evolve(
                 row += 1
             if sink.is_due():
                 recorder.flush()
-                sink.commit(step, ensemble.state)
+                sink.commit(step, lambda: ensemble.state)
 
 
 class Pieces:

@@ -297,7 +297,7 @@ class RunTable(Table):
     save_every: int | None = None
     seed: Annotated[int, AfterValidator(check_seed), Field(ge=0)]
     scheme: SchemeChoice = "euler_maruyama"
-    dtype: str = "float64"
+    dtype: str | None = None
     backend: str = "cpu"
     save_positions: Kept = False
     position_bits: int | None = None

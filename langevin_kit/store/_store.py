@@ -115,11 +115,11 @@ class Store:
             self._committed = self._checkpointed = now
         return now - self._committed >= self._period
 
-    def commit(self, step: int, state: NDArray[np.floating]) -> None:
+    def commit(self, step: int, state: Callable[[], NDArray[np.floating]]) -> None:
         """Make what was appended safe, and the state at a step too, unless the last was too lately for its cost."""
         now = time.monotonic()
         wanted = now - self._checkpointed >= CHECKPOINT_SHARE * self._cost
-        copied = state.copy() if wanted else None
+        copied = state().copy() if wanted else None
         self._committed, self._period = now, COMMIT
         self._submit(lambda: self._commit(step, copied, ""))
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from langevin_kit.codegen.cuda_texts import dense_texts, library_text, rows_text, step_text
+from langevin_kit.observables import Observable, Plan, autocorrelation, maximum, mean_square_displacement, plan
 from langevin_kit.schemes import EulerMaruyama, Scheme, scheme_from
 from langevin_kit.system import System, zoo
 from langevin_kit.testing.sass import Assembled, Capability, assemble
@@ -215,6 +217,83 @@ ROWS = (
     _row("ornstein_uhlenbeck", "float32", "exact", 37, 130.25, 37, 130),
     _row("lennard_jones_cluster", "float32", "fast", 48, 171, 48, 170.5),
     _row("lennard_jones_cluster", "float32", "exact", 48, 331, 48, 330.5),
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A kernel whose time is not that of a loop over steps: what it measures, or a part of a vector's step.
+
+    Attributes
+    ----------
+    name : str
+    text : callable
+        Compute capability → PTX.
+    registers : (int, int)
+        The most that it may take on each of `CAPABILITIES`.
+    """
+
+    name: str
+    text: Callable[[Capability], str]
+    registers: tuple[int, int]
+
+
+def network(units: int = 64, seed: int = 0) -> System:
+    """W3: leaky rectified units, driven by each other and by noise."""
+    rng = np.random.default_rng(seed)
+    return System(
+        coordinates={"v": units},
+        drift="U @ leaky_relu(v, 0.1) - v + I",
+        parameters={"U": rng.normal(size=(units, units)) / units**0.5, "I": rng.normal(size=units)},
+        temperature=0.1,
+    )
+
+
+_SCHEME = scheme_from(EulerMaruyama())
+
+
+@cache
+def _measured() -> Plan:
+    observables: dict[str, str | float | Observable] = {
+        "msd": mean_square_displacement(),
+        "lag": autocorrelation("x"),
+        "top": maximum("x"),
+    }
+    return plan(_system("W4"), observables, None)
+
+
+@cache
+def _network() -> System:
+    return network()
+
+
+def _of_network(name: str, *, fast: bool) -> Callable[[Capability], str]:
+    return lambda capability: dense_texts(_network(), _SCHEME, "float32", capability, fast=fast)[1][name]
+
+
+def _of_library(name: str) -> Callable[[Capability], str]:
+    return lambda capability: library_text(name, "float32", capability)
+
+
+def _of_steps(name: str) -> Callable[[Capability], str]:
+    return lambda capability: step_text(_system("W4"), _SCHEME, "float32", name, capability, fast=True)
+
+
+PARTS = (
+    Part("steps inside a group", _of_steps("steps"), (32, 32)),
+    Part("steps without noise", _of_steps("noiseless"), (22, 22)),
+    Part("rows of a plan", lambda capability: rows_text(_measured(), "float32", capability), (28, 28)),
+    Part("moments of tiles", _of_library("tile_moments"), (43, 46)),
+    Part("extremes of tiles", _of_library("tile_extremes"), (32, 32)),
+    Part("merging of tiles", _of_library("merge_tiles"), (48, 40)),
+    Part("cells", _of_library("count_cells"), (32, 29)),
+    Part("few cells", _of_library("count_few_cells"), (40, 32)),
+    Part("leaks", _of_library("count_leaked"), (27, 39)),
+    Part("W3, before a first step", _of_network("noisy_begin_0", fast=True), (28, 28)),
+    Part("W3, fast", _of_network("noisy_1", fast=True), (32, 32)),
+    Part("W3, fast, without noise", _of_network("noiseless_1", fast=True), (30, 32)),
+    Part("W3, exact", _of_network("noisy_1", fast=False), (32, 32)),
+    Part("W3, exact product", _of_network("product_64", fast=False), (78, 92)),
 )
 
 

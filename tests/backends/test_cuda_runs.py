@@ -130,9 +130,33 @@ def test_more_particles_than_the_memory_holds() -> None:
         "save_positions": GROUP + 100,
         "dtype": "float64",
     }
-    expected = run(BOX, **arguments)
-    assert_same(run(BOX, backend=on_device(block_size=GROUP), **arguments), expected)
-    assert_same(run(BOX, backend=on_device(), **arguments), expected)
+    assert_same(run(BOX, backend=on_device(block_size=GROUP), **arguments), run(BOX, **arguments))
+
+
+class Counting(Executor):
+    """A device that refuses what it has no memory for."""
+
+    def __init__(self, memory: int) -> None:
+        super().__init__(memory=memory)
+        self._left = memory
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        made = super().zeros(shape, dtype)
+        self._left -= made.nbytes
+        assert self._left >= 0
+        return made
+
+
+@pytest.mark.parametrize(("observables", "memory"), [({}, 1_350_000), (OBSERVABLES, 2_600_000)])
+def test_as_many_particles_as_the_memory_holds(
+    observables: dict[str, Any], memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of what is free, and all that is taken fits; whether or not the start is kept."""
+    monkeypatch.setattr("langevin_kit.backends.cuda._measure.ROWS_BYTES", 1)
+    arguments: dict[str, Any] = {"n_particles": 3 * GROUP + 5, "n_steps": 1, "save_every": 1, "save_positions": False}
+    device = Counting(memory)
+    got = run(BOX, backend=lk.CUDA(device=device, reproducible=True), observables=observables, **arguments)
+    assert_same(got, run(BOX, observables=observables, **arguments))
 
 
 def test_memory_that_holds_no_group_is_refused(tmp_path: Path) -> None:
@@ -145,7 +169,6 @@ def test_memory_that_holds_no_group_is_refused(tmp_path: Path) -> None:
 def test_through_cupy(block_size: int | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What CuPy is given, with a stand-in for it whose copies come as late as they may."""
     monkeypatch.setitem(sys.modules, "cupy", cupy_on_host.cupy())
-    monkeypatch.setitem(sys.modules, "cupyx", cupy_on_host.cupyx())
     monkeypatch.setattr("langevin_kit.run._recorder.PENDING_BYTES", 1000)
     arguments: dict[str, Any] = {"observables": OBSERVABLES, "n_particles": GROUP + 99, "n_steps": 4, "save_every": 2}
     expected = run(BOX, store=tmp_path / "cpu.zarr", **arguments)
@@ -188,6 +211,23 @@ def test_a_lost_particle_is_named_as_on_the_cpu(
             run(system, time_step=time_step, backend=backend)
         said.append(str(caught.value))
     assert said[0] == said[1]
+
+
+def test_a_device_that_nothing_can_be_compiled_for_is_refused(tmp_path: Path) -> None:
+    backend = lk.CUDA(device=Executor(capability=(3, 5)))
+    with pytest.raises(BackendUnavailable, match=r"compute capability 3\.5.*cuda12 compiles for 5\.2"):
+        run(WELL, backend=backend, store=tmp_path / "run.zarr")
+    assert not (tmp_path / "run.zarr").exists()
+
+
+def test_a_driver_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any, text: bytes) -> None:
+        raise ValueError("CUDA_ERROR_UNSUPPORTED_PTX_VERSION")
+
+    monkeypatch.setattr(cupy_on_host.Module, "load", refuse)
+    monkeypatch.setitem(sys.modules, "cupy", cupy_on_host.cupy())
+    with pytest.raises(BackendUnavailable, match=r"for CUDA 12\.8, does not take.*UNSUPPORTED_PTX.*later driver"):
+        run(WELL, backend="cuda")
 
 
 def test_python_functions_are_refused_by_name() -> None:

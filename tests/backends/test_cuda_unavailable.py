@@ -61,6 +61,9 @@ def test_what_is_missing_is_said(
     ("options", "said"),
     [
         ({"device": -1}, "device: got -1"),
+        ({"device": "0"}, "device: got '0'; the number of a GPU"),
+        ({"block_size": 16384.0}, "block_size: got 16384.0"),
+        ({"tf32": True, "reproducible": True}, "leave out one of tf32, reproducible"),
         ({"block_size": 100}, "block_size: got 100; a positive multiple of 16384"),
     ],
 )
@@ -75,3 +78,8 @@ def test_modes_have_names() -> None:
     assert backend_from("cuda") == lk.CUDA()
     assert backend_from("cuda_reproducible") == lk.CUDA(reproducible=True)
     assert lk.CUDA(reproducible=True).name == "cuda_reproducible"
+    assert [backend_from(name).dtype for name in ("cpu", "cuda", "cuda_reproducible")] == [
+        "float64",
+        "float32",
+        "float64",
+    ]

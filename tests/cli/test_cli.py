@@ -206,6 +206,8 @@ def test_without_a_boltzmann_law_the_verdict_says_why(here: Path) -> None:
         (("run", "steep.toml"), "time_step: got 3, beyond the stability limit"),
         (("check", "steep.toml"), "time_step: got 3, beyond the stability limit"),
         (("run", "well.toml", "--threads", "0"), "threads: got 0"),
+        (("run", "well.toml", "--backend", "tpu"), "backend: got 'tpu'; this version has cpu, cuda, cuda_reproducible"),
+        (("run", "well.toml", "--backend", "cuda", "--threads", "2"), "threads: got 2 for the backend 'cuda'"),
         (("run", "well.toml", "--particles", "0"), "n_particles: got 0"),
         (("run", "well.toml", "--seed", "-1"), "--seed. Must be >= 0"),
         (("run", "well.toml", "--particles", "many"), 'unable to convert "many" into int'),

@@ -8,14 +8,15 @@ from __future__ import annotations
 import inspect
 from dataclasses import replace
 from functools import cache
+from types import FunctionType
 
 import pytest
 from cuda_tools import require_compiler
 from models import MODELS as MEASURED
 
 from langevin_kit import zoo
-from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, ROWS, Budget, Row, table
-from langevin_kit.testing.sass import Assembled
+from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, PARTS, ROWS, Budget, Part, Row, table
+from langevin_kit.testing.sass import Assembled, assemble
 
 require_compiler()
 
@@ -72,6 +73,29 @@ def test_a_round_of_the_loop_is_one_group_of_steps(row: Row) -> None:
     else:
         assert sum(ROUND in line for line in loop.instructions) == 9 * row.scheme.group(d, row.dtype)[1]
     assert not (row.fast and row.noise != "gaussian_53" and loop.calls)
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
+def test_other_kernels_stay_within_registers(part: Part, capability: tuple[int, int]) -> None:
+    kernel = assemble(part.text(capability), capability)
+    budget = part.registers[CAPABILITIES.index(capability)]
+    assert (kernel.stack, kernel.spilled) == (0, 0)
+    assert budget - 2 <= kernel.registers <= budget, "a budget far above the kernel would let it grow again"
+
+
+def test_every_kernel_of_the_library_is_there() -> None:
+    from langevin_kit.kernels.cuda import histogram, tiles
+
+    own = {
+        f.__name__
+        for module in (histogram, tiles)
+        for f in vars(module).values()
+        if isinstance(f, FunctionType) and f.__module__ == module.__name__
+    }
+    entries = [part.text((9, 0)).split(".entry ")[1].split("(")[0] for part in PARTS]
+    assert own
+    assert not [name for name in own if not any(f"{len(name)}{name}B" in entry for entry in entries)]
 
 
 def test_a_budget_that_is_exceeded_is_said() -> None:

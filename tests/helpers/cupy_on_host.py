@@ -15,9 +15,16 @@ import numpy as np
 
 from langevin_kit.testing.ptxvm import Machine
 
+_entered: list[Any] = []
+"""Streams in whose context we are: what is started outside goes to a stream that waits for none of ours."""
+
 
 class Memory(np.ndarray):  # type: ignore[type-arg]
     """An array of a device."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        assert _entered
+        super().__setitem__(key, value)
 
     @property
     def data(self) -> Any:  # type: ignore[override]
@@ -32,6 +39,7 @@ class Memory(np.ndarray):  # type: ignore[type-arg]
         assert out.flags.c_contiguous
         assert (out.dtype, out.shape) == (self.dtype, self.shape)
         if blocking:
+            assert _entered
             out[...] = self
         else:
             stream.waiting.append(lambda: np.copyto(out, self))
@@ -44,9 +52,11 @@ class Stream:
         self.waiting: list[Callable[[], None]] = []
 
     def __enter__(self) -> Stream:
+        _entered.append(self)
         return self
 
-    def __exit__(self, *error: object) -> None: ...
+    def __exit__(self, *error: object) -> None:
+        assert _entered.pop() is self
 
     def synchronize(self) -> None:
         while self.waiting:
@@ -98,10 +108,17 @@ def _is_array(words: list[Any], dimensions: int) -> bool:
     return int(np.prod(shape)) == words[2] and list(strides) == expected
 
 
+def zeros(shape: tuple[int, ...], dtype: Any) -> Any:
+    """A new array."""
+    assert _entered
+    return np.zeros(shape, dtype).view(Memory)
+
+
 def cupy(devices: int = 1, *, memory: int = 2**32) -> Any:
-    """The modules `cupy` and `cupyx`."""
+    """The module `cupy`."""
     runtime = SimpleNamespace(
         CUDARuntimeError=RuntimeError,
+        driverGetVersion=lambda: 12080,
         getDeviceCount=lambda: devices,
         memGetInfo=lambda: (memory, memory),
     )
@@ -111,15 +128,18 @@ def cupy(devices: int = 1, *, memory: int = 2**32) -> Any:
         here.compute_capability = "90"  # type: ignore[attr-defined]
         return here
 
-    cuda = SimpleNamespace(runtime=runtime, Device=device, Stream=Stream, function=SimpleNamespace(Module=Module))
+    cuda = SimpleNamespace(
+        runtime=runtime,
+        driver=SimpleNamespace(CUDADriverError=ValueError),
+        Device=device,
+        Stream=Stream,
+        function=SimpleNamespace(Module=Module),
+        PinnedMemory=lambda size: np.full(size, 255, np.uint8),  # as floats, NaN
+        PinnedMemoryPointer=lambda memory, offset: memory[offset:],
+    )
     return SimpleNamespace(
         cuda=cuda,
         ndarray=Memory,
-        zeros=lambda shape, dtype: np.zeros(shape, dtype).view(Memory),
-        get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 0),
+        zeros=zeros,
+        get_default_memory_pool=lambda: SimpleNamespace(free_bytes=lambda: 0, free_all_blocks=lambda: None),
     )
-
-
-def cupyx() -> Any:
-    """For pinned memory, which begins as NaN."""
-    return SimpleNamespace(empty_pinned=lambda shape, dtype: np.full(shape, np.nan, dtype))

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class CUDA:
     """A CUDA GPU.
 
-    Needs the extra ``cuda13`` or ``cuda12``. float32 is fast, float64 is for devices that have the units for it.
+    Needs the extra ``cuda13`` or ``cuda12``. States are float32 if a run does not say, and float64 with `reproducible`,
+    as on the CPU; float64 is for devices that have the units for it.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ class CUDA:
         `reproducible`.
     block_size : int, optional
         Particles on the device at once, a multiple of 16384; as many as its memory holds if left out. More particles
-        than that come and go between saved times, from the host's memory. Results do not depend on it.
+        than that come and go between saved times, from the host's memory. Results do not depend on it, but for the
+        order in which a library sums the products of vector systems in the fast mode.
 
     Raises
     ------
@@ -56,8 +58,11 @@ class CUDA:
     def __post_init__(self) -> None:
         from langevin_kit.kernels.cpu.tiles import GROUP
 
-        if isinstance(self.device, int) and self.device < 0:
-            raise InvalidArgument(f"device: got {self.device}; the number of a GPU, 0 or more, is needed.")
+        is_number = isinstance(self.device, int) and not isinstance(self.device, bool)
+        if not hasattr(self.device, "load") and (not is_number or self.device < 0):
+            raise InvalidArgument(f"device: got {self.device!r}; the number of a GPU, 0 or more, is needed.")
+        if not isinstance(self.block_size, int | None):
+            raise InvalidArgument(f"block_size: got {self.block_size!r}; a multiple of {GROUP}, or None, is needed.")
         if self.tf32 and self.reproducible:
             raise InvalidArgument(
                 "tf32: rounded factors do not give the CPU's bits; leave out one of tf32, reproducible."
@@ -69,6 +74,11 @@ class CUDA:
     def name(self) -> str:
         """The name `simulate` takes."""
         return "cuda_reproducible" if self.reproducible else "cuda"
+
+    @property
+    def dtype(self) -> str:
+        """Of states, if a run does not say: float32, or the CPU's to be compared with it."""
+        return "float64" if self.reproducible else "float32"
 
     def ensemble(self, program: Program, state: NDArray[np.floating]) -> CUDAEnsemble:
         """Put an initial ensemble of the program's dtype on this backend: positions, then turns (rows, n)."""

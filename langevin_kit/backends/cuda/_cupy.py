@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ def device(number: int) -> GPU:
         import cupy
         import numba_cuda  # noqa: F401
     except ImportError as error:
+        trouble = f"{error.name} is not installed" if error.name else f"CuPy cannot be imported ({error})"
         raise BackendUnavailable(
-            f"backend: got 'cuda', and {error.name or error} is not installed. Use {_EXTRAS}, or backend='cpu'."
+            f"backend: got 'cuda', and {trouble}. Install it: {_EXTRAS}; or use backend='cpu'."
         ) from error
     try:
         found = int(cupy.cuda.runtime.getDeviceCount())
@@ -81,7 +83,14 @@ class GPU:
         assert entry is not None
         with self._here:
             module = self._cupy.cuda.function.Module()
-            module.load(text.encode())
+            try:
+                module.load(text.encode())
+            except self._cupy.cuda.driver.CUDADriverError as error:
+                has = self._cupy.cuda.runtime.driverGetVersion()
+                raise BackendUnavailable(
+                    f"backend: the driver, for CUDA {has // 1000}.{has % 1000 // 10}, does not take kernels ({error}). "
+                    f"Use a later driver, or another extra: {_EXTRAS}; or backend='cpu'."
+                ) from error
             function = module.get_function(entry[1])
 
         def launch(grid: int, block: int, *arguments: Any) -> None:
@@ -112,8 +121,8 @@ class GPU:
     def put(self, host: NDArray[Any], array: Array) -> None:
         """Copy rows from the host, each of which is contiguous."""
         with self._here, self._stream:
-            for source, target in [(host, array)] if host.ndim < 2 else zip(host, array, strict=True):
-                target.set(np.ascontiguousarray(source))
+            for source, target in [(host, array)] if host.flags.c_contiguous else zip(host, array, strict=True):
+                target.set(source)
             self._stream.synchronize()
 
     def get(self, array: Array, host: NDArray[Any]) -> None:
@@ -126,13 +135,17 @@ class GPU:
                     source.get(out=target)
             self._stream.synchronize()
 
+    def copy(self, source: Array, target: Array) -> None:
+        """Start to copy on the device."""
+        with self._here, self._stream:
+            target[...] = source
+
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Memory of the host that `fetch` can fill while kernels run."""
-        import cupyx
-
-        with self._here:
-            made: NDArray[Any] = cupyx.empty_pinned(shape, dtype)
-        return made
+        cuda, count = self._cupy.cuda, prod(shape)
+        with self._here:  # not from CuPy's pool, which rounds up to a power of two and keeps what it was given
+            memory = cuda.PinnedMemory(count * np.dtype(dtype).itemsize)
+        return np.frombuffer(cuda.PinnedMemoryPointer(memory, 0), dtype, count).reshape(shape)
 
     def fetch(self, array: Array, host: NDArray[Any]) -> Callable[[], None]:
         """Start to copy, after all that was started before; gives what waits for the end."""
@@ -163,6 +176,11 @@ class GPU:
     def synchronize(self) -> None:
         """Wait for all that was started."""
         self._stream.synchronize()
+
+    def release(self) -> None:
+        """Give memory back that no array holds any more."""
+        with self._here:
+            self._cupy.get_default_memory_pool().free_all_blocks()
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Time between the start and the end, on the device, of what `work` starts there."""

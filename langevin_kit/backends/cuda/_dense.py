@@ -10,7 +10,8 @@ import numpy as np
 
 from langevin_kit.backends._protocol import Program
 from langevin_kit.backends.cuda._device import Array, Device, placed
-from langevin_kit.backends.cuda._mover import MOST_STEPS, MOST_WORK, THREADS
+from langevin_kit.backends.cuda._mover import THREADS
+from langevin_kit.backends.cuda._pace import Pace
 from langevin_kit.codegen.cuda_texts import dense_texts
 from langevin_kit.system.dense import Vector
 
@@ -75,7 +76,7 @@ class DenseMover:
         made, texts = dense_texts(system, program.scheme, program.dtype, device.capability, fast=fast)
         self._device, self._run, self._program = device, program, made
         self._steps = made.noisy if program.temperature > 0 else made.noiseless
-        self._calls = Calls(device, made, texts, tf32=tf32)
+        self._calls, self._pace = Calls(device, made, texts, tf32=tf32), Pace()
         self.bytes_each = sum(made.buffers.values()) * np.dtype(program.dtype).itemsize
 
     def begin(self, widest: int) -> None:
@@ -100,13 +101,15 @@ class DenseMover:
     def moved(self, X: Array, particle0: int, first: int, n_steps: int) -> Iterator[int]:
         """Move particles, whose first one has the number `particle0`; gives the steps of each part when it ends."""
         d, n = X.shape
-        most = max(1, min(MOST_STEPS if self._steps.many else MOST_STEPS // 64, MOST_WORK // (n * d * d)))
+        end = first + n_steps
         self._calls.put(n, X=X, particle0=np.int64(particle0))
         self._calls.make(self._steps.begin, n, first=np.int64(first), n=np.int64(1))
-        for at in range(first, first + n_steps, most):
-            steps = min(most, first + n_steps - at)
+        while first < end:
+            steps = min(self._pace.steps(n * d), end - first)
             together = steps if self._steps.many else 1
-            for k in range(at, at + steps, together):
-                self._calls.make(self._steps.each, n, first=np.int64(k), n=np.int64(together))
-            self._device.synchronize()
+            with self._pace.launch(steps * n * d):
+                for k in range(first, first + steps, together):
+                    self._calls.make(self._steps.each, n, first=np.int64(k), n=np.int64(together))
+                self._device.synchronize()
             yield steps
+            first += steps

@@ -44,6 +44,9 @@ class Device(Protocol):
     def get(self, array: Array, host: NDArray[Any]) -> None:
         """Wait for all that was started, and copy rows to the host."""
 
+    def copy(self, source: Array, target: Array) -> None:
+        """Start to copy on the device."""
+
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Memory of the host that `fetch` can fill while kernels run."""
 
@@ -61,6 +64,9 @@ class Device(Protocol):
 
     def synchronize(self) -> None:
         """Wait for all that was started."""
+
+    def release(self) -> None:
+        """Give memory back that no array holds any more."""
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Time between the start and the end, on the device, of what `work` starts there."""

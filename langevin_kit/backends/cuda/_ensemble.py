@@ -15,6 +15,9 @@ from langevin_kit.backends.cuda._mover import Mover
 from langevin_kit.errors import BackendUnavailable
 from langevin_kit.kernels.cpu.tiles import GROUP
 
+MOST = 2**31 - GROUP
+"""Particles of a block: a library of matrix products counts columns in 32 bits."""
+
 USABLE = 0.9
 """Of the memory that is free; the rest is for the kernels themselves."""
 
@@ -49,7 +52,8 @@ class CUDAEnsemble:
         start = state[list(program.plan.start_axes)]
         n = state.shape[1]
         self._measurer = Measurer(device, program, start, n)
-        size = block_size or self._room(start)
+        room = self._room(start)
+        size = min(block_size or room, room)
         self._blocks = [(low, min(low + size, n)) for low in range(0, n, size)]
         self._buffer: Array = None
         self._is_home = True
@@ -66,7 +70,7 @@ class CUDAEnsemble:
                 f"is measured need {(aside + each * GROUP) / 1e6:.0f} MB. Free some, or use backend='cpu'."
             )
         whole: int = -(-self._home.shape[1] // GROUP) * GROUP
-        return min(room, whole)
+        return min(room, whole, MOST)
 
     @property
     def state(self) -> NDArray[np.floating]:
@@ -95,6 +99,7 @@ class CUDAEnsemble:
         self._measurer.end()
         self._mover.end()
         self._buffer = None
+        self._device.release()
 
     @property
     def _stays(self) -> bool:
@@ -117,13 +122,15 @@ class CUDAEnsemble:
 
         `report` is called, as launches end, with time steps; they add up to `n_steps`.
         """
+        if not n_steps:
+            return
         n = self._home.shape[1]
-        for low, high, X in self._visited() if n_steps else ():
+        self._is_home = not self._stays
+        for low, high, X in self._visited():
             for steps in self._mover.moved(X, low, first, n_steps):
                 report(steps * (high - low) / n)
             if not self._stays:
                 self._device.get(X, self._home[:, low:high])
-        self._is_home = self._is_home and (not self._stays or not n_steps)
 
     def measure(self, step: int) -> Measurement:
         """Reduce the ensemble, which has come to this step."""

@@ -84,7 +84,7 @@ class Measurer:
         self._tops = zeros((tiles, len(plan.extremes)), np.float64)
         self._holders = zeros((tiles, len(plan.extremes)), np.int64)
         self._pairs, self._extremes = placed(self._device, plan.pairs), placed(self._device, plan.extremes)
-        self._begun = zeros((max(1, self._start.shape[0]) * self._widest,), self._start.dtype)
+        self._begun = zeros((max(1, self._start.shape[0] * self._widest),), self._start.dtype)
         axes, lower, upper = ([wall[k] for wall in self._walls] for k in range(3))
         self._axes = placed(self._device, np.array(axes, np.int64))
         self._lower, self._upper = (placed(self._device, np.array(bound, p.dtype)) for bound in (lower, upper))
@@ -132,7 +132,7 @@ class Measurer:
             self._find_leaked(X, low)
         kept = min(high, self._program.n_kept)
         if kept > low:
-            self._snapshot[:, low:kept] = X[: self._program.system.n_dim, : kept - low]
+            self._device.copy(X[: self._program.system.n_dim, : kept - low], self._snapshot[:, low:kept])
 
     def _reduce(self, X: Array, S: Array, low: int, begin: int, n: int, step: int) -> None:
         tiles, groups, first = -(-n // TILE), -(-n // GROUP), (low + begin) // GROUP
@@ -195,8 +195,10 @@ class Measurer:
     def _started(self, low: int, high: int) -> Array:
         """Where the particles low … high began, on the device."""
         rows = self._start.shape[0]
-        S = self._begun[: max(1, rows) * (high - low)].reshape(max(1, rows), high - low)
-        if rows and not self._holds_start:
+        if not rows:
+            return self._begun.reshape(1, 1)
+        S = self._begun[: rows * (high - low)].reshape(rows, high - low)
+        if not self._holds_start:
             self._device.put(self._start[:, low:high], S)
             self._holds_start = self._widest == self._start.shape[1]
         return S

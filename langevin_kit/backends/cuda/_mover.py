@@ -1,4 +1,4 @@
-"""Launches that move particles: as many steps in each as a tenth of a second takes, so that Ctrl-C is felt."""
+"""Launches that move particles of a few coordinates."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ import numpy as np
 
 from langevin_kit.backends._protocol import Program
 from langevin_kit.backends.cuda._device import Array, Device, placed
+from langevin_kit.backends.cuda._pace import Pace
 from langevin_kit.codegen.cuda_texts import step_text
 
 THREADS = 256
 """Of a block."""
-
-MOST_WORK, MOST_STEPS = 2**33, 2**17
-"""Steps of one coordinate in a launch, and steps of a small ensemble, whose time is that of one thread."""
 
 
 class Mover:
@@ -27,7 +25,7 @@ class Mover:
     def __init__(self, device: Device, program: Program, *, fast: bool) -> None:
         p = program
         self._device = device
-        self._d = p.system.n_dim
+        self._d, self._pace = p.system.n_dim, Pace()
         self._group = p.scheme.group(self._d, p.dtype)[0]
         names = ("groups", "steps") if p.temperature > 0 else ("noiseless",)
         texts = {name: step_text(p.system, p.scheme, p.dtype, name, device.capability, fast=fast) for name in names}
@@ -50,27 +48,23 @@ class Mover:
         n = X.shape[1]
         for name, at, count, steps in self._launches(n, first, n_steps):
             scalars = np.int64(at), np.int64(count), *self._scalars, np.int64(particle0)
-            self._kernels[name](-(-n // THREADS), THREADS, X, self._parameters, *scalars)
-            self._device.synchronize()
+            with self._pace.launch(steps * n * self._d):
+                self._kernels[name](-(-n // THREADS), THREADS, X, self._parameters, *scalars)
+                self._device.synchronize()
             yield steps
 
     def _launches(self, n: int, first: int, n_steps: int) -> Iterator[tuple[str, int, int, int]]:
         """Kernel, first step, what it counts, and its steps: up to a group's beginning, whole groups, and the rest."""
-        end = first + n_steps
-        most = max(1, min(MOST_STEPS, MOST_WORK // (n * self._d)))
-        if "noiseless" in self._kernels:
-            for at in range(first, end, most):
-                steps = min(most, end - at)
-                yield "noiseless", at, steps, steps
-            return
-        begin = min(first + -first % self._group, end)
-        groups = (end - begin) // self._group
-        if begin > first:
-            yield "steps", first, begin - first, begin - first
-        most = max(1, most // self._group)
-        for done in range(0, groups, most):
-            count = min(most, groups - done)
-            yield "groups", begin + done * self._group, count, count * self._group
-        rest = begin + groups * self._group
-        if end > rest:
-            yield "steps", rest, end - rest, end - rest
+        at, end = first, first + n_steps
+        while at < end:
+            most = min(self._pace.steps(n * self._d), end - at)
+            if "noiseless" in self._kernels:
+                name, count, steps = "noiseless", most, most
+            elif at % self._group or end - at < self._group:
+                count = steps = min(-at % self._group or self._group, end - at)
+                name = "steps"
+            else:
+                count = max(1, most // self._group)
+                name, steps = "groups", count * self._group
+            yield name, at, count, steps
+            at += steps

@@ -10,7 +10,7 @@ from typing import Any
 N, STEPS, TIME_STEP, TEMPERATURE = 10**7, 200, 1e-4, 0.5
 
 
-def by_cupy(seed: int) -> float:
+def by_cupy(seed: int) -> dict[str, Any]:
     """A kernel a step, and CuPy's own normals."""
     import cupy
 
@@ -29,10 +29,10 @@ def by_cupy(seed: int) -> float:
             step(x, rng.standard_normal(N, dtype=cupy.float32), TIME_STEP, amplitude, x)
         cupy.cuda.get_current_stream().synchronize()
 
-    return _second_run(run)
+    return {"rate": _second_run(run), "device": int(cupy.cuda.Device().id)}
 
 
-def by_jax(seed: int) -> float:
+def by_jax(seed: int) -> dict[str, Any]:
     """A scan over steps, compiled as one."""
     import jax
     import jax.numpy as jnp
@@ -45,7 +45,8 @@ def by_jax(seed: int) -> float:
 
     whole = jax.jit(lambda x, key: jax.lax.scan(step, x, jax.random.split(key, STEPS))[0])
     x, key = jnp.zeros(N, jnp.float32), jax.random.PRNGKey(seed)
-    return _second_run(lambda: whole(x, key).block_until_ready())
+    rate = _second_run(lambda: whole(x, key).block_until_ready())
+    return {"rate": rate, "device": str(jax.devices()[0])}
 
 
 def _second_run(run: Callable[[], object]) -> float:
@@ -55,4 +56,4 @@ def _second_run(run: Callable[[], object]) -> float:
     return N * STEPS / (perf_counter() - before)
 
 
-RATES: dict[str, Callable[[int], float]] = {"CuPy": by_cupy, "JAX": by_jax}
+RATES: dict[str, Callable[[int], dict[str, Any]]] = {"CuPy": by_cupy, "JAX": by_jax}

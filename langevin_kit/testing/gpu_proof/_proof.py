@@ -75,6 +75,7 @@ def prove(proof: Proof, claims: Iterable[Claim], tell: Callable[[Check], None]) 
     dict
         For JSON: identity of device, versions and sources, the seed, and all checks.
     """
+    about = proof.device.about()  # which a device that has failed may not tell
     begun, done = perf_counter(), []
     for claim in claims:
         checks = iter(claim(proof))
@@ -93,7 +94,7 @@ def prove(proof: Proof, claims: Iterable[Claim], tell: Callable[[Check], None]) 
         "holds": all(check.holds for check in done),
         "dry": proof.dry,
         "seed": proof.seed,
-        "device": proof.device.about(),
+        "device": about,
         "host": {"python": platform.python_version(), "machine": platform.machine(), "system": platform.platform()},
         "versions": _versions(),
         "sources": _sources(),

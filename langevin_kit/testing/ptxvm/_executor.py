@@ -51,6 +51,10 @@ class Executor:
         """Copy to the host."""
         host[...] = array
 
+    def copy(self, source: NDArray[Any], target: NDArray[Any]) -> None:
+        """Copy."""
+        target[...] = source
+
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """Memory of the host."""
         return np.empty(shape, dtype)
@@ -65,6 +69,9 @@ class Executor:
 
     def synchronize(self) -> None:
         """Nothing is left to wait for: a launch returns when it has ended."""
+
+    def release(self) -> None:
+        """Nothing is kept."""
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Time that `work` takes."""
