@@ -10,7 +10,6 @@ from typing import Any
 import numba.cuda.dispatcher
 from numba import cuda
 from numba.cuda.cudadrv import nvvm
-from numba.cuda.cudadrv.error import CCSupportError as CCSupportError
 
 Capability = tuple[int, int]
 

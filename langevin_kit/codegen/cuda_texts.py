@@ -143,7 +143,9 @@ def probe_text(name: str, capability: Capability, *, fast: bool) -> str:
 
 def _text(key: str, capability: Capability, make: Callable[[], tuple[Any, Any]], *, fast: bool = False) -> str:
     def compiled() -> str:
-        from langevin_kit.kernels.cuda.compiler import CCSupportError, ptx
+        from numba.cuda.cudadrv.error import CCSupportError
+
+        from langevin_kit.kernels.cuda.compiler import ptx
 
         function, signature = make()
         try:

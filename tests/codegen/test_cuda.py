@@ -6,10 +6,7 @@ Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVI
 from __future__ import annotations
 
 import re
-import subprocess
 from functools import cache
-from importlib.metadata import PackageNotFoundError, files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +18,7 @@ import langevin_kit as lk
 from langevin_kit.codegen.pointwise import stepper
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.testing.ptxvm import Machine
+from langevin_kit.testing.sass import assemble
 
 require_compiler()
 
@@ -122,37 +120,14 @@ def test_the_fast_mode_is_near(name: str) -> None:
 @pytest.mark.parametrize("capability", [(8, 0), (9, 0)])
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize(("name", "dtype"), [("well", "float32"), ("tensor", "float32"), ("tensor", "float64")])
-def test_kernels_live_in_registers(
-    tmp_path: Path, name: str, dtype: str, capability: tuple[int, int], *, fast: bool
-) -> None:
+def test_kernels_live_in_registers(name: str, dtype: str, capability: tuple[int, int], *, fast: bool) -> None:
     """No stack, no spills, no float64 in a step of float32; in the exact mode nothing that an assembler may fuse."""
     for kernel, text in compiled(name, "gaussian", dtype, capability, halved=False, fast=fast).items():
-        registers = assembled(text, capability, tmp_path)
-        assert registers <= (64 if dtype == "float64" else 48), (kernel, registers)
+        made = assemble(text, capability)
+        assert (made.stack, made.spilled) == (0, 0), kernel
+        assert made.registers <= (64 if dtype == "float64" else 48), (kernel, made.registers)
         operations = re.findall(r"^\s*(?:@!?%p\d+\s+)?((?:add|sub|mul|mad|fma|div|sqrt|rcp)\.\S*f\d\d)", text, re.M)
         if dtype == "float32":
             assert not [operation for operation in operations if operation.endswith("f64")]
         if not fast:
             assert not [operation for operation in operations if ".rn" not in operation]
-
-
-def assembled(text: str, capability: tuple[int, int], folder: Path) -> int:
-    """Registers that the assembler gives a kernel, which has no stack and spills nothing."""
-    (folder / "kernel.ptx").write_text(text)
-    major, minor = capability
-    command = [_ptxas(), "-v", "-O3", f"-arch=sm_{major}{minor}", "kernel.ptx", "-o", "kernel.cubin"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in said, said
-    found = re.search(r"Used (\d+) registers", said)
-    assert found is not None, said
-    return int(found[1])
-
-
-def _ptxas() -> str:
-    try:
-        (found,) = [file for file in files("nvidia-cuda-nvcc") or [] if file.name in ("ptxas", "ptxas.exe")]
-    except PackageNotFoundError:
-        pytest.skip("no assembler: install the extra cuda-check")
-    return str(found.locate())

@@ -6,11 +6,8 @@ Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVI
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, files
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +22,7 @@ from langevin_kit.kernels.cpu.gemm import gemm
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import DenseDerived, dense
 from langevin_kit.testing.ptxvm import Machine
+from langevin_kit.testing.sass import assemble
 
 require_compiler()
 
@@ -269,33 +267,12 @@ def test_other_schemes_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "fast", "capability"), [("network", False, (8, 0)), ("network", False, (9, 0)), ("mixture", True, (9, 0))]
 )
-def test_kernels_live_in_registers(tmp_path: Path, name: str, capability: tuple[int, int], *, fast: bool) -> None:
+def test_kernels_live_in_registers(name: str, capability: tuple[int, int], *, fast: bool) -> None:
     """No stack, no spills; in the exact mode nothing that an assembler may fuse."""
     for kernel, text in made(name, "float32", capability, fast=fast)[1].items():
-        registers = assembled(text, capability, tmp_path)
-        assert registers <= (96 if kernel.startswith("product") else 48), (kernel, registers)
+        found = assemble(text, capability)
+        assert (found.stack, found.spilled) == (0, 0), kernel
+        assert found.registers <= (96 if kernel.startswith("product") else 48), (kernel, found.registers)
         operations = re.findall(r"^\s*(?:@!?%p\d+\s+)?((?:add|sub|mul|mad|fma|div|sqrt|rcp)\.\S*f\d\d)", text, re.M)
         if not fast:
             assert not [operation for operation in operations if ".rn" not in operation]
-
-
-def assembled(text: str, capability: tuple[int, int], folder: Path) -> int:
-    """Registers that the assembler gives a kernel, which has no stack and spills nothing."""
-    (folder / "kernel.ptx").write_text(text)
-    major, minor = capability
-    command = [_ptxas(), "-v", "-O3", f"-arch=sm_{major}{minor}", "kernel.ptx", "-o", "kernel.cubin"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    assert done.returncode == 0, said
-    assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in said, said
-    found = re.search(r"Used (\d+) registers", said)
-    assert found is not None, said
-    return int(found[1])
-
-
-def _ptxas() -> str:
-    try:
-        (found,) = [file for file in files("nvidia-cuda-nvcc") or [] if file.name in ("ptxas", "ptxas.exe")]
-    except PackageNotFoundError:
-        pytest.skip("no assembler: install the extra cuda-check")
-    return str(found.locate())

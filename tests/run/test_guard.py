@@ -141,7 +141,7 @@ def test_an_energy_without_a_value_names_its_particle() -> None:
 class Leaky:
     """The CPU with a fault: after its steps one particle is put somewhere else."""
 
-    name = "cpu"
+    name, dtype = "cpu", "float64"
 
     def __init__(self, place: float) -> None:
         self.place = place

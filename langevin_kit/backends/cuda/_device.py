@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = Any
@@ -73,8 +72,7 @@ class Device(Protocol):
 
 
 def placed(device: Device, host: NDArray[Any]) -> Array:
-    """A table of numbers on a device; it is never empty, since a kernel's argument needs a place."""
-    host = host if host.size else np.zeros(max(1, host.ndim) * (1,), host.dtype)
+    """A table of numbers on a device."""
     array = device.zeros(host.shape, host.dtype)
     device.put(host, array)
     return array
