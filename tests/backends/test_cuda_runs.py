@@ -160,8 +160,8 @@ def test_as_many_particles_as_the_memory_holds(
 
 
 def test_memory_that_holds_no_group_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BackendUnavailable, match=r"1 MB of the device's memory can be used.*backend='cpu'"):
-        run(WELL, backend=on_device(memory=10**6), store=tmp_path / "run.zarr")
+    with pytest.raises(BackendUnavailable, match=r"0\.27 MB of the device's memory can be used.*backend='cpu'"):
+        run(WELL, backend=on_device(memory=300_000), store=tmp_path / "run.zarr")
     assert not (tmp_path / "run.zarr").exists()
 
 

@@ -15,10 +15,13 @@ from cuda_tools import require_compiler
 from models import MODELS as MEASURED
 
 from langevin_kit import zoo
+from langevin_kit.codegen.cuda_texts import probe_text
 from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, PARTS, ROWS, Budget, Part, Row, table
 from langevin_kit.testing.sass import Assembled, assemble
 
 require_compiler()
+
+from langevin_kit.kernels.cuda.probe import FUSED  # noqa: E402
 
 PROTOTYPE = {
     ("G1", "float32", "fast"): 23.0,
@@ -96,6 +99,17 @@ def test_every_kernel_of_the_library_is_there() -> None:
     entries = [part.text((9, 0)).split(".entry ")[1].split("(")[0] for part in PARTS]
     assert own
     assert not [name for name in own if not any(f"{len(name)}{name}B" in entry for entry in entries)]
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+def test_the_ceiling_of_issue_is_measured_by_multiply_adds(capability: tuple[int, int]) -> None:
+    """Whole rounds of them in the hot loop, and hardly anything beside."""
+    kernel = assemble(probe_text("fused_chains", capability, fast=False), capability)
+    instructions = kernel.hot_loop.instructions
+    fused = sum("FFMA" in line for line in instructions)
+    assert (kernel.stack, kernel.spilled) == (0, 0)
+    assert fused % FUSED == 0
+    assert fused > 0.95 * len(instructions)
 
 
 def test_a_budget_that_is_exceeded_is_said() -> None:

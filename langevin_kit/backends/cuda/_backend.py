@@ -29,7 +29,7 @@ class CUDA:
         The number of the GPU.
     reproducible : bool
         Whether paths have the CPU's bits. Otherwise products and sums are contracted, numbers below the normal ones
-        are zero, and float32's elementary functions come from the special function units, good to about 2⁻²¹:
+        are zero, and float32's elementary functions come from the special function units, good to about 2⁻²⁰:
         about twice as fast. Noise is the same in both. Either way two runs on devices of one kind agree in every bit.
     tf32 : bool
         Whether the factors of matrix products of float32 vector systems may be rounded to 10 bits; not with

@@ -66,8 +66,8 @@ class CUDAEnsemble:
         room: int = (free - aside) // each // GROUP * GROUP
         if room < GROUP:
             raise BackendUnavailable(
-                f"backend: {free / 1e6:.0f} MB of the device's memory can be used, and {GROUP} particles with what "
-                f"is measured need {(aside + each * GROUP) / 1e6:.0f} MB. Free some, or use backend='cpu'."
+                f"backend: {free / 1e6:.3g} MB of the device's memory can be used, and {GROUP} particles with what "
+                f"is measured need {(aside + each * GROUP) / 1e6:.3g} MB. Free some, or use backend='cpu'."
             )
         whole: int = -(-self._home.shape[1] // GROUP) * GROUP
         return min(room, whole, MOST)

@@ -18,12 +18,10 @@ from langevin_kit.backends.cuda._rows import rows_of
 from langevin_kit.codegen.cuda_texts import library_text
 from langevin_kit.kernels.cpu.mantissa import round_mantissa
 from langevin_kit.kernels.cpu.tiles import GROUP, TILE, TILES
+from langevin_kit.kernels.cuda.histogram import SHARED
 
 ROWS_BYTES = 2**28
 """Of the rows of particles that are reduced at a time."""
-
-FEW_CELLS = 4096
-"""Cells up to which a block counts in its own memory."""
 
 _BLOCKS = 1024
 """Of a kernel whose threads take one particle after another."""
@@ -50,7 +48,7 @@ class Measurer:
         self._walls = walls_of(program.system, np.dtype(dtype))
         names += ["count_leaked"] * bool(self._walls)
         if plan.histogram is not None:
-            self._counter = "count_few_cells" if prod(plan.histogram.shape) <= FEW_CELLS else "count_cells"
+            self._counter = "count_few_cells" if prod(plan.histogram.shape) <= SHARED else "count_cells"
             names.append(self._counter)
         self._kernels = {name: device.load(library_text(name, dtype, capability)) for name in names}
         self._merge = codegen.measurer(plan).merge
@@ -59,9 +57,9 @@ class Measurer:
 
     @property
     def _chunk(self) -> int:
-        """Particles that are reduced at a time, in whole groups."""
+        """Particles that are reduced at a time, in whole groups; no more than there are."""
         each = 8 * self._filled.count + self._filled.bytes_each
-        return max(1, ROWS_BYTES // (each * GROUP)) * GROUP
+        return min(max(1, ROWS_BYTES // (each * GROUP)), len(self._groups.means)) * GROUP
 
     @property
     def bytes_beside(self) -> int:
