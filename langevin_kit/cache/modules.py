@@ -85,7 +85,15 @@ def _load(source: str, _: str, injected: _Injected) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     module.__dict__.update(injected.functions)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (OSError, RuntimeError) as error:  # numba's where it finds no file beside which to keep what it compiles
+        if path.exists():
+            raise
+        texts.logger.warning(
+            "code cache: %s was pruned meanwhile (%s): compiled code is kept in memory only", path, error
+        )
+        return _in_memory(name, source.replace("cached_driver", "driver"), injected)
     return module
 
 
@@ -99,6 +107,7 @@ def _fingerprint() -> bytes:
 def _write(path: Path, source: str) -> Path | None:
     try:
         if path.exists() and path.read_bytes() == source.encode():
+            texts.touch(path)
             return path
     except OSError as error:
         texts.logger.warning("code cache: %s (%s): compiled code is kept in memory only", path, error)

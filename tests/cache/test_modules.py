@@ -238,6 +238,44 @@ def test_the_least_recently_used_go(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert not leftovers(folder)
 
 
+def test_use_makes_a_module_recent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "MAX_MODULES", 3)
+    for k in range(3):
+        cache.load(f"x = {k}\n")
+    for path in folder.glob("*.py"):
+        k = int(path.read_text()[4:])
+        os.utime(path, ns=(10**18 + k, 10**18 + k))
+    cache._load.cache_clear()
+    cache.load("x = 0\n")
+    cache.load("x = 3\n")
+    assert {path.read_text() for path in folder.glob("*.py")} == {"x = 0\n", "x = 2\n", "x = 3\n"}
+    assert min(path.stat().st_mtime_ns for path in folder.glob("*.py")) == 10**18, "numba asks for the time of change"
+
+
+def test_a_module_that_another_process_prunes_while_it_is_loaded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.load(SOURCE)
+    (path,) = folder.glob("*.py")
+    cache._load.cache_clear()
+    usual = cache.texts.touch
+
+    def pruned(path: Path) -> None:
+        usual(path)
+        path.unlink()
+
+    monkeypatch.setattr("langevin_kit.cache.texts.touch", pruned)
+    module = cache.load(SOURCE)
+    assert module.scaled(2.0) == 6.0
+    assert str(path) in caplog.text
+
+
+def test_a_module_pruned_between_its_text_and_its_functions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python holds the byte code already, numba asks for the text that is gone."""
+    source = f"from pathlib import Path\nfor p in Path({str(folder)!r}).glob('*.py'): p.unlink()\n{SOURCE}"
+    assert cache.load(source).scaled(2.0) == 6.0
+
+
 def test_a_file_that_another_process_removes_meanwhile(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A link that leads nowhere is listed, and cannot be looked at: as a file that is gone between the two."""
     monkeypatch.setattr(cache, "MAX_MODULES", 3)
