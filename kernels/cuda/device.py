@@ -7,7 +7,7 @@ of its own, in which each of these names stands for a device function or an intr
 from __future__ import annotations
 
 import dis
-from types import FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from numba import cuda
@@ -17,7 +17,7 @@ from .. import counter_rng as cpu_counter_rng
 from .. import noise as cpu_noise
 from ..elementary import float32 as cpu_float32
 from ..jit import INTRINSICS, Late
-from . import approximate, counter_rng, noise
+from . import approximate, counter_rng, dual, noise
 
 _SPELLED = ((cpu_counter_rng, counter_rng),)
 """Modules of the CPU, and those whose functions of the same names replace theirs and give the same bits."""
@@ -49,6 +49,8 @@ class Device:
         if not self._library:
             for made in INTRINSICS:
                 self._library[id(made)] = intrinsic(made._defn)  # of which numba keeps one table a target
+            self._library |= dual.intrinsics(fast=fast)
+            dual.install(_function)
             for theirs, own in _SPELLED + (_APPROXIMATE if fast else ()):
                 for name, function in vars(own).items():
                     if isinstance(function, FunctionType):
@@ -73,11 +75,11 @@ class Device:
         return made
 
     def function(self, function: FunctionType | Any) -> FunctionType:
-        """The same code with globals of the device."""
-        used = {i.argval for i in dis.get_instructions(function) if i.opname == "LOAD_GLOBAL"}
-        known = function.__globals__
-        names = {name: self.twin(known[name]) for name in used if name in known}
-        return FunctionType(function.__code__, {**known, **names}, function.__name__, function.__defaults__)
+        """The same code with globals and enclosing names of the device."""
+        code, known = function.__code__, function.__globals__
+        names = {name: self.twin(known[name]) for name in _global_names(code) if name in known}
+        cells = tuple(CellType(self.twin(cell.cell_contents)) for cell in function.__closure__ or ())
+        return FunctionType(code, {**known, **names}, function.__name__, function.__defaults__, cells)
 
     def _module(self, module: ModuleType) -> ModuleType:
         twin = ModuleType(f"{module.__name__}_on_device")
@@ -88,3 +90,13 @@ class Device:
 
     def _jit(self, function: FunctionType) -> Any:
         return cuda.jit(device=True, fastmath=self.fast)(function)
+
+
+def _global_names(code: CodeType) -> set[str]:
+    """Of a function and of those defined in it."""
+    names = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+    return names.union(*(_global_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
+
+
+def _function(function: FunctionType, *, fast: bool) -> FunctionType:
+    return Device(fast=fast).function(function)

@@ -11,18 +11,35 @@ Griewank & Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
 
 from __future__ import annotations
 
-from . import functions, power
+from typing import Any
+
+from . import functions, number, power
+from .functions import STAND_INS
 from .number import Dual, constant, derivative, leaf_value, like, multiply_add, value, variable, widen
+from .target import CPU, Target
+
+INTRINSICS = number.INTRINSICS + power.INTRINSICS
+
+
+def install(target: Target, *duals: type[Dual], **options: Any) -> None:
+    """Teach a compiler these classes of dual numbers, `Dual` and what inherits from it, and all their functions."""
+    number.install(target, *duals)
+    functions.install(target, **options)
+
+
+install(CPU, Dual)
 
 __all__ = [
+    "INTRINSICS",
+    "STAND_INS",
     "Dual",
+    "Target",
     "constant",
     "derivative",
-    "functions",
+    "install",
     "leaf_value",
     "like",
     "multiply_add",
-    "power",
     "value",
     "variable",
     "widen",

@@ -1,11 +1,13 @@
 """Functions of dual numbers: those of `langevin_kit.kernels.elementary` with their slopes.
 
-Python's and NumPy's names are overloaded, so that a plain function compiles as it is written.
+A plain function compiles as it is written once `STAND_INS` are what its `exp`, `log` … mean: those of numbers that
+depend on no coordinate are the library's too, so no platform's library decides a bit.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from functools import wraps
 from types import ModuleType
@@ -13,42 +15,59 @@ from typing import Any
 
 import numpy as np
 from numba import types
-from numba.extending import overload
 
 from ..elementary import float32 as elementary32
 from ..elementary import float64 as elementary64
-from ..jit import OPTIONS
 from .number import Dual, Plain, chain, leaf, leaf_value, like, multiply_add, value
-
-_INLINED: dict[str, Any] = {**OPTIONS, "forceinline": True}
+from .target import Target
 
 _MODULES: dict[Any, ModuleType] = {types.float32: elementary32, types.float64: elementary64}
+
+_FORMS: list[tuple[Any, Callable[..., Any]]] = []
 
 
 def overloaded(*names: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Compile `names` for types of which the decorated function returns a form, inlined; None elsewhere."""
 
     def decorate(typing: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(typing)
-        def form(*arguments: Any) -> Any:
-            found = typing(*arguments)
-            if found is not None:
-                found.__annotations__.clear()
-            return found
-
-        # Numba wants equal signatures, annotations included.
-        typing.__annotations__.clear()
-        form.__annotations__ = {}
-        for name in names:
-            overload(name, prefer_literal=True, jit_options=_INLINED)(form)
+        _FORMS.extend((name, typing) for name in names)
         return typing
 
     return decorate
 
 
+def install(target: Target, adapted: Callable[..., Any] = lambda found, arguments: found) -> None:
+    """Teach a compiler all functions.
+
+    Parameters
+    ----------
+    target : Target
+    adapted : callable
+        (implementation, types of its arguments) → what the compiler is given.
+    """
+    for name, typing in _FORMS:
+        target.overload(name, _unannotated(typing, adapted))
+
+
+def _unannotated(typing: Callable[..., Any], adapted: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba wants equal signatures, annotations included."""
+
+    @wraps(typing)
+    def form(*arguments: Any) -> Any:
+        found = typing(*arguments)
+        if found is not None:
+            found.__annotations__.clear()
+            found = adapted(found, arguments)
+        return found
+
+    typing.__annotations__.clear()
+    form.__annotations__ = {}
+    return form
+
+
 def below(x: Dual) -> ModuleType:
     """Where the functions of the value are; those of a dual value are again these."""
-    return _MODULES.get(x.value_type, math)
+    return _MODULES.get(x.value_type, sys.modules[__name__])
 
 
 def _exp(m: ModuleType) -> Callable[[Any], Any]:
@@ -123,24 +142,40 @@ def _tanh(m: ModuleType) -> Callable[[Any], Any]:
     return tanh
 
 
-def _define(names: tuple[Any, ...], rule: Callable[[ModuleType], Callable[[Any], Any]]) -> None:
-    @overloaded(*names)
+def _stand_in(name: str, rule: Callable[[ModuleType], Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    """A name for compiled code alone, and what it is for plain and for dual numbers."""
+
+    def function(x: Any) -> Any:
+        raise NotImplementedError(f"{name} of dual numbers is for compiled code")
+
+    function.__name__ = function.__qualname__ = name
+    of_float32, of_float64 = getattr(elementary32, name), getattr(elementary64, name)
+
+    @overloaded(function)
     def typing(x: Any) -> Any:
-        return rule(below(x)) if isinstance(x, Dual) else None
+        if isinstance(x, Dual):
+            return rule(below(x))
+        if x == types.float32:
+            return lambda x: of_float32(x)
+        return (lambda x: of_float64(np.float64(x))) if isinstance(x, Plain) else None
+
+    return function
 
 
-for _name, _rule in {
-    "exp": _exp,
-    "log": _log,
-    "sqrt": _sqrt,
-    "sin": _sin,
-    "cos": _cos,
-    "tan": _tan,
-    "sinh": _sinh,
-    "cosh": _cosh,
-    "tanh": _tanh,
-}.items():
-    _define((getattr(math, _name), getattr(np, _name)), _rule)
+exp = _stand_in("exp", _exp)
+log = _stand_in("log", _log)
+sqrt = _stand_in("sqrt", _sqrt)
+sin = _stand_in("sin", _sin)
+cos = _stand_in("cos", _cos)
+tan = _stand_in("tan", _tan)
+sinh = _stand_in("sinh", _sinh)
+cosh = _stand_in("cosh", _cosh)
+tanh = _stand_in("tanh", _tanh)
+
+STAND_INS: dict[Any, Any] = {
+    getattr(module, f.__name__): f for module in (math, np) for f in (exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh)
+}
+"""What these functions of math and numpy are for compiled code."""
 
 
 @overloaded(abs, math.fabs, np.abs)

@@ -26,7 +26,8 @@ class Real:
         return Real(self.builder, self.builder.fmul(self.ir, other.ir))
 
     def __neg__(self) -> Real:
-        return Real(self.builder, self.builder.fneg(self.ir))
+        # LLVM makes one instruction of it; the intermediate code of CUDA knows no other.
+        return Real(self.builder, self.builder.fsub(self.ir.type(-0.0), self.ir))
 
     def number(self, value: float) -> Real:
         """A literal of the same type."""

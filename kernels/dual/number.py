@@ -8,11 +8,12 @@ from typing import Any
 
 from numba import types
 from numba.core.typeconv import Conversion
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, lower_cast, models, register_model
+from numba.core.typing.templates import signature
+from numba.extending import intrinsic
 
 from . import jet
 from .jet import Jet, Number, Real
+from .target import Target
 
 Plain = (types.Integer, types.Float, types.Boolean)
 """What is cast to a dual number without being asked."""
@@ -32,7 +33,7 @@ class Dual(types.Type):
     def __init__(self, value_type: Any, indices: Iterable[int] = ()) -> None:
         self.value_type = value_type
         self.indices = tuple(sorted(set(indices)))
-        super().__init__(name=f"Dual({value_type}, {self.indices})")
+        super().__init__(name=f"{type(self).__name__}({value_type}, {self.indices})")
 
     def unify(self, typingctx: Any, other: Any) -> Any:
         """The type of a variable that holds either, or None."""
@@ -50,14 +51,14 @@ def leaf(t: Any) -> Any:
 
 def constant_type(t: Any) -> Any:
     """The same levels without a derivative."""
-    return Dual(constant_type(t.value_type)) if isinstance(t, Dual) else t
+    return type(t)(constant_type(t.value_type)) if isinstance(t, Dual) else t
 
 
 def common(a: Any, b: Any) -> Any:
     """The smallest type that holds both, or None."""
     if isinstance(a, Dual) and isinstance(b, Dual):
         value_type = common(a.value_type, b.value_type)
-        return None if value_type is None else Dual(value_type, (*a.indices, *b.indices))
+        return None if value_type is None else type(a)(value_type, (*a.indices, *b.indices))
     if isinstance(a, Dual):
         return a if isinstance(b, Plain) else None
     if isinstance(b, Dual):
@@ -65,11 +66,9 @@ def common(a: Any, b: Any) -> Any:
     return a if a == b else None
 
 
-@register_model(Dual)
-class _Model(models.StructModel):
-    def __init__(self, manager: Any, t: Dual) -> None:
-        members = [("value", t.value_type), *((f"d{i}", t.value_type) for i in t.indices)]
-        super().__init__(manager, t, members)
+def _members(t: Dual) -> list[tuple[str, Any]]:
+    """The fields of its structure in memory."""
+    return [("value", t.value_type), *((f"d{i}", t.value_type) for i in t.indices)]
 
 
 def unpack(builder: Any, t: Any, ir: Any) -> Number:
@@ -92,14 +91,10 @@ def pack(context: Any, builder: Any, t: Any, number: Number | None) -> Any:
     return ir
 
 
-@lower_cast(types.Integer, Dual)
-@lower_cast(types.Float, Dual)
-@lower_cast(types.Boolean, Dual)
 def _cast_plain(context: Any, builder: Any, source: Any, target: Any, ir: Any) -> Any:
     return pack(context, builder, target, Real(builder, context.cast(builder, ir, source, leaf(target))))
 
 
-@lower_cast(Dual, Dual)
 def _cast_dual(context: Any, builder: Any, source: Any, target: Any, ir: Any) -> Any:
     return pack(context, builder, target, unpack(builder, source, ir))
 
@@ -107,30 +102,6 @@ def _cast_dual(context: Any, builder: Any, source: Any, target: Any, ir: Any) ->
 def _operand(result: Any, t: Any) -> Any:
     """What an operand is cast to: it keeps its own coordinates."""
     return t if isinstance(t, Dual) else constant_type(result)
-
-
-def _operators(names: tuple[Any, ...], result_of: Callable[[Any], Any], rule: Callable[..., Any]) -> None:
-    """Type and compile operators of two numbers of which one at least is dual."""
-
-    def generic(self: Any, args: Any, kws: Any) -> Any:
-        if kws or len(args) != 2 or not any(isinstance(t, Dual) for t in args):
-            return None
-        both = common(*args)
-        return None if both is None else signature(result_of(both), *(_operand(both, t) for t in args))
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        number = rule(*(unpack(builder, t, ir) for t, ir in zip(sig.args, args, strict=True)))
-        return pack(context, builder, sig.return_type, number) if isinstance(sig.return_type, Dual) else number
-
-    for name in names:
-        infer_global(name)(type(f"Dual_{name.__name__}", (AbstractTemplate,), {"key": name, "generic": generic}))
-        lower_builtin(name, Dual, Dual)(codegen)
-
-
-_operators((operator.add, operator.iadd), lambda t: t, operator.add)
-_operators((operator.sub, operator.isub), lambda t: t, operator.sub)
-_operators((operator.mul, operator.imul), lambda t: t, operator.mul)
-_operators((operator.truediv, operator.itruediv), lambda t: t, operator.truediv)
 
 
 def _real(x: Number) -> Real:
@@ -146,23 +117,68 @@ def _comparison(symbol: str) -> Callable[[Number, Number], Any]:
     return rule
 
 
-for _name, _symbol in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("eq", "=="), ("ne", "!=")):
-    _operators((getattr(operator, _name),), lambda t: types.boolean, _comparison(_symbol))
+_ARITHMETIC: dict[Any, Callable[[Number, Number], Number]] = {
+    **dict.fromkeys((operator.add, operator.iadd), operator.add),
+    **dict.fromkeys((operator.sub, operator.isub), operator.sub),
+    **dict.fromkeys((operator.mul, operator.imul), operator.mul),
+    **dict.fromkeys((operator.truediv, operator.itruediv), operator.truediv),
+}
+"""Operators of two numbers of which one at least is dual."""
+
+_COMPARISONS: dict[Any, Callable[[Number, Number], Any]] = {
+    operator.lt: _comparison("<"),
+    operator.le: _comparison("<="),
+    operator.gt: _comparison(">"),
+    operator.ge: _comparison(">="),
+    operator.eq: _comparison("=="),
+    operator.ne: _comparison("!="),
+}
+
+_UNARY: dict[Any, Callable[[Number], Number]] = {operator.neg: operator.neg, operator.pos: lambda x: x}
 
 
-def _unary(name: Any, rule: Callable[[Number], Number]) -> None:
+def _arithmetic_type(args: Any) -> Any:
+    both = common(*args) if len(args) == 2 and any(isinstance(t, Dual) for t in args) else None
+    return None if both is None else signature(both, *(_operand(both, t) for t in args))
+
+
+def _comparison_type(args: Any) -> Any:
+    found = _arithmetic_type(args)
+    return None if found is None else found.replace(return_type=types.boolean)
+
+
+def _unary_type(args: Any) -> Any:
+    return signature(args[0], args[0]) if len(args) == 1 and isinstance(args[0], Dual) else None
+
+
+def _operator(target: Target, name: Any, typing: Callable[[Any], Any], rule: Callable[..., Any], arity: int) -> None:
     def generic(self: Any, args: Any, kws: Any) -> Any:
-        return signature(args[0], args[0]) if len(args) == 1 and not kws and isinstance(args[0], Dual) else None
+        return None if kws else typing(args)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return pack(context, builder, sig.return_type, rule(unpack(builder, sig.args[0], args[0])))
+        number = rule(*(unpack(builder, t, ir) for t, ir in zip(sig.args, args, strict=True)))
+        return pack(context, builder, sig.return_type, number) if isinstance(sig.return_type, Dual) else number
 
-    infer_global(name)(type(f"Dual_{name.__name__}", (AbstractTemplate,), {"key": name, "generic": generic}))
-    lower_builtin(name, Dual)(codegen)
+    template = type(f"Dual_{name.__name__}", (target.template,), {"key": name, "generic": generic})
+    target.infer_global(name)(template)
+    target.lower_builtin(name, *[Dual] * arity)(codegen)
 
 
-_unary(operator.neg, operator.neg)
-_unary(operator.pos, lambda x: x)
+def install(target: Target, *duals: type[Dual]) -> None:
+    """Teach a compiler the layout of dual numbers, their casts and their operators."""
+    for dual in duals:
+        make = lambda self, manager, t: target.struct.__init__(self, manager, t, _members(t))  # noqa: E731
+        target.register_model(dual)(type("DualModel", (target.struct,), {"__init__": make}))
+    for plain in Plain:
+        target.lower_cast(plain, Dual)(_cast_plain)
+    target.lower_cast(Dual, Dual)(_cast_dual)
+    for table, typing, arity in (
+        (_ARITHMETIC, _arithmetic_type, 2),
+        (_COMPARISONS, _comparison_type, 2),
+        (_UNARY, _unary_type, 1),
+    ):
+        for name, rule in table.items():
+            _operator(target, name, typing, rule, arity)
 
 
 def is_number(t: Any) -> bool:
@@ -202,8 +218,8 @@ def widen(typingctx: Any, x: Any, n: Any) -> Any:
         return None
     everything = range(n.literal_value)
     # Second derivatives are widened too: each level of the type lists its own coordinates.
-    inner = Dual(x.value_type.value_type, everything) if isinstance(x.value_type, Dual) else x.value_type
-    return built(Dual(inner, everything), (x, n), lambda v: v)
+    inner = type(x)(x.value_type.value_type, everything) if isinstance(x.value_type, Dual) else x.value_type
+    return built(type(x)(inner, everything), (x, n), lambda v: v)
 
 
 @intrinsic
@@ -274,3 +290,7 @@ def chain(typingctx: Any, x: Any, value: Any, slope: Any) -> Any:
         *(t if isinstance(x.value_type, Dual) is isinstance(t, Dual) else x.value_type for t in (value, slope)),
     )
     return built(x, arguments, jet.chain)
+
+
+INTRINSICS = (variable, constant, widen, value, leaf_value, derivative, like, multiply_add, chain)
+"""All of them, which other targets than the CPU need too."""

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from ..jit import inline
-from .functions import below, overloaded
+from .functions import below, exp, log, overloaded
 from .jet import Jet, Number, products
 from .jet import chain as chained
 from .number import Dual, Plain, built, chain, leaf_value, like, value
@@ -29,6 +29,8 @@ LARGEST_PRODUCT = 64.0
 @intrinsic(prefer_literal=True)
 def _literal_power(typingctx: Any, x: Any, n: Any) -> Any:
     """The nth power of x, n a literal integer."""
+    if not isinstance(n, types.IntegerLiteral):
+        return None
     exponent = n.literal_value
 
     def rule(x: Jet) -> Number:
@@ -109,5 +111,9 @@ def _power(x: Any, n: Any) -> Any:
 
         return power
     if isinstance(x, (*Plain, Dual)) and isinstance(n, Dual):
-        return lambda x, n: math.exp(n * math.log(x))
+        return lambda x, n: exp(n * log(x))
     return None
+
+
+INTRINSICS = (_literal_power,)
+"""As those of `number`."""

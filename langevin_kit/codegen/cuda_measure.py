@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from langevin_kit import cache
 from langevin_kit.codegen.measure import printed
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import Product, SquaredDisplacement, StartValue, Text, Value
@@ -149,6 +150,8 @@ def fill(plan: Plan, dtype: str) -> tuple[Any, Any]:
 
     known: dict[str, Any] = {"__name__": __name__, "cuda": cuda, "np": np, "fma": fma, "R": np.float64}
     known |= {name: getattr(elementary, name) for name in ELEMENTARY}
+    if (model := plan.system.functions) is not None:
+        known |= vars(cache.load(model.definitions, model.compiled, model.fingerprint))
     exec(compile(fill_source(plan), "<cuda rows>", "exec"), known)
     known |= {name: inline(known[name]) for name in ("values", "start_values")}
     state, wide = getattr(types, dtype)[:, ::1], types.float64

@@ -6,13 +6,15 @@ ensembles have equal sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langevin_kit import cache
-from langevin_kit.errors import BackendUnavailable
+from langevin_kit import cache, kernels
+from langevin_kit.errors import BackendUnavailable, InvalidExpression
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import Text, read_vector
 from langevin_kit.schemes import Scheme
@@ -37,7 +39,8 @@ def step_text(system: System, scheme: Scheme, dtype: str, name: str, capability:
 
     walls = [(coordinate, wall.kind) for coordinate, wall in system.walls.items()]
     of = f"{system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {scheme.halved} {dtype}"
-    return _text(f"{name} {of}", capability, make, fast=fast)
+    with _complaining(system):
+        return _text(f"{name} {of}", capability, make, fast=fast)
 
 
 def dense_texts(
@@ -80,7 +83,8 @@ def rows_text(plan: Plan, dtype: str, capability: Capability) -> str:
         return fill(plan, dtype)
 
     key = f"rows {plan.system.content.fingerprint} {plan.system.walls} {plan.rows} {dtype}"
-    return _text(key, capability, make)
+    with _complaining(plan.system):
+        return _text(key, capability, make, other_bits=True)  # the step is asked for them, if they matter
 
 
 def vector_text(plan: Plan, dtype: str, name: str, capability: Capability) -> str:
@@ -141,7 +145,38 @@ def probe_text(name: str, capability: Capability, *, fast: bool) -> str:
     return _text(f"probe {name}", capability, make, fast=fast)
 
 
-def _text(key: str, capability: Capability, make: Callable[[], tuple[Any, Any]], *, fast: bool = False) -> str:
+@contextmanager
+def _complaining(system: System) -> Iterator[None]:
+    """Say what it is in Python functions that CUDA cannot have, or not with the CPU's bits."""
+    model = system.functions
+    if model is None:
+        yield
+        return
+    from langevin_kit.kernels.cuda.compiler import OtherBitsError
+    from langevin_kit.system.python.function import refusing
+
+    try:
+        with refusing(model.functions):
+            yield
+    except InvalidExpression as error:
+        raise InvalidExpression(f"backend: for CUDA, {error} The CPU compiles it: backend='cpu'.") from None
+    except OtherBitsError as error:
+        names = ", ".join(f"{part.field} ({part.name})" for part in model.functions)
+        raise InvalidExpression(
+            f"backend: got 'cuda_reproducible', but {names}: {error} of a number that depends on no coordinate, no "
+            "parameter and not on t is computed by CUDA's own library, whose last bits are not the CPU's. Write the "
+            "number itself, or with exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh; or use backend='cuda' or 'cpu'."
+        ) from None
+
+
+def _text(
+    key: str,
+    capability: Capability,
+    make: Callable[[], tuple[Any, Any]],
+    *,
+    fast: bool = False,
+    other_bits: bool = False,
+) -> str:
     def compiled() -> str:
         from numba.cuda.cudadrv.error import CCSupportError
 
@@ -149,7 +184,7 @@ def _text(key: str, capability: Capability, make: Callable[[], tuple[Any, Any]],
 
         function, signature = make()
         try:
-            return ptx(function, signature, capability, fast=fast)
+            return ptx(function, signature, capability, fast=fast, other_bits=other_bits)
         except CCSupportError as error:
             raise BackendUnavailable(
                 f"backend: the device has compute capability {capability[0]}.{capability[1]}, for which nothing can be "
@@ -161,8 +196,8 @@ def _text(key: str, capability: Capability, make: Callable[[], tuple[Any, Any]],
 
 @lru_cache(maxsize=1)
 def _compiler() -> str:
-    """The versions that decide the text."""
-    found = []
+    """What decides the text beside its source: versions, and the kernels, which may lie outside this folder."""
+    found = [cache.digest_of(*map(Path, kernels.__path__))]
     for package in ("numba-cuda", "numba", "nvidia-nvvm", "nvidia-cuda-nvcc-cu12"):
         try:
             found.append(f"{package} {version(package)}")

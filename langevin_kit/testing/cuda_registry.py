@@ -36,6 +36,19 @@ _MULLER_BROWN = " + ".join(
 _CROSS = "0.3*x*y/((1 + x**2)*(1 + y**2))"
 _PLANE = ("x", "y")
 
+
+def _energy(x: Any, y: Any) -> Any:
+    return (x**2 - 1) ** 2 / 4 + y**2 / 2 + x * y / 4
+
+
+def _mobility_of_x(x: Any) -> Any:
+    return 1 + x**2 / (2 * (1 + x**2))
+
+
+def _mobility_of_y(y: Any) -> Any:
+    return 1 / (1 + y**2)
+
+
 MODELS: dict[str, Callable[[], System]] = {
     "G1": lambda: System(energy="(x**2 - 1)**2/4", temperature=0.5),
     "G2": lambda: System(
@@ -43,6 +56,9 @@ MODELS: dict[str, Callable[[], System]] = {
         mobility=[["1 + x**2/(2*(1 + x**2))", 0], [0, "1/(1 + y**2)"]],
         temperature=0.5,
         coordinates=_PLANE,
+    ),
+    "G2 as functions": lambda: System(
+        energy=_energy, mobility=[[_mobility_of_x, 0], [0, _mobility_of_y]], temperature=0.5, coordinates=_PLANE
     ),
     "W1": lambda: System(energy="(x**2 - 1)**2", temperature=0.5),
     "W2": lambda: System(
@@ -185,6 +201,9 @@ ROWS = (
     _row("G2", "float32", "fast", 31, 67, 31, 67),
     _row("G2", "float32", "exact", 32, 146, 32, 145.5),
     _row("G2", "float64", "exact", 44, 232, 44, 272),
+    _row("G2 as functions", "float32", "fast", 30, 69.5, 31, 69.5),
+    _row("G2 as functions", "float32", "exact", 30, 152, 32, 151.5),
+    _row("G2 as functions", "float64", "exact", 44, 237, 44, 277),
     _row("W1", "float32", "fast", 25, 23.25, 25, 23.25),
     _row("W1", "float32", "exact", 27, 45.25, 26, 45.25),
     _row("W1", "float64", "exact", 38, 78.5, 38, 99),

@@ -12,7 +12,7 @@ from typing import Any
 import cupy_on_host
 import numpy as np
 import pytest
-import xarray as xr
+from cuda_runs import OBSERVABLES, assert_same, on_device, run
 from cuda_tools import require_compiler
 from meters import Steps
 
@@ -24,7 +24,6 @@ from langevin_kit.testing.ptxvm import Executor
 
 require_compiler()
 
-N = 700
 WELL = lk.System(energy="(x**2 - 1)**2", temperature=0.5)
 BOX = lk.System(
     energy="x**2/2 + a*cos(y)",
@@ -41,40 +40,6 @@ NETWORK = lk.System(
     parameters={"patterns": np.sign(np.random.default_rng(0).normal(size=(3, 12)))},
     temperature=0.5,
 )
-OBSERVABLES = {
-    "msd": lk.observables.mean_square_displacement(),
-    "right": "x > 0",
-    "product": "x*energy",
-    "lag": lk.observables.autocorrelation("x"),
-    "top": lk.observables.maximum("x"),
-    "bottom": lk.observables.minimum("energy"),
-}
-
-
-def run(system: lk.System, **arguments: Any) -> xr.Dataset:
-    given: dict[str, Any] = {
-        "initial": lk.initial.uniform([-0.9] * system.n_dim, [0.9] * system.n_dim),
-        "n_particles": N,
-        "time_step": 2e-3,
-        "n_steps": 30,
-        "save_every": 10,
-        "rng": 7,
-        "dtype": "float32",
-        "save_positions": True,
-        "check": False,
-    }
-    return lk.simulate(system, **{**given, **arguments})
-
-
-def on_device(memory: int = 2**32, **options: Any) -> lk.CUDA:
-    return lk.CUDA(device=Executor(memory=memory), **{"reproducible": True, **options})
-
-
-def assert_same(got: xr.Dataset, expected: xr.Dataset) -> None:
-    assert set(got.variables) == set(expected.variables)
-    for name in expected.variables:
-        x, y = got[name].values, expected[name].values
-        assert x.tolist() == y.tolist() if x.dtype == object else x.tobytes() == y.tobytes(), name
 
 
 @pytest.mark.claim("F01")
@@ -228,11 +193,3 @@ def test_a_driver_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "cupy", cupy_on_host.cupy())
     with pytest.raises(BackendUnavailable, match=r"for CUDA 12\.8, does not take.*UNSUPPORTED_PTX.*later driver"):
         run(WELL, backend="cuda")
-
-
-def test_python_functions_are_refused_by_name() -> None:
-    def energy(x: float) -> float:
-        return (x**2 - 1) ** 2
-
-    with pytest.raises(BackendUnavailable, match="Python function"):
-        run(lk.System(energy=energy, temperature=0.5), backend=on_device())

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from cuda_tools import require_compiler
 from numpy.typing import NDArray
 
 import langevin_kit as lk
+from langevin_kit import kernels
+from langevin_kit.codegen import cuda_texts
 from langevin_kit.codegen.pointwise import stepper
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.testing.ptxvm import Machine
@@ -131,3 +135,15 @@ def test_kernels_live_in_registers(name: str, dtype: str, capability: tuple[int,
             assert not [operation for operation in operations if operation.endswith("f64")]
         if not fast:
             assert not [operation for operation in operations if ".rn" not in operation]
+
+
+def test_an_edited_kernel_is_compiled_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered is found under the sources of the kernels, which a checkout has outside the package."""
+    before = cuda_texts._compiler.__wrapped__()
+    for folder in kernels.__path__:
+        copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(kernels, "__path__", [str(tmp_path)])
+    assert cuda_texts._compiler.__wrapped__() == before
+    with (tmp_path / "walls.py").open("a") as file:
+        file.write("# edited\n")
+    assert cuda_texts._compiler.__wrapped__() != before

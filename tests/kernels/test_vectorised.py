@@ -12,7 +12,7 @@ import platform
 import re
 import subprocess
 import sys
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from langevin_kit.kernels import dual, noise
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
 from langevin_kit.kernels.elementary import float32, float64
 from langevin_kit.kernels.jit import OPTIONS, driver, inline
+from langevin_kit.system.python.capture import captured
 
 ELEMENTARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt", "absolute", "sign")
 CASES = [
@@ -84,7 +85,7 @@ def libm(x: float) -> float:
     return math.sin(x)
 
 
-@inline
+@partial(captured, where="energy", callers=())
 def energy(x: Any, y: Any, a: Any) -> Any:
     """As a user writes it: numbers without a type, integer powers, functions of Python and NumPy, a loop, a branch."""
     u = x * x - 1

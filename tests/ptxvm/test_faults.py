@@ -264,9 +264,45 @@ def test_faults_are_found(body: str, said: str) -> None:
         run(body, np.zeros(20, np.float32))
 
 
+TABLE = (
+    ".const .align 4 .b8 table[12] = {0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64};\n.const .align 1 .b8 more[1] = {7};"
+)
+"""1, 2 and 3 in float32."""
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        "mov.u64 %rd6, table;\nadd.s64 %rd6, %rd6, 4;\nld.const.f32 %f1, [%rd6];",
+        "ld.const.f32 %f1, [table+4];",
+        "mov.u64 %rd6, table;\ncvta.const.u64 %rd6, %rd6;\nld.f32 %f1, [%rd6+4];",
+        "mov.u64 %rd6, table;\ncvta.const.u64 %rd6, %rd6;\ncvta.to.const.u64 %rd6, %rd6;\nld.const.f32 %f1, [%rd6+4];",
+    ],
+)
+def test_constants_are_read(load: str) -> None:
+    x = np.zeros(20, np.float32)
+    machine = run(f"{load}\nst.global.f32 [%rd5], %f1;", x, shared=TABLE)
+    assert (x == 2).all()
+    assert machine.sectors == 3, "of the store alone"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("ld.const.f32 %f1, [table+12];", "is beyond its array of 12 bytes, at byte 12 of table"),
+        ("ld.const.f32 %f1, [more];", "is beyond its array of 1 bytes"),
+        ("mov.u64 %rd6, table;\ncvta.const.u64 %rd6, %rd6;\nst.f32 [%rd6], 0f00000000;", "writes to constant memory"),
+        ("mov.u64 %rd6, table;\nld.f32 %f1, [%rd6];", "is in no array"),
+    ],
+)
+def test_faults_of_constants(body: str, said: str) -> None:
+    with pytest.raises(PTXError, match=said):
+        run(body, np.zeros(20, np.float32), shared=TABLE)
+
+
 @pytest.mark.parametrize("line", [".local .align 4 .b8 stack[16];", ".extern .shared .align 4 .b8 any[];"])
 def test_other_memory_is_refused(line: str) -> None:
-    with pytest.raises(PTXError, match="memory that is neither global nor static and shared"):
+    with pytest.raises(PTXError, match="memory that is neither global, constant nor static and shared"):
         Machine(text(line))
 
 

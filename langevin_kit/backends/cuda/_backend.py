@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.backends._protocol import Program
-from langevin_kit.errors import BackendUnavailable, InvalidArgument
+from langevin_kit.errors import InvalidArgument
 
 if TYPE_CHECKING:
     from langevin_kit.backends.cuda._device import Device
@@ -84,11 +84,6 @@ class CUDA:
         """Put an initial ensemble of the program's dtype on this backend: positions, then turns (rows, n)."""
         from langevin_kit.backends.cuda._ensemble import CUDAEnsemble
 
-        if program.system.functions is not None:
-            raise BackendUnavailable(
-                "backend: got 'cuda', and the system is made of Python functions, which only the CPU compiles. Give "
-                "its energy and mobility as text, or use backend='cpu'."
-            )
         return CUDAEnsemble(self._found(), program, state, self.block_size, fast=not self.reproducible, tf32=self.tf32)
 
     def _found(self) -> Device:

@@ -10,12 +10,14 @@ import dis
 import inspect
 import math
 from collections.abc import Callable, Iterator
-from types import BuiltinFunctionType, CellType, CodeType, FunctionType
+from functools import lru_cache
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from langevin_kit.errors import InvalidExpression
+from langevin_kit.kernels.dual import STAND_INS
 from langevin_kit.kernels.jit import inline
 
 _FORBIDDEN_STEPS = {
@@ -85,12 +87,27 @@ def captured(function: FunctionType, where: str, callers: tuple[CodeType, ...]) 
             values[name] = captured(plain_form(value), where, (*callers, code))
         elif isinstance(value, np.ndarray):
             values[name] = value.copy()
+        elif value is math or value is np:
+            values[name] = _modules()[value]
+        elif isinstance(value, BuiltinFunctionType | np.ufunc):
+            values[name] = STAND_INS.get(value, value)
     # The name of an importable module: compiled code that is loaded from a file looks its module up.
     scope = {"__builtins__": builtins, "__name__": __name__, **values}
     closure = tuple(CellType(values[name]) for name in code.co_freevars)
     copy = FunctionType(code, scope, function.__name__, function.__defaults__, closure)
     copy.__kwdefaults__ = function.__kwdefaults__
     return inline(copy)
+
+
+@lru_cache(maxsize=1)
+def _modules() -> dict[ModuleType, ModuleType]:
+    """Python's and NumPy's, with the kernels' own functions where there are any."""
+    copies = {}
+    for module in (math, np):
+        copies[module] = ModuleType(module.__name__)
+        vars(copies[module]).update(vars(module))
+        vars(copies[module]).update((f.__name__, f) for f in STAND_INS.values())
+    return copies
 
 
 def _check(function: FunctionType, where: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.testing.ptxvm._memory import Area, Manner, Memory, Order
+from langevin_kit.testing.ptxvm._memory import BASES, AnySpace, Area, Manner, Memory, Order
 from langevin_kit.testing.ptxvm._operations import Opcode, dtype_of
 from langevin_kit.testing.ptxvm._parse import PTXError
 
@@ -39,7 +39,7 @@ class Place:
     Attributes
     ----------
     space : str
-        "global", "shared" or "generic".
+        "global", "shared", "const" or "generic".
     kind : str
         The type of a number.
     count : int
@@ -48,7 +48,7 @@ class Place:
         What an atomic does, else "".
     """
 
-    space: str
+    space: AnySpace
     kind: str
     count: int
     operation: str
@@ -67,8 +67,9 @@ def place_of(opcode: Opcode) -> Place:
     operation = next((part for part in _ATOMIC if part in modifiers), "") if atomic else ""
     if atomic and kind.startswith("f"):
         raise PTXError(f"{name}: an atomic sum of floats has no fixed order, so results would not repeat")
-    spaces, counts = modifiers & {"global", "shared"}, modifiers & {"v2", "v4"}
-    unknown = modifiers - _IGNORED - spaces - counts - {operation}
+    spaces: list[AnySpace] = [space for space in BASES if space in modifiers]
+    counts = modifiers & {"v2", "v4"}
+    unknown = modifiers - _IGNORED - {*spaces} - counts - {operation}
     if unknown or len(spaces) > 1 or len(counts) > 1 or atomic != bool(operation) or (atomic and counts):
         raise PTXError(f"{name} is not known")
     return Place(spaces.pop() if spaces else "generic", kind, int(counts.pop()[1]) if counts else 1, operation)
@@ -161,7 +162,7 @@ class Access:
         of = threads[chosen]
         first = area.first(within, self._size, of, self.name)
         area.touch(self._manner, first, self._size, of, self.name)
-        requests, touched = (0, 0) if area.stride else self._counted(first, of)
+        requests, touched = self._counted(first, of) if area.space == "global" else (0, 0)
         return area, first // self._dtype.itemsize, chosen, requests, touched
 
     def _counted(self, first: Threads, threads: Threads) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from langevin_kit.testing.ptxvm._comparisons import compared
 from langevin_kit.testing.ptxvm._conversions import conversion
 from langevin_kit.testing.ptxvm._floats import floating
 from langevin_kit.testing.ptxvm._integers import integer
-from langevin_kit.testing.ptxvm._memory import SHARED, Memory, Order
+from langevin_kit.testing.ptxvm._memory import BASES, Memory, Order
 from langevin_kit.testing.ptxvm._operations import Opcode, Operation, dtype_of
 from langevin_kit.testing.ptxvm._parse import Instruction, PTXError
 from langevin_kit.testing.ptxvm._registers import Register, Registers
@@ -176,11 +176,12 @@ class Binder:
     def _window(self, instruction: Instruction) -> Step:
         """`cvta`: an address of a space as a generic one, or back."""
         opcode, operands = instruction.opcode, instruction.operands
-        if opcode[-2] not in ("global", "shared") or opcode[-1] != "u64" or opcode[1:-2] not in ((), ("to",)):
+        if opcode[-2] not in BASES or opcode[-1] != "u64" or opcode[1:-2] not in ((), ("to",)):
             raise PTXError(f"{instruction.name} is not known")
         if opcode[-2] == "global":
             return self._copied(instruction.name, [self.registers.source(operands[1], "u64")], operands[:1])
-        base = self.registers.constant(-SHARED if "to" in opcode else SHARED, np.dtype(np.uint64))
+        begin = BASES[opcode[-2]]
+        base = self.registers.constant(-begin if "to" in opcode else begin, np.dtype(np.uint64))
         sources = [self.registers.source(operands[1], "u64"), (base, ())]
         return self._computed(instruction.name, Operation(np.add, ("u64", "u64"), "u64"), sources, operands[0])
 

@@ -39,7 +39,7 @@ class Launch:
         number, inside = np.divmod(threads, block)
         self._kernel = kernel
         self._order = Order(number, np.zeros(grid, np.int64), number * -(-block // _WARP) + inside // _WARP)
-        self._memory = Memory(kernel.shared, grid, _cell(kernel), self._order)
+        self._memory = Memory(kernel.shared, kernel.constants, grid, _cell(kernel), self._order)
         special = {"%tid.x": inside, "%ctaid.x": number}
         special |= {"%ntid.x": np.full_like(threads, block), "%nctaid.x": np.full_like(threads, grid)}
         words = {name: value.astype(np.uint32) for name, value in special.items()}

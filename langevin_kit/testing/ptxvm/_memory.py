@@ -1,4 +1,4 @@
-"""Global arrays and those that the threads of a block share: where an address is, and the faults of an access."""
+"""Global and constant arrays, and those that the threads of a block share: where an address is, and what is a fault."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from langevin_kit.testing.ptxvm._races import Touches
 Array = NDArray[Any]
 Threads = NDArray[np.int64]
 Manner = Literal["read", "write", "atomic"]
+Space = Literal["global", "shared", "const"]
+AnySpace = Space | Literal["generic"]
 
 GLOBAL_WINDOW = 2**40
 """Bytes of addresses for an array, which is in their middle: a wrong index of 32 bits does not reach another."""
-SHARED_WINDOW = 2**24
-SHARED = 2**60
-"""Where the shared arrays are among generic addresses."""
+INNER_WINDOW = 2**24
+"""As above, of an array that the kernel declares."""
+BASES: dict[Space, int] = {"global": 0, "shared": 2**60, "const": 2**61}
+"""Where the arrays of a space are among generic addresses."""
 
-_WINDOWS = {"global": GLOBAL_WINDOW, "shared": SHARED_WINDOW}
 _ALIGNED = 32
 """Bytes of the widest access."""
 
@@ -58,17 +60,19 @@ class Area:
     Attributes
     ----------
     name : str
+    space : str
     data : array of uint8
     size : int
         Bytes that a thread can reach.
     stride : int
-        Bytes from the copy of one block to that of the next, 0 for a global array.
+        Bytes from the copy of one block to that of the next, 0 where there is one for all.
     cell : int
         Bytes that are looked after together: no access is smaller.
     order : Order
     """
 
     name: str
+    space: Space
     data: NDArray[np.uint8]
     size: int
     stride: int
@@ -97,7 +101,11 @@ class Area:
         return address + self.order.block[threads] * self.stride if self.stride else address
 
     def touch(self, manner: Manner, first: Threads, size: int, threads: Threads, name: str) -> None:
-        """Note an access; a race and a read of what nothing was written to are errors."""
+        """Note an access; a race, a read of what nothing was written to and a write to a constant are errors."""
+        if self.space == "const":
+            if manner != "read":
+                raise PTXError(f"{name} writes to constant memory: {self.name}")
+            return
         cells, of = first // self.cell, np.arange(len(first))
         if size > self.cell:
             cells = (cells[:, None] + np.arange(size // self.cell)).ravel()
@@ -125,10 +133,9 @@ class Area:
         if found.any():
             cell, thread = (int(part[found][0]) for part in where[:2])
             byte = cell * self.cell % self.stride if self.stride else cell * self.cell
-            kind = "shared" if self.stride else "global"
             raise PTXError(
-                f"race in {kind} memory: {name}, {_NOUNS[manner]} of byte {byte} of {self.name} by thread {thread}, "
-                f"and {_NOUNS[other]} by another thread have no barrier between"
+                f"race in {self.space} memory: {name}, {_NOUNS[manner]} of byte {byte} of {self.name} by thread "
+                f"{thread}, and {_NOUNS[other]} by another thread have no barrier between"
             )
 
 
@@ -139,38 +146,47 @@ class Memory:
     ----------
     shared : dict of str to int
         Bytes of each shared array.
+    constants : dict of str to bytes
     blocks, cell : int
     order : Order
     """
 
-    def __init__(self, shared: dict[str, int], blocks: int, cell: int, order: Order) -> None:
+    def __init__(
+        self, shared: dict[str, int], constants: dict[str, bytes], blocks: int, cell: int, order: Order
+    ) -> None:
         self._shared, self._blocks, self._cell, self._order = shared, blocks, cell, order
-        self._areas: dict[str, list[Area]] = {}
-        self.symbols = {name: (number + 1) * SHARED_WINDOW for number, name in enumerate(shared)}
+        self._constants = [
+            Area(name, "const", np.frombuffer(octets, np.uint8), len(octets), 0, cell, order)
+            for name, octets in constants.items()
+        ]
+        self._areas: dict[Space, list[Area]] = {}
+        self.symbols = {
+            name: (number + 1) * INNER_WINDOW for names in (shared, constants) for number, name in enumerate(names)
+        }
 
     def restart(self, arrays: list[Array]) -> None:
         """Begin a launch on some global arrays."""
         cell, order = self._cell, self._order
-        self._areas = {"global": [], "shared": []}
+        self._areas = {"global": [], "shared": [], "const": self._constants}
         for number, array in enumerate(arrays):
             octets = array.reshape(-1).view(np.uint8)
-            self._areas["global"].append(Area(f"array {number}", octets, array.nbytes, 0, cell, order))
+            self._areas["global"].append(Area(f"array {number}", "global", octets, array.nbytes, 0, cell, order))
         for name, size in self._shared.items():
             stride = -(-size // _ALIGNED) * _ALIGNED
             octets = np.zeros(self._blocks * stride, np.uint8)
-            self._areas["shared"].append(Area(name, octets, size, stride, cell, order))
+            self._areas["shared"].append(Area(name, "shared", octets, size, stride, cell, order))
 
-    def parts(self, space: str, address: Threads, name: str) -> Iterator[tuple[Area, Threads, Any]]:
+    def parts(self, space: AnySpace, address: Threads, name: str) -> Iterator[tuple[Area, Threads, Any]]:
         """Each array that is accessed, the addresses in it, and which of all accesses they are."""
         if space == "generic":
-            inside = address >= SHARED
-            for kind, mask, base in (("global", ~inside, 0), ("shared", inside, SHARED)):
-                chosen = np.flatnonzero(mask)
+            of_space = np.searchsorted([*BASES.values()][1:], address, side="right")
+            for i, (kind, base) in enumerate(BASES.items()):
+                chosen = np.flatnonzero(of_space == i)
                 if len(chosen):
                     for area, within, of in self.parts(kind, address[chosen] - base, name):
                         yield area, within, chosen[of]
             return
-        window, areas = _WINDOWS[space], self._areas[space]
+        window, areas = GLOBAL_WINDOW if space == "global" else INNER_WINDOW, self._areas[space]
         number = (address + window // 2) // window - 1
         low, high = int(number.min()), int(number.max())
         if low < 0 or high >= len(areas):

@@ -49,6 +49,8 @@ class Kernel:
         The type that each is declared with.
     shared : dict of str to int
         Bytes of each array that the threads of a block share.
+    constants : dict of str to bytes
+        What is in each array of constant memory.
     instructions : tuple of Instruction
     labels : dict of str to int
         Which instruction a branch goes to.
@@ -57,6 +59,7 @@ class Kernel:
     parameters: tuple[str, ...]
     registers: dict[str, str]
     shared: dict[str, int]
+    constants: dict[str, bytes]
     instructions: tuple[Instruction, ...]
     labels: dict[str, int]
 
@@ -64,6 +67,7 @@ class Kernel:
 _ENTRY = re.compile(r"\.entry\s+\S+?\s*\((?P<parameters>.*?)\)[^{]*\{(?P<body>.*)\n\}", re.DOTALL)
 _PARAMETER = re.compile(r"\.param\s+(?:\.align\s+\d+\s+)?\.\w+\s+([\w$]+)")
 _SHARED = re.compile(r"\.shared\s+(?:\.align\s+\d+\s+)?\.[a-z](\d+)\s+([\w$]+)(?:\[(\d+)\])?\s*;")
+_CONSTANT = re.compile(r"\.const\s+(?:\.align\s+\d+\s+)?\.b8\s+([\w$]+)\[\d+\]\s*=\s*\{([\d,\s]*)\}\s*;")
 _KEPT = re.compile(r"(?<![\w.])\.(?:local|const|extern\s+\.shared)\s+\.[^;]*;")
 _REGISTER = re.compile(r"\.reg\s+\.(\w+)\s+(.*)", re.DOTALL)
 _LABEL = re.compile(r"(\$[\w$]+):")
@@ -79,21 +83,23 @@ def parse(text: str) -> Kernel:
     Raises
     ------
     PTXError
-        If it has not one entry, memory that is neither global nor static and shared, or a line that cannot be read.
+        If it has not one entry, memory that is neither global, constant nor static and shared, or a line that cannot
+        be read.
     """
     text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.DOTALL)
     entry = _ENTRY.search(text)
     if entry is None or len(re.findall(r"\.entry\b", text)) != 1:
         raise PTXError("no entry was found, or more than one")
-    kept = _KEPT.search(text)
+    constants = {name: bytes(map(int, octets.split(","))) for name, octets in _CONSTANT.findall(text)}
+    kept = _KEPT.search(_CONSTANT.sub("", text))
     if kept is not None:
-        raise PTXError(f"memory that is neither global nor static and shared: {kept[0]}")
+        raise PTXError(f"memory that is neither global, constant nor static and shared: {kept[0]}")
     shared = {name: int(bits) // 8 * int(count or 1) for bits, name, count in _SHARED.findall(text)}
     body = _Body()
     for statement in re.split(r"[;\n]", entry["body"]):
         body.take(statement.strip())
     parameters = tuple(_PARAMETER.findall(entry["parameters"]))
-    return Kernel(parameters, body.registers, shared, tuple(body.instructions), body.labels)
+    return Kernel(parameters, body.registers, shared, constants, tuple(body.instructions), body.labels)
 
 
 class _Body:
