@@ -7,8 +7,7 @@ from functools import lru_cache, partial, wraps
 from typing import Any
 
 from numba.core.typing.templates import signature
-from numba.cuda.extending import intrinsic, lower_builtin, lower_cast, models, overload, register_model
-from numba.cuda.typing.templates import AbstractTemplate, infer_global
+from numba.cuda.extending import intrinsic
 
 from .. import dual
 from ..dual import Dual
@@ -39,6 +38,10 @@ def intrinsics(*, fast: bool) -> dict[int, Any]:
 
 
 def _target(*, fast: bool) -> dual.Target:
+    # Here, since numba's own numba.cuda, which numba-cuda replaces where it is, has fewer.
+    from numba.cuda.extending import lower_builtin, lower_cast, models, overload, register_model
+    from numba.cuda.typing.templates import AbstractTemplate, infer_global
+
     options = {"device": True, "forceinline": True, "fastmath": fast}
     return dual.Target(
         AbstractTemplate,
