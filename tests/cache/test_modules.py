@@ -244,7 +244,7 @@ def test_use_makes_a_module_recent(folder: Path, monkeypatch: pytest.MonkeyPatch
         cache.load(f"x = {k}\n")
     for path in folder.glob("*.py"):
         k = int(path.read_text()[4:])
-        os.utime(path, ns=(10**18 + k, 10**18 + k))
+        os.utime(path, ns=(10**18 + k * 10**9, 10**18 + k * 10**9))
     cache._load.cache_clear()
     cache.load("x = 0\n")
     cache.load("x = 3\n")
