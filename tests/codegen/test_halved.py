@@ -36,11 +36,17 @@ def free(d: int) -> lk.System:
     return lk.System(energy=0.0, temperature=0.5, coordinates=tuple("xyz"[:d]))
 
 
-@pytest.mark.parametrize("noise", GAUSSIAN)
-@pytest.mark.parametrize(("dtype", "digits"), [("float32", 3e-6), ("float64", 1e-14)])
-@pytest.mark.parametrize("d", [1, 2, 3])
-def test_two_halves_are_the_whole(d: int, dtype: str, digits: float, noise: str) -> None:
+@pytest.mark.parametrize(
+    ("d", "dtype", "noise"),
+    [
+        *((d, "float32", noise) for d, noise in zip((3, 1, 2), GAUSSIAN, strict=True)),
+        *((d, "float64", noise) for d, noise in zip((1, 2, 3), GAUSSIAN, strict=True)),
+        (2, "float64", "gaussian"),
+    ],
+)
+def test_two_halves_are_the_whole(d: int, dtype: str, noise: str) -> None:
     """Free diffusion sums its noise, so both runs end at the same places; seven whole steps end inside a group."""
+    digits = {"float32": 3e-6, "float64": 1e-14}[dtype]
     whole = run(free(d), 7, False, dtype=dtype, noise=noise)
     halves = run(free(d), 14, True, dtype=dtype, noise=noise)
     np.testing.assert_allclose(halves, whole, rtol=0, atol=digits)

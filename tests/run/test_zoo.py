@@ -41,7 +41,10 @@ def test_every_landscape_is_here() -> None:
     assert made == {name.split()[0] for name in MEMBERS}
 
 
-@pytest.mark.parametrize("name", MEMBERS)
+SLOW = {"lennard_jones_cluster of seven"}  # fourteen coordinates are compiled for twenty seconds
+
+
+@pytest.mark.parametrize("name", [pytest.param(m, marks=pytest.mark.slow if m in SLOW else ()) for m in MEMBERS])
 def test_every_landscape_runs(name: str) -> None:
     system, start = MEMBERS[name]
     ds = run(system, start)

@@ -35,7 +35,7 @@ position = [-1.0]
 [run]
 n_particles = 20_000
 time_step = 1e-3
-n_steps = 4_000
+n_steps = 2_000
 save_every = 5
 seed = 3
 save_positions = 100
@@ -138,7 +138,7 @@ def test_kill_and_go_on(here: Path, reference: xr.Dataset) -> None:
 @pytest.mark.slow
 def test_forty_kills(here: Path) -> None:
     """Each lets some commits of about ten saved times pass: the run has 1601 of them."""
-    longer = SCENARIO.replace("n_steps = 4_000", "n_steps = 8_000")
+    longer = SCENARIO.replace("n_steps = 2_000", "n_steps = 8_000")
     (here / "long.toml").write_text(longer)
     kill_until_done(here, undisturbed(here / "undisturbed", longer), 40)
 
