@@ -42,6 +42,9 @@ class Coefficients:
         σ with σσᵀ = S, lower triangular.
     mobility : Entries
         S.
+    conormal : Entries
+        Kᵇᵃ by (b, a), for walls of the coordinate a: a particle turns back along column a. Of a symmetric K the names
+        are those of S.
     """
 
     lines: list[str]
@@ -49,37 +52,41 @@ class Coefficients:
     divergence: tuple[str, ...]
     factor: Entries
     mobility: Entries
+    conormal: Entries
 
 
 def coefficients(system: System, dtype: str) -> Coefficients:
     """Print force, divergence, mobility and its Cholesky factor with their common parts computed once."""
     if system.functions is not None:
-        return _of_functions(system.functions, DEGENERATE[dtype])
+        return _of_functions(system, system.functions, DEGENERATE[dtype])
     derived, d = system.derived, system.n_dim
-    where = _lower(system)
+    where, turned = _lower(system), _columns(system)
     printer = derived.printer()
-    rows = [*derived.force, *derived.mobility_divergence, *(derived.mobility[a][b] for a, b in where)]
-    names = printer.emit(rows)
-    mobility = dict(zip(where, names[2 * d :], strict=True))
+    rows = [*derived.force, *derived.mobility_divergence, *(derived.symmetric[a][b] for a, b in where)]
+    names = printer.emit([*rows, *(derived.mobility[b][a] for b, a in turned)])
+    mobility = dict(zip(where, names[2 * d : len(rows)], strict=True))
+    conormal = dict(zip(turned, names[len(rows) :], strict=True)) if turned else mobility
     divergence = tuple("" if e == 0 else n for e, n in zip(derived.mobility_divergence, names[d : 2 * d], strict=True))
-    if all(derived.mobility[a][b].is_number for a, b in where):
-        factor = _constant_factor([[float(k) for k in row] for row in derived.mobility])
+    if all(derived.symmetric[a][b].is_number for a, b in where):
+        factor = _constant_factor([[float(k) for k in row] for row in derived.symmetric])
     else:
         factor = _cholesky(printer, mobility, d, DEGENERATE[dtype])
-    return Coefficients(printer.lines, tuple(names[:d]), divergence, factor, mobility)
+    return Coefficients(printer.lines, tuple(names[:d]), divergence, factor, mobility, conormal)
 
 
-def mobility_lines(system: System) -> Coefficients:
-    """Print S alone, for a second look at another place."""
+def conormal_lines(system: System) -> tuple[list[str], Entries]:
+    """Print `Coefficients.conormal` alone, for a second look at another place."""
     if system.functions is not None:
-        return _mobility_of_functions(system.functions)
-    derived, where = system.derived, _lower(system)
+        model = system.functions
+        where = _columns(system) or [(a, b) for a, b in model.entries if a >= b]
+        return [model.mobility_line], {at: f"leaf_value({model.entries[at]})" for at in where}
+    derived, where = system.derived, _columns(system) or _lower(system)
     printer = derived.printer()
     names = printer.emit([derived.mobility[a][b] for a, b in where])
-    return Coefficients(printer.lines, (), (), {}, dict(zip(where, names, strict=True)))
+    return printer.lines, dict(zip(where, names, strict=True))
 
 
-def _of_functions(model: FunctionModel, degenerate: float) -> Coefficients:
+def _of_functions(system: System, model: FunctionModel, degenerate: float) -> Coefficients:
     d, lines = len(model.coordinates), Lines()
     lines.lines += model.lines
     mobility = {(b, a): f"s{a}{b}" for a in range(d) for b in range(a, d) if {(a, b), (b, a)} & model.entries.keys()}
@@ -89,25 +96,25 @@ def _of_functions(model: FunctionModel, degenerate: float) -> Coefficients:
         tuple(f"divergence{a}" for a in range(d)),
         _cholesky(lines, mobility, d, degenerate),
         mobility,
+        {at: model.value_of(model.entries[at]) for at in _columns(system)} or mobility,
     )
 
 
-def _mobility_of_functions(model: FunctionModel) -> Coefficients:
-    d, lines = len(model.coordinates), Lines()
-    lines.lines.append(model.mobility_line)
-    mobility = {}
-    for a in range(d):
-        for b in range(a + 1):
-            pair = [f"leaf_value({model.entries[p]})" for p in {(a, b), (b, a)} if p in model.entries]
-            if pair:
-                whole = pair[0] if len(pair) == 1 else f"R(0.5)*({' + '.join(pair)})"
-                mobility[a, b] = lines.assign(whole if a == b or len(pair) == 2 else f"R(0.5)*{pair[0]}")
-    return Coefficients(lines.lines, (), (), {}, mobility)
-
-
 def _lower(system: System) -> list[tuple[int, int]]:
-    mobility = system.derived.mobility
-    return [(a, b) for a in range(system.n_dim) for b in range(a + 1) if a == b or mobility[a][b] != 0]
+    """Entries of S that are not zero everywhere."""
+    s = system.derived.symmetric
+    return [(a, b) for a in range(system.n_dim) for b in range(a + 1) if a == b or s[a][b] != 0]
+
+
+def _columns(system: System) -> list[tuple[int, int]]:
+    """Entries of K in the columns of coordinates with reflecting walls; none if those of S serve."""
+    if system.facts.is_symmetric:
+        return []
+    if system.functions is not None:
+        known = system.functions.entries
+    else:
+        known = {(b, a): "" for b, row in enumerate(system.derived.mobility) for a, k in enumerate(row) if k != 0}
+    return [(b, a) for a in system.walled("reflecting") for b in range(system.n_dim) if (b, a) in known]
 
 
 def _cholesky(printer: Lines, s: Entries, d: int, degenerate: float) -> Entries:

@@ -75,12 +75,12 @@ _BIT_STEPS = """\
 _NOISELESS = """\
         for _ in range(n):
             t = R(k*time_step)
-            {moved} = euler({state}, {turns_and_bounds}dt)
+            {moved} = noiseless_step({state}, {turns_and_bounds}dt)
             k += 1
         {store}
 """
 
-NAMES = ("euler", "step", "numbers", "philox", "STREAM_DYNAMICS", "STREAM_BRIDGE", "R", "np")
+NAMES = ("noiseless_step", "step", "numbers", "philox", "STREAM_DYNAMICS", "STREAM_BRIDGE", "R", "np")
 """What the kernels take from the module of the CPU's stepper."""
 
 

@@ -386,7 +386,7 @@ class _Maker:
 def _globals(scheme: Scheme, dtype: str, device: Device) -> dict[str, Any]:
     """What kernels call, as the device's twins of the CPU's functions."""
     elementary = import_module(f"langevin_kit.kernels.elementary.{dtype}")
-    steps = import_module(f"langevin_kit.kernels.schemes.{scheme.kernel}")
+    steps = import_module(f"langevin_kit.kernels.schemes.{scheme.name}")
     functions = {name: getattr(elementary, name) for name in FUNCTIONS}
     functions |= {"deterministic": steps.deterministic, "stochastic": steps.stochastic, "fma": fma, "philox": philox}
     functions |= {"gaussian": getattr(noise, scheme.noise.kernel[dtype])}

@@ -38,7 +38,7 @@ def step_text(system: System, scheme: Scheme, dtype: str, name: str, capability:
         return made[name], made["signature"]
 
     walls = [(coordinate, wall.kind) for coordinate, wall in system.walls.items()]
-    of = f"{system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {scheme.halved} {dtype}"
+    of = f"{system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     with _complaining(system):
         return _text(f"{name} {of}", capability, make, fast=fast)
 
@@ -51,7 +51,7 @@ def dense_texts(
 
     assert isinstance(system.content, Vector)
     made = program(system.content.derived, scheme, dtype, fast=fast)
-    key = f"dense {system.content.fingerprint} {scheme.kernel} {scheme.noise.name} {dtype}"
+    key = f"dense {system.content.fingerprint} {scheme.name} {scheme.noise.name} {dtype}"
     return made, _all_texts(key, made, capability, fast=fast)
 
 

@@ -138,7 +138,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     noiseless = loops.loop(d, outputs[:1], deterministic)
     return _header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
-        scheme=scheme.kernel,
+        scheme=scheme.name,
         d=d,
         P=width,
         shift=width.bit_length() - 1,

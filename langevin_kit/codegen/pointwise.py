@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from langevin_kit import cache
-from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, mobility_lines
-from langevin_kit.schemes import Scheme
+from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, conormal_lines
+from langevin_kit.codegen.trace import Step
+from langevin_kit.schemes import Scheme, require_scheme
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector
 from langevin_kit.system.names import ELEMENTARY
@@ -28,7 +29,6 @@ R = np.{dtype}
 
 _STEP = """\
 from langevin_kit.kernels.noise import {noise} as numbers
-from langevin_kit.kernels.schemes.{scheme} import deterministic, stochastic
 from langevin_kit.kernels.walls import held, overshoot, settled, slope, wrapped
 
 @inline
@@ -37,15 +37,13 @@ def coefficients({state}):
     return {outputs}
 {mobility}
 @inline
-def euler({state}, {turns_and_bounds}dt):
-    {outputs} = coefficients({state})
-{deterministic}
+def noiseless_step({state}, {turns_and_bounds}dt):
+{noiseless}
     return ({result},)
 
 @inline
 def step({state}, {turns_and_bounds}dt, temperature, amplitude, {z}):
-    {outputs} = coefficients({state})
-{stochastic}
+{noisy}
     return ({result},)
 """
 
@@ -64,7 +62,7 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
         t = R(k*time_step)
         for i in range(X0.size):
             {load}
-            {moved} = euler({state}, {turns_and_bounds}dt)
+            {moved} = noiseless_step({state}, {turns_and_bounds}dt)
             {store}
 
 @cached_driver
@@ -195,42 +193,30 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
     outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
     outputs |= _entries("factor", made.factor)
-    outputs |= _entries("s", made.mobility) if needs_mobility else {}
-    moving = {
-        "deterministic": [f"y{a} = deterministic(x{a}, force{a}, dt)" for a in range(system.n_dim)],
-        "stochastic": _stochastic(made),
-    }
+    outputs |= _entries("k", made.conormal) if needs_mobility else {}
+    parameters = ", ".join(_Names(system).p)
+    noiseless, noisy = (Step(made, parameters, cold=cold) for cold in (True, False))
+    cold, warm = scheme.step(noiseless), scheme.step(noisy)
+    outputs |= _entries("s", made.mobility) if noiseless.takes_mobility or noisy.takes_mobility else {}
     walls = _walls(system, made)
     step = _STEP.format(
         **common,
-        **{kind: indent([*lines, *walls], 4) for kind, lines in moving.items()},
+        noiseless=indent([*noiseless.body(cold, list(outputs)), *walls], 4),
+        noisy=indent([*noisy.body(warm, list(outputs)), *walls], 4),
         noise=noise.kernel[dtype],
-        scheme=scheme.kernel,
         coefficients=indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
         outputs=_tuple(list(outputs)),
         mobility=_second_look(system, common) if _looks_twice(system) else "",
         result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *turns_out]),
     )
-    noisy = _from_bits if noise.takes == "bit" else _from_calls
+    blocks = _from_bits if noise.takes == "bit" else _from_calls
     model = system.functions
     definitions = "" if model is None else model.definitions
-    return _header(dtype) + definitions + step + noisy(system, scheme, dtype, common)
+    return _header(dtype) + definitions + step + blocks(system, scheme, dtype, common)
 
 
 def _entries(kind: str, entries: Entries) -> dict[str, str]:
     return {f"{kind}{a}_{b}": name for (a, b), name in entries.items()}
-
-
-def _stochastic(made: Coefficients) -> list[str]:
-    lines = []
-    for a, divergence in enumerate(made.divergence):
-        drift = f"fma(temperature, divergence{a}, force{a})" if divergence else f"force{a}"
-        noise = ""
-        for b in range(a + 1):
-            if (a, b) in made.factor:
-                noise = f"fma(factor{a}_{b}, z{b}, {noise})" if noise else f"factor{a}_{b}*z{b}"
-        lines.append(f"y{a} = stochastic(x{a}, {drift}, {noise or 'R(0.0)'}, dt, amplitude)")
-    return lines
 
 
 _ROOT_HALF = 0.5**0.5
@@ -251,15 +237,15 @@ def _walls(system: System, made: Coefficients) -> list[str]:
     elif mirrors:
         lines += [f"q{a} = y{a}" for a in range(d)]
         lines += [f"b{a} = overshoot(y{a}, lower{a}, upper{a})" for a in mirrors if corners]
-        seen = {where: f"s{where[0]}_{where[1]}" for where in made.mobility}
-        lines += _mirrored("q", "R(1.0)", mirrors, d, seen)
+        seen = {where: f"k{where[0]}_{where[1]}" for where in made.conormal}
+        lines += _mirrored("q", "R(1.0)", mirrors, d, seen, system.facts.is_symmetric)
         if _looks_twice(system):
             # The co-normal is that of the wall, not of where the step began: a point of it is now known well enough.
-            seen = {where: f"m{where[0]}_{where[1]}" for where in made.mobility}
+            seen = {where: f"m{where[0]}_{where[1]}" for where in made.conormal}
             arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *_Names(system).p])
             lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
         for _ in range(SWEEPS if corners else 1):
-            lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
+            lines += _mirrored("y", "R(2.0)", mirrors, d, seen, system.facts.is_symmetric)
     for a in mirrors:
         end = f"settled(y{a}, b{a}" if corners else f"held(y{a}"
         lines.append(f"y{a} = {end}, lower{a}, upper{a})")
@@ -268,14 +254,14 @@ def _walls(system: System, made: Coefficients) -> list[str]:
     return lines
 
 
-def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, s: Entries) -> list[str]:
+def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, k: Entries, is_symmetric: bool) -> list[str]:
     lines = []
     for a in mirrors:
         lines += [f"d{a} = {share}*overshoot({name}{a}, lower{a}, upper{a})", f"{name}{a} = {name}{a} + d{a}"]
         for b in range(d):
-            entry = s.get((max(a, b), min(a, b)))
+            entry = k.get((max(a, b), min(a, b)) if is_symmetric else (b, a))
             if b != a and entry is not None:
-                lines.append(f"{name}{b} = fma(slope({entry}, {s[a, a]}), d{a}, {name}{b})")
+                lines.append(f"{name}{b} = fma(slope({entry}, {k[a, a]}), d{a}, {name}{b})")
     return lines
 
 
@@ -284,9 +270,8 @@ def _looks_twice(system: System) -> bool:
 
 
 def _second_look(system: System, common: dict[str, str]) -> str:
-    made = mobility_lines(system)
-    names = ", ".join(made.mobility.values())
-    return _MOBILITY.format(state=common["state"], lines=indent(made.lines, 4), names=names)
+    lines, conormal = conormal_lines(system)
+    return _MOBILITY.format(state=common["state"], lines=indent(lines, 4), names=", ".join(conormal.values()))
 
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
@@ -365,13 +350,20 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
 
 
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
-    """The compiled module of `stepper_source`, or of its twin for a vector of coordinates."""
+    """The compiled module of `stepper_source`, or of its twin for a vector of coordinates.
+
+    Raises
+    ------
+    InvalidArgument
+        For a scheme that is wrong for the system.
+    """
+    require_scheme(scheme, system)
     if isinstance(system.content, Vector):
         from langevin_kit.codegen import dense
 
         return dense.stepper(system.content.derived, scheme, dtype)
     walls = [(name, wall.kind) for name, wall in system.walls.items()]
-    key = f"stepper {system.content.fingerprint} {walls} {scheme.kernel} {scheme.noise.name} {scheme.halved} {dtype}"
+    key = f"stepper {system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))
     model = system.functions
     return cache.load(source) if model is None else cache.load(source, model.compiled, model.fingerprint)

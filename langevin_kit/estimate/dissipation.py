@@ -3,8 +3,9 @@ r"""How fast F falls, from an ensemble: without a density, without ln Z, without
 .. math:: -\frac{dF}{dt} = T^2 ⟨g·Sg⟩_p,\quad g = ∇\ln(p/q), \qquad
           ⟨∇φ·Sg⟩_p = -⟨Lφ⟩_p/T,\quad Lφ = f·∇φ + T S{:}∇∇φ
 
-with f the whole drift. For a basis φ with :math:`A_{ij} = ⟨∇φ_i·S∇φ_j⟩` and :math:`c_i = -⟨Lφ_i⟩/T` the projection of g
-on the gradients gives :math:`T^2\, c·A^{-1}c`, a lower bound that grows with the basis.
+with f = T ∇·S − S ∇E: an antisymmetric part of the mobility does not move F. For a basis φ with
+:math:`A_{ij} = ⟨∇φ_i·S∇φ_j⟩` and :math:`c_i = -⟨Lφ_i⟩/T` the projection of g on the gradients gives
+:math:`T^2\, c·A^{-1}c`, a lower bound that grows with the basis.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ def _one(q: Boltzmann, grid: Grid, count: NDArray[np.int64], intervals: int) -> 
     held = count > 0
     n, x, temperature = count.sum(), grid.centers[:, held], q.system.temperature
     p, (slope, bend) = count[held] / n, _splines(grid, count, intervals)
-    s = q.system.mobility_at(x, q.time)
+    s = q.system.symmetric_mobility_at(x, q.time)
     flow = np.einsum("abn,mbn->man", s, slope)
-    moved = np.einsum("an,man->mn", q.system.drift_at(x, q.time), slope)
+    moved = np.einsum("an,man->mn", q.system.reversible_drift_at(x, q.time), slope)
     moved += temperature * np.einsum("abn,mabn->mn", s, bend)
     a = np.einsum("ian,jan,n->ij", slope, flow, p, optimize=True)
     mean = moved @ p

@@ -41,12 +41,11 @@ def evolve(
     steps: int = 10,
     method: str = "auto",
     weights: str = "scharfetter_gummel",
-    circulation: str | float | None = None,
 ) -> xr.DataArray:
     """Solve the Fokker–Planck equation of the system on a grid.
 
-    Second order in the cell width, for any symmetric mobility; beside a reflecting wall that K n does not meet at right
-    angles, first. Mass is kept to round-off, no density is negative, and the Boltzmann law of the cells stays as it is.
+    Second order in the cell width, for any mobility; beside a reflecting wall that K n does not meet at right angles,
+    first. Mass is kept to round-off, no density is negative, and the Boltzmann law of the cells stays as it is.
 
     Parameters
     ----------
@@ -65,7 +64,6 @@ def evolve(
         "sdirk2": second order and L-stable. "eigenvectors": exact in time, for a line of at most 2048 cells and a
         system that is constant in time. "auto": "eigenvectors" where it serves, "sdirk2" otherwise.
     weights : str
-    circulation : str or float, optional
         See `operator`.
 
     Returns
@@ -92,10 +90,7 @@ def evolve(
         raise InvalidArgument(f"steps: got {steps}; at least 1 is needed.")
     if method not in METHODS:
         raise InvalidArgument(f"method: got {method!r}{did_you_mean(str(method), METHODS)}.")
-    constant, first = (
-        not system.facts.depends_on_time,
-        operator(system, grid, instants[0], weights=weights, circulation=circulation),
-    )
+    constant, first = not system.facts.depends_on_time, operator(system, grid, instants[0], weights=weights)
     mass = _initial_mass(grid, initial, [system.names[a] for a in system.walled("periodic")])
     hindrance = _hindrance(system, grid, mass, instants[0])
     if method == "eigenvectors" and hindrance:
@@ -105,8 +100,7 @@ def evolve(
         rows = by_eigenvectors(edges(system, grid, instants[0]), weight_from(weights), mass, instants)
     else:
         resolvent = Resolvent(
-            lambda t: first if constant else operator(system, grid, t, weights=weights, circulation=circulation),
-            constant=constant,
+            lambda t: first if constant else operator(system, grid, t, weights=weights), constant=constant
         )
         rows = _stepped(resolvent, chosen, mass, instants, steps)
     density = rows.reshape(len(instants), *grid.shape) / grid.volume

@@ -1,8 +1,9 @@
 r"""What flows where, and how fast F falls.
 
-.. math:: ∂_t p = -∇·(f p),\quad f = -K ∇Φ,\quad Φ = T \ln p + E, \qquad \frac{dF}{dt} = -\int p\, ∇Φ·K∇Φ\, dx
+.. math:: ∂_t p = -∇·(f p),\quad f = -K ∇Φ,\quad Φ = T \ln p + E, \qquad \frac{dF}{dt} = -\int p\, ∇Φ·S∇Φ\, dx
 
-Both come from the net jumps along the edges of the grid, so that on it they are exact consequences of dP/dt = M P.
+Both come from the net jumps along the edges of the grid, so that on it they are exact consequences of dP/dt = M P; an
+antisymmetric part of K moves mass, and F no more than its discrete flux does: to second order, not at all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from langevin_kit.fokker_planck._cells import grid_of
-from langevin_kit.fokker_planck.operator import Edges, edges, weight_from
+from langevin_kit.fokker_planck.operator import Edges, edges, parts, weight_from
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
@@ -47,12 +48,19 @@ def flux(system: System, density: xr.DataArray, *, weights: str = "scharfetter_g
     grid = grid_of(density)
     number = np.arange(int(np.prod(grid.shape))).reshape(grid.shape)
     rows = np.zeros((density.sizes["time"], len(grid.shape), number.size))
-    for row, (_, e, net) in zip(rows, _nets(system, density, weights), strict=True):
-        places = np.stack(np.unravel_index(e.second, grid.shape)) - np.stack(np.unravel_index(e.first, grid.shape))
-        for a, (steps, n, width) in enumerate(zip(places, grid.shape, grid.width, strict=True)):
-            steps = (steps + n // 2) % n - n // 2  # the short way round a ring
-            along = 0.5 * steps * width * net / grid.volume
-            row[a] = np.bincount(e.first, along, number.size) + np.bincount(e.second, along, number.size)
+    for row, t, (mass, e, net) in zip(rows, density.time.values, _nets(system, density, weights), strict=True):
+        moves = [(e.first, e.second, net)]
+        added = None if system.facts.is_symmetric else parts(system, grid, float(t), weights)[1]
+        if added is not None:
+            jump = added.tocoo()
+            of, to = (np.asarray(number, np.int64) for number in (jump.col, jump.row))
+            moves.append((of, to, jump.data * mass[of]))
+        for first, second, moved in moves:
+            places = np.stack(np.unravel_index(second, grid.shape)) - np.stack(np.unravel_index(first, grid.shape))
+            for a, (steps, n, width) in enumerate(zip(places, grid.shape, grid.width, strict=True)):
+                steps = (steps + n // 2) % n - n // 2  # the short way round a ring
+                along = 0.5 * steps * width * moved / grid.volume
+                row[a] += np.bincount(first, along, number.size) + np.bincount(second, along, number.size)
     values = rows.reshape(len(rows), len(grid.shape), *grid.shape)
     coordinates = {"component": list(map(str, system.names)), **density.coords}
     return xr.DataArray(
@@ -83,7 +91,7 @@ def dissipation(system: System, density: xr.DataArray, *, weights: str = "scharf
         potential = np.log(np.maximum(mass, np.finfo(float).tiny)) + e.energy
         rows.append(system.temperature * float(net @ (potential[e.first] - potential[e.second])))
     unit = system.units.get("energy", "1")
-    attrs = {"long_name": "−dF/dt = ∫ p ∇Φ·K∇Φ dx", **({"units": unit} if unit == "1" else {})}
+    attrs = {"long_name": "−dF/dt = ∫ p ∇Φ·S∇Φ dx", **({"units": unit} if unit == "1" else {})}
     return xr.DataArray(np.array(rows), {"time": density.time}, ("time",), "dissipation", attrs)
 
 

@@ -4,7 +4,7 @@ r"""The Fokker–Planck operator on a grid, with the exact discrete Boltzmann la
 
 Masses of cells jump along lattice directions e with the weights λₑ of K in units of cells (`_selling`), at rates
 :math:`T λ_e\, B((E_j - E_i)/T)`. Both weight functions B obey B(−u) = eᵘ B(u), so detailed balance with exp(−E/T) is
-exact, no rate is negative, and F falls.
+exact, no rate is negative, and F falls. An antisymmetric part of the mobility is added by `_circulation`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, MobilityNotPositive, did_you_mean
-from langevin_kit.fokker_planck._circulation import with_circulation
+from langevin_kit.fokker_planck._circulation import circulation
 from langevin_kit.fokker_planck._selling import jumps
 from langevin_kit.system import Grid, System
 
@@ -90,7 +90,6 @@ def operator(
     t: float = 0.0,
     *,
     weights: str = "scharfetter_gummel",
-    circulation: str | float | None = None,
 ) -> sparse.csc_array:
     """Assemble M with dP/dt = M P for the cells' masses P, flattened in C order.
 
@@ -105,9 +104,6 @@ def operator(
         Time at which E and K are taken.
     weights : str
         "scharfetter_gummel" or "square_root"; both are of second order.
-    circulation : str or float, optional
-        a(x, y, t) of an antisymmetric part A = a [[0, 1], [−1, 0]] beside the system's mobility, in the plane. It
-        leaves the Boltzmann law and the formula of dF/dt as they are, and may speed relaxation up.
 
     Returns
     -------
@@ -126,6 +122,15 @@ def operator(
     >>> bool(abs(m.sum(axis=0)).max() < 1e-12)
     True
     """
+    symmetric, added = parts(system, grid, t, weights)
+    if added is None:
+        return symmetric
+    left = np.asarray(added.sum(axis=0)).ravel()
+    return sparse.csc_array(symmetric + added - sparse.diags_array(left))
+
+
+def parts(system: System, grid: Grid, t: float, weights: str) -> tuple[sparse.csc_array, sparse.csc_array | None]:
+    """The operator of S, and the rates of jumps by A, if there is one."""
     weight, e = weight_from(weights), edges(system, grid, t)
     rates = np.concatenate([e.conductance * weight(e.rise), e.conductance * weight(-e.rise)])
     if not np.isfinite(rates).all():
@@ -138,7 +143,7 @@ def operator(
     diagonal = np.bincount(of, rates, n)
     entries: Any = (np.concatenate([rates, -diagonal]), (np.append(to, range(n)), np.append(of, range(n))))
     symmetric = sparse.csc_array(sparse.coo_array(entries, shape=(n, n)))
-    return symmetric if circulation is None else with_circulation(symmetric, system, grid, t, circulation)
+    return symmetric, circulation(symmetric, system, grid, t)
 
 
 def edges(system: System, grid: Grid, t: float = 0.0) -> Edges:
@@ -149,7 +154,7 @@ def edges(system: System, grid: Grid, t: float = 0.0) -> Edges:
     if not np.isfinite(energy).all():
         where = x.reshape(len(grid.names), -1)[:, int(np.argmax(~np.isfinite(energy)))]
         raise InvalidArgument(f"energy is not finite at {where.tolist()}, t = {t:g}: choose a grid where it is.")
-    mobility = system.mobility_at(x, t)
+    mobility = system.symmetric_mobility_at(x, t)
     _require_positive(mobility, grid.names, t)
     scale = grid.width.reshape(-1, *[1] * x.ndim)
     rings = [grid.names.index(system.names[a]) for a in system.walled("periodic")]

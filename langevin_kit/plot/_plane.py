@@ -101,7 +101,7 @@ def _fast_axis(ax: Axes, view: View, ends: Sequence[tuple[float, float]], row: i
     """A stroke along the eigenvector of K's larger eigenvalue, the longer the more the two differ."""
     places = [np.linspace(low, high, 2 * STROKES + 1)[1::2] for low, high in ends]
     x = np.stack(np.meshgrid(*places, indexing="ij")).reshape(2, -1)
-    value, vector = np.linalg.eigh(np.moveaxis(view.system.mobility_at(x, float(view.times[row])), -1, 0))
+    value, vector = np.linalg.eigh(np.moveaxis(view.system.symmetric_mobility_at(x, float(view.times[row])), -1, 0))
     stroke = vector[:, :, 1] * (1.0 - value[:, 0] / np.where(value[:, 1] > 0, value[:, 1], 1.0))[:, None]
     style.strokes(ax, x, stroke.T, 1.2 * STROKES)
 

@@ -35,7 +35,7 @@ class Report:
     no_law : str
         Why there is none.
     mobility_range : (float, float)
-        Least and greatest eigenvalue of K in the typical region.
+        Least and greatest eigenvalue of S = (K + Kᵀ)/2 in the typical region.
     rates : dict
         The fastest rates by name: see `langevin_kit.preflight.rates.MEANING`.
     """
@@ -77,7 +77,7 @@ def check(
     """Check a system before a run; `simulate` does this by itself.
 
     In the region where (E − min E)/T < 12 and at the given positions: energy, gradient, mobility and its divergence
-    must be finite, and the derivatives those that dual numbers give; the mobility symmetric and not negative; the drift
+    must be finite, and the derivatives those that dual numbers give; the mobility not negative; the drift
     such that the Boltzmann law carries no flux; and the time step stable. On a ring energy and mobility must close.
     With more than two coordinates the region is a sample.
 
@@ -132,7 +132,7 @@ def check(
             )
         _require_finite(system, x, t)
         require_periodic(system, x, t)
-        mobility = system.mobility_at(x, t)
+        mobility = system.symmetric_mobility_at(x, t)
         least, most = eigenvalue_range(system, x, t, mobility)
         low, high = min(low, least), max(high, most)
         some = x[:, :: -(-x.shape[1] // max(1, min(POINTS, ENTRIES // len(x) ** 3)))]

@@ -1,4 +1,4 @@
-r"""Do the formulas that the kernels use differentiate E and S, and is q stationary under them?
+r"""Do the formulas that the kernels use differentiate E and K, and is q stationary under them?
 
 What is compared is, at points of the typical region, `System.gradient`, `System.mobility_divergence` and
 `System.drift_at` with derivatives by dual numbers of the energy and the mobility alone.
@@ -29,7 +29,7 @@ POINTS = 256
 
 @dataclass(frozen=True)
 class Differentials:
-    """∂E (d, n), S (d, d, n) and ∂_c S as [c, a, b, point], by dual numbers."""
+    """∂E (d, n), K (d, d, n) and ∂_c K as [c, a, b, point], by dual numbers."""
 
     gradient: Floats
     mobility: Floats
@@ -37,12 +37,12 @@ class Differentials:
 
     @property
     def divergence(self) -> Floats:
-        """∂_b Sᵃᵇ, (d, n)."""
+        """∂_b Kᵃᵇ, (d, n)."""
         return np.asarray(np.einsum("babn->an", self.slope))
 
 
 class DualNumbers:
-    """E and S of a system, differentiated a second way: on dual numbers, or of a vector system by complex steps.
+    """E and K of a system, differentiated a second way: on dual numbers, or of a vector system by complex steps.
 
     Functions have their derivatives from dual numbers in the first place: these are the same.
     """
@@ -66,7 +66,7 @@ class DualNumbers:
 
 
 def require_derivatives(system: System, found: Differentials, x: Floats, t: float) -> None:
-    """Refuse a gradient or a divergence that is not the derivative of E or S."""
+    """Refuse a gradient or a divergence that is not the derivative of E or K."""
     pairs = {
         "gradient of the energy": (system.gradient(x, t), found.gradient),
         "divergence of the mobility": (system.mobility_divergence(x, t), found.divergence),
@@ -83,9 +83,11 @@ def require_derivatives(system: System, found: Differentials, x: Floats, t: floa
 
 
 def require_stationary(system: System, found: Differentials, x: Floats, t: float) -> None:
-    r"""Refuse a drift under which the Boltzmann law carries a flux.
+    r"""Refuse a drift under which the Boltzmann law would not stay.
 
-    .. math:: L^* q = -∂_a J^a, \qquad J^a/q = drift^a - T ∂_b S^{ab} + S^{ab} ∂_b E = 0
+    .. math:: drift^a - T ∂_b K^{ab} + K^{ab} ∂_b E = 0
+
+    at each place: then the flux of q is T ∂_b(q Aᵇᵃ), which has no divergence, and none without A.
     """
     tension = np.einsum("abn,bn->an", found.mobility, found.gradient)
     push = system.temperature * found.divergence
@@ -95,8 +97,7 @@ def require_stationary(system: System, found: Differentials, x: Floats, t: float
         a, point = bad
         raise InvalidArgument(
             f"drift: component {system.names[a]!r} is {drift[a, point]:.9g} at {place(system, x[:, point], t)}, "
-            f"where T ∇·K − K ∇E = {push[a, point] - tension[a, point]:.9g} keeps the Boltzmann law; it would carry a "
-            "flux."
+            f"where T ∇·K − K ∇E = {push[a, point] - tension[a, point]:.9g} keeps the Boltzmann law."
         )
 
 

@@ -1,18 +1,18 @@
-"""The mobility is the covariance of the noise: symmetric, and negative nowhere."""
+"""The symmetric part of the mobility is the covariance of the noise: negative nowhere."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.errors import InvalidArgument, MobilityNotPositive
+from langevin_kit.errors import MobilityNotPositive
 from langevin_kit.preflight.region import place
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
 
 ROUNDING = 1e-12
-"""Share of the largest eigenvalue by which another may be negative, or an entry differ from its mirror image."""
+"""Share of the largest eigenvalue by which another may be negative."""
 
 
 def eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> tuple[float, float]:
@@ -20,18 +20,9 @@ def eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> t
 
     Raises
     ------
-    InvalidArgument
-        Where S is not symmetric.
     MobilityNotPositive
         With the place of the least eigenvalue.
     """
-    skew = np.abs(mobility - mobility.swapaxes(0, 1)).max(axis=(0, 1))
-    point = int(skew.argmax())
-    if skew[point] > ROUNDING * np.abs(mobility[:, :, point]).max():
-        raise InvalidArgument(
-            f"mobility is not symmetric at {place(system, x[:, point], t)}: {mobility[:, :, point].tolist()}; as a "
-            "covariance of noise it must be. Make K symmetric, as in (K + K.T)/2."
-        )
     values = np.linalg.eigvalsh(np.moveaxis(mobility, -1, 0))
     point = int(values[:, 0].argmin())
     least, most = float(values[point, 0]), float(values.max())

@@ -47,6 +47,7 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
         if not system.facts.has_constant_mobility:
             every = max(1, x.shape[1] * len(x) ** 3 // ENTRIES)
             slope = np.moveaxis(dual.at(x[:, ::every], t).slope, -1, 0)
+            slope = (slope + slope.swapaxes(2, 3)) / 2
             found["noise"] = temperature * _noise_slope(slope, values[::every], vectors[::every])
         if system.facts.has_kinks:
             gradient = system.gradient(x, t)

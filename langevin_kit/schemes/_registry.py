@@ -1,59 +1,15 @@
-"""The table of schemes; the step itself is `kernels/schemes/<kernel>.py`."""
+"""The table of schemes; each is written in a file of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
-from langevin_kit.schemes._noise import NOISES, Noise, noise_from
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """What a user must know of a scheme before choosing it.
-
-    Attributes
-    ----------
-    name : str
-        The name `simulate` takes.
-    kernel : str
-        Module under `kernels/schemes` with the scalar step.
-    calculus : str
-        The calculus in which it converges.
-    strong_order, weak_order : float
-        Orders in the time step, for mobilities that depend on position.
-    evaluations : int
-        Drift evaluations a step.
-    source : str
-        Where it is derived.
-    noise : Noise
-        What stands for the increments of the Wiener process.
-    halved : bool
-        Steps go by twos along the Brownian path of a run of the same seed and twice the time step: their noises are
-        (w + b)/√2 and (w − b)/√2, where w is that run's and b independent. What differs between the two runs is then
-        the error of the time step, and hardly chance.
-    """
-
-    name: str
-    kernel: str
-    calculus: str
-    strong_order: float
-    weak_order: float
-    evaluations: int
-    source: str
-    noise: Noise = NOISES["gaussian"]
-    halved: bool = False
-
-    def group(self, d: int, dtype: str) -> tuple[int, int]:
-        """Steps and generator calls of a stream after which the numbers of a d-dimensional state begin a new call."""
-        steps, calls = self.noise.group(d, dtype)
-        return (2 * steps if self.halved else steps), calls
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data from which `scheme_from` makes the same scheme."""
-        return {"name": self.name, "noise": self.noise.name, **({"halved": True} if self.halved else {})}
+from langevin_kit.schemes import euler_maruyama, fixman, heun, hutter_ottinger, milstein, platen, rk4
+from langevin_kit.schemes._noise import Noise, noise_from
+from langevin_kit.schemes._scheme import Scheme
 
 
 def EulerMaruyama(noise: str | Noise = "gaussian", *, halved: bool = False) -> Scheme:  # noqa: N802  (reads as the object it gives)
@@ -74,12 +30,11 @@ def EulerMaruyama(noise: str | Noise = "gaussian", *, halved: bool = False) -> S
     return scheme_from({"name": "euler_maruyama", "noise": noise, "halved": halved})
 
 
-SCHEMES = {
-    scheme.name: scheme
-    for scheme in (
-        Scheme("euler_maruyama", "euler_maruyama", "ito", 0.5, 1.0, 1, "Kloeden & Platen 1992, sections 10.2 and 14.1"),
-    )
+SCHEMES: dict[str, Scheme] = {
+    module.SCHEME.name: module.SCHEME
+    for module in (euler_maruyama, milstein, heun, hutter_ottinger, fixman, platen, rk4)
 }
+"""Every scheme by name."""
 
 
 def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:

@@ -34,10 +34,10 @@ class System:
 
     The Itô equation, with k_B = 1 and diffusion T K:
 
-    .. math:: dx^a = [ b^a - K^{ab} ∂_b E + T ∂_b K^{ab} ] dt + \sqrt{2T}\, dW^a,  \qquad dW ~ N(0, K dt)
+    .. math:: dx^a = [ b^a - K^{ab} ∂_b E + T ∂_b K^{ab} ] dt + \sqrt{2T}\, dW^a,  \qquad dW ~ N(0, S dt)
 
-    Without the extra drift b its stationary law is the Boltzmann law q ∝ exp(−E/T) for every K. At T = 0 it is
-    dx = (b − K ∇E) dt.
+    with S = (K + Kᵀ)/2. Without the extra drift b its stationary law is the Boltzmann law q ∝ exp(−E/T) for every K,
+    whose antisymmetric part A makes probability go round and leaves dF/dt as it is. At T = 0 it is dx = (b − K ∇E) dt.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class System:
         E(x, t) (see `langevin_kit.system.expression.parse` for the syntax of text), in the unit of T. A function takes
         any of the coordinates, the parameters and t by name, may branch and loop; dual numbers differentiate it.
     mobility : str, number, SymPy expression or function, or d × d nested list of them
-        K(x, t): a scalar, or a symmetric matrix. Must be positive semi-definite where particles go.
+        K(x, t): a scalar or a matrix, whose symmetric part must be positive semi-definite where particles go.
     temperature : float
         T ≥ 0; zero turns noise and divergence off.
     drift : sequence of d of str, number, SymPy expression or function, optional
@@ -214,6 +214,11 @@ class System:
         """K(x, t), shape (d, d, ...)."""
         return self._evaluate("mobility", x, t)
 
+    def symmetric_mobility_at(self, x: Any, t: float = 0.0) -> Floats:
+        """S(x, t) = (K + Kᵀ)/2, the covariance of the noise, shape (d, d, ...)."""
+        k = self.mobility_at(x, t)
+        return k if self.facts.is_symmetric else np.asarray((k + k.swapaxes(0, 1)) / 2)
+
     def mobility_divergence(self, x: Any, t: float = 0.0) -> Floats:
         """(∇·K)ᵃ = ∂_b Kᵃᵇ, shape (d, ...)."""
         return self._evaluate("mobility_divergence", x, t)
@@ -226,6 +231,12 @@ class System:
         """B − K ∇E + T ∇·K, shape (d, ...)."""
         force = self.force_at(x, t)
         return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
+
+    def reversible_drift_at(self, x: Any, t: float = 0.0) -> Floats:
+        """T ∇·S − S ∇E, shape (d, ...): the drift without b and the antisymmetric part, neither of which moves F."""
+        force = -np.einsum("ab...,b...->a...", self.symmetric_mobility_at(x, t), self.gradient(x, t))
+        divergence = (self.mobility_divergence(x, t) + self._evaluate("transposed_divergence", x, t)) / 2
+        return np.asarray(force + self.temperature * divergence)
 
     def drift_jacobian(self, x: Any, t: float = 0.0) -> Floats:
         """∂fᵃ/∂xᵇ of the whole drift f = b − K ∇E + T ∇·K, shape (d, d, ...)."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import sympy as sp
 
-from langevin_kit.errors import InvalidArgument
 from langevin_kit.system.expression import parse
 from langevin_kit.system.facts import Facts
 from langevin_kit.system.functions import Absolute
@@ -39,7 +38,7 @@ class Derived:
     energy : Expr
         E(x, t).
     mobility : d × d of Expr
-        K(x, t) = S(x, t), symmetric.
+        K(x, t) = S(x, t) + A(x, t).
     drift : tuple of Expr
         The extra drift b(x, t).
     """
@@ -62,6 +61,28 @@ class Derived:
         return tuple(
             sp.Add(*(sp.diff(k, x) for k, x in zip(row, self.coordinates, strict=True))) for row in self.mobility
         )
+
+    @cached_property
+    def transposed_divergence(self) -> Row:
+        """∂_b Kᵇᵃ, which is (∇·K)ᵃ where K is symmetric."""
+        return tuple(
+            sp.Add(*(sp.diff(row[a], x) for row, x in zip(self.mobility, self.coordinates, strict=True)))
+            for a in range(len(self.coordinates))
+        )
+
+    @cached_property
+    def symmetric(self) -> Matrix:
+        """S = (K + Kᵀ)/2, the covariance of the noise."""
+        k = self.mobility
+        return tuple(
+            tuple(k[a][b] if k[a][b] == k[b][a] else (k[a][b] + k[b][a]) / 2 for b in range(len(k)))
+            for a in range(len(k))
+        )
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether K has no antisymmetric part."""
+        return all(self.mobility[a][b] == self.mobility[b][a] for a in range(len(self.mobility)) for b in range(a))
 
     @cached_property
     def force(self) -> Row:
@@ -127,6 +148,12 @@ class Derived:
         mobility = [k for row in self.mobility for k in row]
         return Facts(
             is_diagonal=self.is_diagonal,
+            is_symmetric=self.is_symmetric,
+            has_own_noise=self.is_diagonal
+            and all(
+                set(self.coordinates) & self.mobility[a][a].free_symbols <= {x} for a, x in enumerate(self.coordinates)
+            ),
+            has_idle_noise=any(row[a] == 0 for a, row in enumerate(self.symmetric)),
             has_drift=any(b != 0 for b in self.drift),
             has_constant_mobility=not any(set(self.coordinates) & k.free_symbols for k in mobility),
             energy_depends_on_time=self.time in self.energy.free_symbols,
@@ -193,15 +220,11 @@ def _matrix(mobility: Any, symbols: Mapping[str, sp.Symbol], d: int) -> Matrix:
         tuple(parse(text, symbols, field=f"mobility[{a}][{b}]") for b, text in enumerate(row))
         for a, row in enumerate(mobility)
     )
-    for a in range(d):
-        for b in range(a):
-            if rows[a][b] != rows[b][a] and sp.expand(rows[a][b] - rows[b][a]) != 0:
-                raise InvalidArgument(
-                    f"mobility[{a}][{b}]: got {mobility[a][b]!r}, but mobility[{b}][{a}] is {mobility[b][a]!r}; "
-                    "K must be symmetric in this version: write the two entries alike."
-                )
-    # One spelling for both, so that equal entries are computed once.
-    return tuple(tuple(rows[max(a, b)][min(a, b)] for b in range(d)) for a in range(d))
+    # One spelling for both where they are equal, so that they are computed once, and seen to be symmetric.
+    return tuple(
+        tuple(rows[b][a] if a < b and sp.expand(rows[a][b] - rows[b][a]) == 0 else rows[a][b] for b in range(d))
+        for a in range(d)
+    )
 
 
 def text_of(expression: Any) -> str:

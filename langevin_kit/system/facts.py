@@ -14,6 +14,12 @@ class Facts:
     ----------
     is_diagonal : bool
         K has no entries beside its diagonal.
+    is_symmetric : bool
+        K is seen to have no antisymmetric part.
+    has_own_noise : bool
+        Each coordinate is seen to have a noise of its own: K is diagonal, and Kᵃᵃ depends on no other coordinate.
+    has_idle_noise : bool
+        Some coordinate has no noise: its Sᵃᵃ is zero.
     has_drift : bool
         There is an extra drift b, so that q = exp(−E/T)/Z need not be stationary.
     has_constant_mobility : bool
@@ -29,6 +35,9 @@ class Facts:
     """
 
     is_diagonal: bool
+    is_symmetric: bool
+    has_own_noise: bool
+    has_idle_noise: bool
     has_drift: bool
     has_constant_mobility: bool
     energy_depends_on_time: bool

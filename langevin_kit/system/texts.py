@@ -98,6 +98,7 @@ SHAPES: dict[str, Any] = {
     "energy": lambda d: (),
     "gradient": lambda d: (d,),
     "mobility_divergence": lambda d: (d,),
+    "transposed_divergence": lambda d: (d,),
     "force": lambda d: (d,),
     "mobility": lambda d: (d, d),
     "hessian": lambda d: (d, d),

@@ -60,6 +60,7 @@ MODELS: dict[str, Callable[[], System]] = {
     "G2 as functions": lambda: System(
         energy=_energy, mobility=[[_mobility_of_x, 0], [0, _mobility_of_y]], temperature=0.5, coordinates=_PLANE
     ),
+    "K(x)": lambda: System(energy="(x**2 - 1)**2", mobility="1/2 + 1/(1 + x**2)", temperature=0.5),
     "W1": lambda: System(energy="(x**2 - 1)**2", temperature=0.5),
     "W2": lambda: System(
         energy=_MULLER_BROWN,
@@ -126,6 +127,8 @@ class Row:
         One for each of `CAPABILITIES`.
     noise : str
         As of `EulerMaruyama`.
+    method : str
+        The scheme's name.
     """
 
     model: str
@@ -133,9 +136,11 @@ class Row:
     fast: bool
     budgets: tuple[Budget, Budget]
     noise: str = "gaussian"
+    method: str = "euler_maruyama"
 
     def __str__(self) -> str:
-        return " ".join([self.model, self.dtype, self.mode, *([self.noise] if self.noise != "gaussian" else [])])
+        options = [name for name in (self.noise, self.method) if name not in ("gaussian", "euler_maruyama")]
+        return " ".join([self.model, self.dtype, self.mode, *options])
 
     @property
     def mode(self) -> str:
@@ -144,8 +149,8 @@ class Row:
 
     @property
     def scheme(self) -> Scheme:
-        """Euler–Maruyama with the row's noise."""
-        return _scheme(self.noise)
+        """The scheme with the row's noise."""
+        return _scheme(self.noise, self.method)
 
     @property
     def steps(self) -> int:
@@ -163,7 +168,7 @@ class Row:
         """
         from langevin_kit.kernels.cuda.compiler import ptx
 
-        made = _kernels(self.model, self.noise, self.dtype, self.fast)
+        made = _kernels(self.model, self.noise, self.method, self.dtype, self.fast)
         return assemble(ptx(made["groups"], made["signature"], capability, fast=self.fast), capability)
 
     def cost(self, assembled: Assembled) -> Budget:
@@ -176,21 +181,23 @@ def _system(model: str) -> System:
     return MODELS[model]()
 
 
-def _scheme(noise: str) -> Scheme:
-    return scheme_from(EulerMaruyama(noise=noise))
+def _scheme(noise: str, method: str) -> Scheme:
+    return scheme_from({"name": method, "noise": noise})
 
 
 @cache
-def _kernels(model: str, noise: str, dtype: str, fast: bool) -> dict[str, Any]:
+def _kernels(model: str, noise: str, method: str, dtype: str, fast: bool) -> dict[str, Any]:
     from langevin_kit.codegen.cuda import kernels
 
-    return kernels(_system(model), _scheme(noise), dtype, fast=fast)
+    return kernels(_system(model), _scheme(noise, method), dtype, fast=fast)
 
 
-def _row(model: str, dtype: str, mode: str, *costs: float, noise: str = "gaussian") -> Row:
+def _row(
+    model: str, dtype: str, mode: str, *costs: float, noise: str = "gaussian", method: str = "euler_maruyama"
+) -> Row:
     registers, instructions = costs[0::2], costs[1::2]
     a100, h100 = (Budget(int(r), i) for r, i in zip(registers, instructions, strict=True))
-    return Row(model, dtype, mode == "fast", (a100, h100), noise)
+    return Row(model, dtype, mode == "fast", (a100, h100), noise, method)
 
 
 # Registers and instructions of sm_80, then of sm_90.
@@ -216,6 +223,13 @@ ROWS = (
     _row("W1", "float32", "fast", 36, 80, 36, 101.5, noise="gaussian_53"),
     _row("W1", "float32", "fast", 21, 19.25, 21, 19.25, noise="three_point"),
     _row("W1", "float32", "fast", 23, 13, 23, 13, noise="rademacher"),
+    _row("K(x)", "float32", "fast", 27, 33.25, 29, 33.25),
+    _row("K(x)", "float32", "exact", 28, 73.5, 28, 73.25),
+    _row("K(x)", "float32", "fast", 28, 38.25, 29, 38.25, method="milstein"),
+    _row("K(x)", "float32", "fast", 31, 49.25, 31, 49.75, method="heun"),
+    _row("K(x)", "float32", "fast", 30, 41.25, 31, 41.75, method="hutter_ottinger"),
+    _row("K(x)", "float32", "fast", 30, 41.25, 29, 41.75, method="fixman"),
+    _row("K(x)", "float32", "fast", 31, 63.25, 31, 63.75, method="platen"),
     _row("double_well", "float32", "fast", 26, 24.25, 27, 24.25),
     _row("double_well", "float32", "exact", 28, 46.25, 28, 46.25),
     _row("tilted_double_well", "float32", "fast", 29, 26.25, 26, 26.25),
@@ -321,7 +335,7 @@ def table(rows: Iterable[Row] = ROWS) -> str:
     columns = [("float32", True), ("float32", False), ("float64", False)]
     cells: dict[str, dict[tuple[str, bool], str]] = {}
     for row in rows:
-        if row.noise == "gaussian":
+        if row.noise == "gaussian" and row.method == "euler_maruyama":
             both = " / ".join(f"{budget.instructions:g}" for budget in row.budgets)
             cells.setdefault(row.model, {})[row.dtype, row.fast] = both
     lines = ["| model | float32, fast | float32, exact | float64, exact |", "| --- | --- | --- | --- |"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numba.cuda  # noqa: F401  (before the package that it may stand for seems to be missing)
 import pytest
 
 import langevin_kit as lk

@@ -6,6 +6,7 @@ Needs the extra `cuda-check`. Skipped without it, failed without it when LANGEVI
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from shutil import copytree
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 import langevin_kit as lk
 from langevin_kit import kernels
 from langevin_kit.codegen import cuda_texts
+from langevin_kit.codegen.cuda_texts import step_text
 from langevin_kit.codegen.pointwise import stepper
-from langevin_kit.schemes import Scheme, scheme_from
+from langevin_kit.schemes import SCHEMES, Scheme, scheme_from
 from langevin_kit.testing.ptxvm import Machine
 from langevin_kit.testing.sass import assemble
 
@@ -36,6 +38,13 @@ SYSTEMS = {
         walls={"x": lk.reflecting(-1.0, 1.0), "y": lk.periodic(-1.0, 1.0)},
     ),
     "moving": lk.System(energy="(x - sin(t))**2*exp(-x**2/9) + tanh(x)*log(2 + x**2)", temperature=0.5),
+    "bent": lk.System(energy="(x - sin(t))**2*exp(-x**2/9)", mobility="1/2 + 1/(1 + x**2)", temperature=0.5),
+    "full": lk.System(
+        energy="x**2/2 + y**2",
+        mobility=[["1 + x**2/9", "x*y/9"], ["x*y/9", "1"]],
+        temperature=0.5,
+        coordinates=("x", "y"),
+    ),
     "three": lk.System(
         energy="x**4 + y**2 + z**2 + a*x*y", parameters={"a": 0.3}, temperature=0.5, coordinates=("x", "y", "z")
     ),
@@ -51,17 +60,26 @@ N, TIME_STEP, KEY = 301, 1e-3, (np.uint32(11), np.uint32(22))
 FIRST_PARTICLE = 2**32 - 100
 
 
-def scheme_of(noise: str, *, halved: bool) -> Scheme:
-    return scheme_from(lk.EulerMaruyama(noise=noise, halved=halved))
+def scheme_of(noise: str, *, halved: bool, scheme: str = "euler_maruyama") -> Scheme:
+    return scheme_from({"name": scheme, "noise": noise, "halved": halved})
 
 
 @cache
-def compiled(name: str, noise: str, dtype: str, capability: tuple[int, int], *, halved: bool, fast: bool) -> Any:
+def compiled(
+    name: str,
+    noise: str,
+    dtype: str,
+    capability: tuple[int, int],
+    *,
+    halved: bool,
+    fast: bool,
+    scheme: str = "euler_maruyama",
+) -> Any:
     """PTX by the kernel's name."""
     from langevin_kit.codegen.cuda import kernels
     from langevin_kit.kernels.cuda.compiler import ptx
 
-    made = kernels(SYSTEMS[name], scheme_of(noise, halved=halved), dtype, fast=fast)
+    made = kernels(SYSTEMS[name], scheme_of(noise, halved=halved, scheme=scheme), dtype, fast=fast)
     signature = made.pop("signature")
     return {kernel: ptx(function, signature, capability, fast=fast) for kernel, function in made.items()}
 
@@ -106,6 +124,42 @@ def test_paths_are_those_of_the_cpu_bit_for_bit(name: str, noise: str, dtype: st
     on_cpu(name, scheme, expected, 7, 20, 0.0)
     on_device(texts, name, got, [("noiseless", 7, 20)])
     assert got.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "dtype"),
+    [
+        *[(scheme, "bent", "float32") for scheme, row in SCHEMES.items() if "T = 0" not in row.needs],
+        *[(scheme, "full", "float64") for scheme in ("hutter_ottinger", "fixman")],
+    ],
+)
+def test_every_scheme_has_the_bits_of_the_cpu(scheme: str, name: str, dtype: str) -> None:
+    made = scheme_of("gaussian", halved=False, scheme=scheme)
+    steps, _ = made.group(SYSTEMS[name].n_dim, dtype)
+    expected, got = start(name, dtype), start(name, dtype)
+    texts = compiled(name, "gaussian", dtype, (9, 0), halved=False, fast=False, scheme=scheme)
+    on_cpu(name, made, expected, 0, 10 * steps, SYSTEMS[name].temperature)
+    on_device(texts, name, got, [("groups", 0, 10)])
+    assert got.tobytes() == expected.tobytes()
+    on_cpu(name, made, expected, 3, 20, 0.0)
+    on_device(texts, name, got, [("noiseless", 3, 20)])
+    assert got.tobytes() == expected.tobytes()
+
+
+def test_runge_kutta_has_the_bits_of_the_cpu() -> None:
+    made = scheme_of("gaussian", halved=False, scheme="rk4")
+    cold = replace(SYSTEMS["bent"], temperature=0.0)
+    expected = start("bent", "float64")
+    got = expected.copy()
+    stepper(cold, made, "float64").advance(expected, 0, N, 256, 3, 20, cold.values, TIME_STEP, 0.0, *KEY, 0)
+    text = step_text(cold, made, "float64", "noiseless", (9, 0), fast=False)
+    scalars = TIME_STEP, TIME_STEP, 0.0, 0.0, *KEY, np.int64(0)
+    Machine(text).launch(3, 128, got, np.zeros(1), np.int64(3), np.int64(20), *map(as_scalar, scalars))
+    assert got.tobytes() == expected.tobytes()
+
+
+def as_scalar(x: Any) -> Any:
+    return np.float64(x) if isinstance(x, float) else x
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -52,6 +52,13 @@ SYSTEMS = {
         coordinates=PLANE,
         parameters={"k": 1.5, "a": 1.2, "c": -0.6, "b": 0.7},
     ),
+    "with an antisymmetric part": System(
+        energy="(x**2 - 1)**2 + y**2/2 + z**2/2",
+        mobility=[["1 + x**2/4", "cos(x)/2 + y", "t"], ["cos(x)/2 - y", "2", "-z"], ["-t", "z + sin(y)/2", "1.5"]],
+        temperature=0.4,
+        coordinates=("x", "y", "z"),
+    ),
+    "U flow": System(energy="x**2/2 + y**4", mobility=[[1, -3], [2, 2.5]], temperature=0.5, coordinates=PLANE),
     "tensor of numbers": System(
         energy="x**2/2 + y**2/2 + z**2/2",
         mobility=[[1, 2, 0.5], [2, 4, 1], [0.5, 1, 3]],
@@ -123,7 +130,7 @@ def test_float32_draws_its_own_normals_and_follows_the_drift(name: str) -> None:
     d, dt = system.n_dim, 1e-8
     z = advance(system, np.zeros_like(x), 1, time_step=dt) / np.sqrt(2 * system.temperature * dt)
     # Mean and covariance of N normals within 5 standard errors, and the rounding of float32.
-    s = system.mobility_at(np.zeros(d))
+    s = system.symmetric_mobility_at(np.zeros(d))
     assert (np.abs(z.mean(axis=1)) < 5 * np.sqrt(s.diagonal() / N)).all()
     bound = 5 * np.sqrt((s**2 + np.outer(s.diagonal(), s.diagonal())) / N)
     assert (np.abs(np.cov(z).reshape(d, d) - s) < bound + 1e-5).all()

@@ -31,6 +31,20 @@ SYSTEMS = {
         coordinates=("x", "y"),
         walls={"x": reflecting(0.0, 1.0), "y": periodic(0.0, 1.0)},
     ),
+    "turned strip": System(
+        energy="sin(2*pi*y)*cos(pi*x)",
+        mobility=[["1 + x*y*(1 - y)", "0.5*cos(x) + 0.2*sin(x + 1)"], ["0.3*cos(x) - 0.2*sin(x + 1)", "1"]],
+        temperature=1.0,
+        coordinates=("x", "y"),
+        walls={"x": reflecting(0.0, 1.0), "y": periodic(0.0, 1.0)},
+    ),
+    "turned corners": System(
+        energy="x + y/2",
+        mobility=[[1, 0.9], [-0.2, 1]],
+        temperature=1.0,
+        coordinates=("x", "y"),
+        walls={"x": reflecting(-1.0, 1.0), "y": reflecting(-1.0, 1.0)},
+    ),
     "corners": System(
         energy="x + y/2",
         mobility=[[1, 0.9], [0.9, 1]],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,14 @@ def test_indefinite_tensors_are_refused_where_they_are_so() -> None:
     assert high == pytest.approx(12.0, rel=0.1)  # |x|² where E = 12 T
 
 
-def test_asymmetric_mobility_is_refused_with_its_place() -> None:
-    with pytest.raises(
-        InvalidArgument, match=r"not symmetric at x = 2, y = 4, t = 0: \[\[1\.0, 0\.1\], \[0\.2, 1\.0\]\]"
-    ):
-        eigenvalue_range(PLANE, AT, 0.0, matrices([[1.0, 0.5], [0.5, 1.0]], [[1.0, 0.1], [0.2, 1.0]]))
+def test_an_antisymmetric_part_changes_no_noise() -> None:
+    turning = System(
+        energy="x**2/2 + y**2", mobility=[[1, "5 + x"], ["-4 - x", 2]], temperature=1.0, coordinates=("x", "y")
+    )
+    report = check(turning)
+    assert report.mobility_range == pytest.approx((1.5 - 0.5**0.5, 1.5 + 0.5**0.5))
+    with pytest.raises(MobilityNotPositive, match="in its least direction"):
+        check(replace(turning, mobility=[[1, "5 + x"], ["5 - x", 2]]))
 
 
 def test_particles_beyond_walls_are_refused() -> None:

@@ -67,13 +67,26 @@ def test_refused(change: Mapping[str, Any], words: str) -> None:
         ([1, 2], r"a nested list of these is needed"),
         (["1 + x**2", "1"], r"a matrix is a list of rows"),
         ([[1, 0], [0]], r"rows of lengths \[2, 1\]"),
-        ([["1", "0.1"], [0, 1]], r"mobility\[1\]\[0\]: got 0, but mobility\[0\]\[1\] is '0.1'; K must be symmetric"),
-        ([["1", "x"], ["-x", 1]], r"mobility\[1\]\[0\]: got '-x', but .* K must be symmetric"),
     ],
 )
 def test_matrix_refused(mobility: Any, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         System(**PLANE, mobility=mobility)
+
+
+def test_a_matrix_is_split_once() -> None:
+    """K = S + A: the drift takes K whole, noise S; entries that are equal are seen to be, however they are written."""
+    x = np.array([[0.3, 1.0], [0.2, -1.0]])
+    system = System(**PLANE, mobility=[["2", "0.1 + x*y"], ["0.1 - x*y", "1 + x**2"]])
+    k = np.array([[[2, 2], 0.1 + x[0] * x[1]], [0.1 - x[0] * x[1], 1 + x[0] ** 2]])
+    np.testing.assert_allclose(system.mobility_at(x), k)
+    np.testing.assert_allclose(system.symmetric_mobility_at(x), (k + k.swapaxes(0, 1)) / 2)
+    np.testing.assert_allclose(system.force_at(x), -np.einsum("abn,bn->an", k, system.gradient(x)))
+    np.testing.assert_allclose(system.mobility_divergence(x), [x[0], -x[1]])
+    still = -np.einsum("abn,bn->an", (k + k.swapaxes(0, 1)) / 2, system.gradient(x))
+    np.testing.assert_allclose(system.reversible_drift_at(x), still, atol=1e-12)
+    assert not system.facts.is_symmetric
+    assert System(**PLANE, mobility=[["2", "x*(1 + y)"], ["x + y*x", 1]]).facts.is_symmetric
 
 
 @pytest.mark.parametrize(

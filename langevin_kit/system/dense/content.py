@@ -82,6 +82,9 @@ class Vector:
         derived = self.derived
         return Facts(
             is_diagonal=not derived.has_matrix_mobility,
+            is_symmetric=derived.has_symmetric_mobility,
+            has_own_noise=not derived.mobility.depends_on_state and not derived.has_matrix_mobility,
+            has_idle_noise=False,
             has_drift=self.drift is not None,
             has_constant_mobility=derived.has_matrix_mobility or not derived.mobility.depends_on_state,
             energy_depends_on_time=derived.energy.depends_on_time,
@@ -119,7 +122,7 @@ class Vector:
                 return derived.energy_at(x, t)
             case "gradient":
                 return derived.gradient_at(x, t)
-            case "mobility_divergence":
+            case "mobility_divergence" | "transposed_divergence":  # a matrix is constant
                 return derived.mobility_divergence_at(x, t)
             case "force":
                 return derived.force_at(x, t)

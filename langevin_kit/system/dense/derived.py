@@ -64,6 +64,14 @@ class DenseDerived:
         """Whether K is a matrix, so that noise is L z with L Lᵀ = S."""
         return len(self.mobility.shape) == 2
 
+    @cached_property
+    def has_symmetric_mobility(self) -> bool:
+        """Whether K has no antisymmetric part."""
+        if not self.has_matrix_mobility:
+            return True
+        k = self._matrix(self._values(None))
+        return bool((k == k.T).all())
+
     @property
     def depends_on_time(self) -> bool:
         """Whether E, K or b changes with time."""

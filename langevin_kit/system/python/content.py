@@ -82,12 +82,35 @@ class Functions:
         entries = self.mobility if isinstance(self.mobility, tuple) else ((self.mobility,),)
         return Facts(
             is_diagonal=all(a == b for a, b in model.entries),
+            is_symmetric=self._is_symmetric,
+            has_own_noise=self._has_own_noise,
+            has_idle_noise=any((a, a) not in model.entries for a in range(len(self.coordinates))),
             has_drift=self.drift is not None,
             has_constant_mobility=not any(callable(entry) for row in entries for entry in row),
             energy_depends_on_time=energy,
             depends_on_time=any(timed),
             has_kinks=False,
             is_quadratic=False,
+        )
+
+    @property
+    def _is_symmetric(self) -> bool:
+        """As it is seen: one function, or one number, for an entry and its mirror image."""
+        rows, d = self.mobility, len(self.coordinates)
+        if isinstance(rows, tuple):
+            return all(rows[a][b] is rows[b][a] or rows[a][b] == rows[b][a] for a in range(d) for b in range(a))
+        return all(a == b for a, b in self.model.entries)
+
+    @property
+    def _has_own_noise(self) -> bool:
+        model = self.model
+        if any(a != b for a, b in model.entries):
+            return False
+        rows = model.mobility if isinstance(model.mobility, tuple) else None
+        own = [rows[a][a] if rows else model.mobility for a in range(len(self.coordinates))]
+        return all(
+            not isinstance(entry, PythonFunction) or {*entry.arguments} & {*self.coordinates} <= {x}
+            for entry, x in zip(own, self.coordinates, strict=True)
         )
 
     @cached_property

@@ -177,10 +177,15 @@ class FunctionModel:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What ``model_coefficients`` returns: ``force0, …, divergence0, …, s00, s01, s11``, upper rows of S."""
+        """What ``model_coefficients`` returns: ``force0, …, divergence0, …, s00, s01, s11``, upper rows of S, and K."""
         d = len(self.coordinates)
         vectors = [f"{kind}{a}" for kind in ("force", "divergence") for a in range(d)]
-        return (*vectors, *(f"s{a}{b}" for a in range(d) for b in range(a, d)))
+        return (*vectors, *(f"s{a}{b}" for a in range(d) for b in range(a, d)), *map(self.value_of, self._mobility[1]))
+
+    @staticmethod
+    def value_of(entry: str) -> str:
+        """What one of `entries` is called as a number without derivatives."""
+        return f"v{entry}"
 
     @property
     def lines(self) -> list[str]:
@@ -229,8 +234,8 @@ class FunctionModel:
         what : str
             ``energy`` (1, ...), ``gradient`` (d, ...), ``hessian`` (d, d, ...), ``mobility`` K (d, d, ...),
             ``mobility_slope`` ∂_c Kᵃᵇ as [c, a, b] (d, d, d, ...),
-            ``mobility_divergence`` (d, ...), ``force`` b − K∇E (d, ...), or ``drift_jacobian`` (2, d, d, ...): the
-            derivatives of the force and of ∇·K, of which the second goes with T.
+            ``mobility_divergence`` and ``transposed_divergence`` (d, ...), ``force`` b − K∇E (d, ...), or
+            ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K, of which the second goes with T.
         x : array_like
             Positions.
         t : float
@@ -284,6 +289,15 @@ class FunctionModel:
                 ],
             ),
             "mobility_divergence": (f"model_coefficients({first})", [*self.outputs], self._vector("divergence")),
+            "transposed_divergence": (
+                f"model_mobility({second})",
+                self._mobility[1],
+                [
+                    " + ".join(f"derivative({self.entries[b, a]}, {b})" for b in range(d) if (b, a) in self.entries)
+                    or "0.0"
+                    for a in range(d)
+                ],
+            ),
             "force": (f"model_coefficients({first})", [*self.outputs], self._vector("force")),
             "coefficients": (f"model_coefficients({first})", [*self.outputs], [*self.outputs]),
             "drift_jacobian": (
@@ -370,7 +384,7 @@ class FunctionModel:
         dual_state = ", ".join(self._dual_names)
         lines = [f"{_targets(self._vector('b'))} = model_drift({dual_state})"] if self.drift is not None else []
         lines += [f"g{a} = derivative(e, {a})" for a in range(d)]
-        lines += [f"v{name} = value({name})" for name in self._mobility[1]]
+        lines += [f"{self.value_of(name)} = value({name})" for name in self._mobility[1]]
         for a in range(d):
             row = [(b, self.entries[a, b]) for b in range(d) if (a, b) in self.entries]
             force = f"value(b{a})" if self.drift is not None else ""
@@ -409,6 +423,7 @@ _SHAPES: dict[str, Callable[[int], tuple[int, ...]]] = {
     "mobility": lambda d: (d, d),
     "mobility_slope": lambda d: (d, d, d),
     "mobility_divergence": lambda d: (d,),
+    "transposed_divergence": lambda d: (d,),
     "force": lambda d: (d,),
     "drift_jacobian": lambda d: (2, d, d),
 }

@@ -150,13 +150,14 @@ def test_the_lines_of_a_step(dtype: str, tolerance: float) -> None:
     """Every output by its name, in the state's dtype."""
     functions = model(lambda x, y: x * x * y, matrix, turning)
     names = functions.outputs
-    assert names == ("force0", "force1", "divergence0", "divergence1", "s00", "s01", "s11")
+    vectors = ("force0", "force1", "divergence0", "divergence1")
+    assert names == (*vectors, "s00", "s01", "s11", "vk00", "vk01", "vk10", "vk11")
     source = functions.definitions + (
         f"@cached_driver\ndef at({functions.state}):\n    {functions.lines[0]}\n    return ({', '.join(names)},)\n"
     )
     at = cache.load(source, functions.compiled, functions.fingerprint).at
     exact = exact_matrix_terms(*X)
-    expected = np.concatenate([exact["force"], exact["mobility_divergence"], exact["s"]])
+    expected = np.concatenate([exact["force"], exact["mobility_divergence"], exact["s"], *exact["mobility"]])
     number = np.dtype(dtype).type
     for i in range(5):
         got = at(*map(number, (0.0, *X[:, i], *PARAMETERS.values())))

@@ -1,0 +1,196 @@
+"""A scheme's step as its file writes it, in vectors → lines of scalar source.
+
+A sum with a multiple is one `fma` a coordinate; what is zero everywhere costs nothing. At T = 0 the amplitude of the
+noise, the temperature and all they multiply are zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from langevin_kit.codegen.coefficients import Coefficients
+from langevin_kit.system.lines import Lines
+
+ZERO = ""
+"""The name of what is zero everywhere."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of the step: the same for all coordinates."""
+
+    lines: Lines
+    name: str
+
+    def __mul__(self, other: Number | float) -> Number:
+        if isinstance(other, Vector):
+            return NotImplemented
+        name = other.name if isinstance(other, Number) else f"R({float(other)!r})"
+        return Number(self.lines, self.lines.assign(f"{name}*{self.name}") if name and self.name else ZERO)
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True)
+class Vector:
+    """One name a coordinate, and perhaps a factor that is not multiplied yet."""
+
+    lines: Lines
+    names: tuple[str, ...]
+    factor: str = "R(1.0)"
+
+    def times(self, number: Number) -> Vector:
+        """A multiple."""
+        if not number.name:
+            return Vector(self.lines, (ZERO,) * len(self.names))
+        return Vector(self.lines, self.plain().names, number.name)
+
+    def plain(self) -> Vector:
+        """The same numbers without a factor."""
+        if self.factor == "R(1.0)":
+            return self
+        return Vector(self.lines, tuple(n and self.lines.assign(f"{self.factor}*{n}") for n in self.names))
+
+    def __add__(self, other: Vector) -> Vector:
+        return self._joined(other, "")
+
+    def __sub__(self, other: Vector) -> Vector:
+        return self._joined(other, "-")
+
+    def _joined(self, other: Vector, sign: str) -> Vector:
+        assign, names = self.lines.assign, []
+        for a, b in zip(self.plain().names, other.names, strict=True):
+            if not b:
+                names.append(a)
+            elif other.factor == "R(1.0)":
+                names.append(assign(f"{a} {sign or '+'} {b}") if a else assign(f"-{b}") if sign else b)
+            else:
+                product = f"{sign}{other.factor}"
+                names.append(assign(f"fma({product}, {b}, {a})" if a else f"{product}*{b}"))
+        return Vector(self.lines, tuple(names))
+
+    def __mul__(self, other: Vector | Number | float) -> Vector:
+        """A multiple, or coordinate by coordinate."""
+        if not isinstance(other, Vector):
+            return self.times(other if isinstance(other, Number) else Number(self.lines, f"R({float(other)!r})"))
+        pairs = zip(self.plain().names, other.plain().names, strict=True)
+        return Vector(self.lines, tuple(self.lines.assign(f"{a}*{b}") if a and b else ZERO for a, b in pairs))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Vector) -> Vector:
+        """Coordinate by coordinate; the other is zero nowhere."""
+        pairs = zip(self.plain().names, other.plain().names, strict=True)
+        return Vector(self.lines, tuple(a and self.lines.assign(f"{a}/{b}") for a, b in pairs))
+
+
+class Place:
+    """The coefficients at one place and time."""
+
+    def __init__(self, step: Step, suffix: str) -> None:
+        self._step, self._suffix = step, suffix
+
+    def _vector(self, kind: str, known: tuple[bool, ...]) -> Vector:
+        names = tuple(f"{kind}{a}{self._suffix}" if is_there else ZERO for a, is_there in enumerate(known))
+        return Vector(self._step.lines, names)
+
+    @property
+    def force(self) -> Vector:
+        """B − K ∇E."""
+        return self._vector("force", (True,) * len(self._step.made.force))
+
+    @property
+    def divergence(self) -> Vector:
+        """∇·K."""
+        return self._vector("divergence", tuple(map(bool, self._step.made.divergence)))
+
+    @property
+    def drift(self) -> Vector:
+        """B − K ∇E + T ∇·K, the drift of Itô's calculus."""
+        return (self.force + self._step.temperature * self.divergence).plain()
+
+    @property
+    def stratonovich(self) -> Vector:
+        """The drift of Stratonovich's calculus, b − K ∇E + ½ T ∇·K, where each coordinate has a noise of its own."""
+        return (self.force + 0.5 * self._step.temperature * self.divergence).plain()
+
+    @property
+    def deviation(self) -> Vector:
+        """The diagonal of σ, σ σᵀ = S; all of it where each coordinate has a noise of its own."""
+        d, factor = len(self._step.made.force), self._step.made.factor
+        names = tuple(f"factor{a}_{a}{self._suffix}" if (a, a) in factor else ZERO for a in range(d))
+        return Vector(self._step.lines, names)
+
+    def noise(self, z: Vector) -> Vector:
+        """σ z."""
+        rows, factor = [], self._step.made.factor
+        for a in range(len(z.names)):
+            total = ZERO
+            for b in range(a + 1):
+                if (a, b) in factor and z.names[b]:
+                    entry = f"factor{a}_{b}{self._suffix}"
+                    total = f"fma({entry}, {z.names[b]}, {total})" if total else f"{entry}*{z.names[b]}"
+            rows.append(total and self._step.lines.assign(total))
+        return Vector(self._step.lines, tuple(rows))
+
+    def without_root(self, z: Vector) -> Vector:
+        """σ⁻ᵀ z, from the last coordinate to the first: S times it is σ z."""
+        factor, assign = self._step.made.factor, self._step.lines.assign
+        if self._step.is_cold:
+            return z
+        rows = list(z.names)
+        for a in reversed(range(len(rows))):
+            for b in range(a + 1, len(rows)):
+                if (b, a) in factor:
+                    rows[a] = assign(f"fma(-factor{b}_{a}{self._suffix}, {rows[b]}, {rows[a]})")
+            rows[a] = assign(f"{rows[a]}/factor{a}_{a}{self._suffix}")
+        return Vector(self._step.lines, tuple(rows))
+
+    def mobility(self, v: Vector) -> Vector:
+        """S v."""
+        self._step.takes_mobility = True
+        rows, known, d = [], self._step.made.mobility, len(v.names)
+        for a in range(d):
+            total = ZERO
+            for b in range(d):
+                low, high = min(a, b), max(a, b)
+                if (high, low) in known and v.names[b]:
+                    entry = f"s{high}_{low}{self._suffix}"
+                    total = f"fma({entry}, {v.names[b]}, {total})" if total else f"{entry}*{v.names[b]}"
+            rows.append(total and self._step.lines.assign(total))
+        return Vector(self._step.lines, tuple(rows))
+
+
+class Step:
+    """What a scheme's `step` is given: the place, Δt, T, √(2TΔt), random numbers, coefficients anywhere."""
+
+    def __init__(self, made: Coefficients, parameters: str, *, cold: bool) -> None:
+        self.made, self.lines, self.takes_mobility = made, Lines(), False
+        self._d, self._parameters, self.is_cold = len(made.force), parameters, cold
+        self._calls: list[tuple[int, str, str]] = []
+        self.x = Vector(self.lines, tuple(f"x{a}" for a in range(self._d)))
+        self.dt = Number(self.lines, "dt")
+        self.temperature = Number(self.lines, ZERO if cold else "temperature")
+        self.amplitude = Number(self.lines, ZERO if cold else "amplitude")
+
+    @property
+    def z(self) -> Vector:
+        """Independent numbers of mean 0 and variance 1, one a coordinate."""
+        return Vector(self.lines, tuple(ZERO if self.is_cold else f"z{a}" for a in range(self._d)))
+
+    def at(self, x: Vector, later: float = 0.0) -> Place:
+        """The coefficients at a place, `later` steps after the beginning of this one."""
+        suffix = f"_{len(self._calls)}" if self._calls else ""
+        time = self.lines.assign(f"fma(R({later!r}), dt, t)") if later else "t"
+        arguments = ", ".join([time, *x.plain().names, *([self._parameters] if self._parameters else [])])
+        # The names on the left are known when the scheme has said what it takes.
+        self.lines.lines.append("")
+        self._calls.append((len(self.lines.lines) - 1, suffix, arguments))
+        return Place(self, suffix)
+
+    def body(self, result: Vector, outputs: list[str]) -> list[str]:
+        """The lines that lead to y0, y1, …; `outputs` are what `coefficients` returns."""
+        for at, suffix, arguments in self._calls:
+            targets = ", ".join(f"{name}{suffix}" for name in outputs)
+            self.lines.lines[at] = f"({targets},) = coefficients({arguments})"
+        return [*self.lines.lines, *(f"y{a} = {name}" for a, name in enumerate(result.plain().names))]

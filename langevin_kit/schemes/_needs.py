@@ -1,0 +1,45 @@
+"""What a scheme asks of a system, and what to take where it cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.schemes._registry import SCHEMES
+from langevin_kit.schemes._scheme import Scheme
+from langevin_kit.system import System
+
+NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
+    "own noise": (
+        lambda system: system.facts.has_own_noise,
+        "each coordinate must have a noise of its own: K diagonal, and Kᵃᵃ a function of coordinate a alone",
+    ),
+    "symmetric K": (lambda system: system.facts.is_symmetric, "K must be symmetric"),
+    "definite S": (lambda system: not system.facts.has_idle_noise, "no coordinate may be without noise"),
+    "no reflecting walls": (
+        lambda system: not system.walled("reflecting"),
+        "reflecting walls are for steps with one evaluation",
+    ),
+    "T = 0": (lambda system: system.temperature == 0, "the temperature must be 0"),
+    "scalar coordinates": (lambda system: not system.is_dense, "a vector of coordinates takes 'euler_maruyama' alone"),
+}
+"""Whether a system has what is needed, and what to say of one that has not."""
+
+
+def require_scheme(scheme: Scheme, system: System) -> None:
+    """Refuse a scheme that is wrong for a system.
+
+    Raises
+    ------
+    InvalidArgument
+        With the reason, and the schemes that can.
+    """
+    missing = _missing(scheme, system)
+    if missing:
+        able = ", ".join(repr(name) for name, other in SCHEMES.items() if not _missing(other, system))
+        raise InvalidArgument(f"scheme: got {scheme.name!r}; {NEEDS[missing[0]][1]}. For this system there are {able}.")
+
+
+def _missing(scheme: Scheme, system: System) -> list[str]:
+    needs = scheme.needs if scheme.name == "euler_maruyama" else ("scalar coordinates", *scheme.needs)
+    return [need for need in needs if not NEEDS[need][0](system)]

@@ -1,0 +1,61 @@
+"""What a scheme is: how it makes a step, and what a user must know before choosing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from langevin_kit.schemes._noise import NOISES, Noise
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A scheme and its options.
+
+    Attributes
+    ----------
+    name : str
+        The name `simulate` takes.
+    step : callable
+        One step, as `langevin_kit.codegen.trace.Step` → `Vector`, in the formula of its source; in one file each.
+    calculus : str
+        The calculus in which it converges.
+    strong_order, weak_order : float
+        Orders in the time step, for mobilities that depend on position.
+    evaluations : int
+        Evaluations of the coefficients a step.
+    source : str
+        Where it is derived.
+    needs : tuple of str
+        Keys of `NEEDS`: what a system must be.
+    use : str
+        What it is best for.
+    noise : Noise
+        What stands for the increments of the Wiener process.
+    halved : bool
+        Steps go by twos along the Brownian path of a run of the same seed and twice the time step: their noises are
+        (w + b)/√2 and (w − b)/√2, where w is that run's and b independent. What differs between the two runs is then
+        the error of the time step, and hardly chance.
+    """
+
+    name: str
+    step: Callable[[Any], Any]
+    calculus: str
+    strong_order: float
+    weak_order: float
+    evaluations: int
+    source: str
+    needs: tuple[str, ...] = ()
+    use: str = ""
+    noise: Noise = NOISES["gaussian"]
+    halved: bool = False
+
+    def group(self, d: int, dtype: str) -> tuple[int, int]:
+        """Steps and generator calls of a stream after which the numbers of a d-dimensional state begin a new call."""
+        steps, calls = self.noise.group(d, dtype)
+        return (2 * steps if self.halved else steps), calls
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data from which `scheme_from` makes the same scheme."""
+        return {"name": self.name, "noise": self.noise.name, **({"halved": True} if self.halved else {})}

@@ -1,0 +1,156 @@
+"""Every scheme: its bias and transients without sampling, its order along paths and at T = 0, what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from oracle import SCALAR, biases, step_of
+
+import langevin_kit as lk
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.schemes import SCHEMES
+from langevin_kit.testing import transfer_operator
+
+STEPS = (0.1, 0.05, 0.025, 0.0125)
+# Bias at Δt = 0.1, 0.05 and 0.025, measured with another program to two digits; and the order, at least, at the last.
+BIAS = {
+    "euler_maruyama": ((5.5e-2, 2.5e-2, 1.2e-2), 0.97),
+    "milstein": ((4.2e-2, 1.8e-2, 8.0e-3), 0.97),
+    "fixman": ((3.2e-2, 1.3e-2, 6.1e-3), 0.97),
+    "heun": ((9.0e-3, 5.7e-3, 3.0e-3), 0.85),
+    "hutter_ottinger": ((9.2e-3, 6.1e-3, 3.4e-3), 0.85),
+    "platen": ((6.6e-3, 1.4e-3, 3.3e-4), 1.95),
+}
+COLD = {"euler_maruyama": 1, "milstein": 1, "heun": 2, "hutter_ottinger": 2, "fixman": 2, "platen": 2, "rk4": 4}
+"""Orders at T = 0."""
+_CROSS = "0.7*sin(x - y)"
+TENSOR = lk.System(
+    energy="cos(x) + 0.6*sin(y) + 0.3*cos(x - y)",
+    mobility=[["1 + 0.2*sin(x)", _CROSS], [_CROSS, "1 + 0.2*cos(y)"]],
+    temperature=1.0,
+    coordinates=("x", "y"),
+)
+
+
+@pytest.mark.claim("C29")
+@pytest.mark.parametrize("name", BIAS)
+def test_the_stationary_law_of_a_scheme(name: str) -> None:
+    expected, order = BIAS[name]
+    bias = biases(SCALAR, (96, 40), STEPS, name)
+    np.testing.assert_allclose(bias[:3], expected, rtol=0.06)
+    assert np.log2(bias[-2] / bias[-1]) > order
+
+
+def test_every_scheme_with_noise_is_here() -> None:
+    assert {*BIAS} == {name for name, scheme in SCHEMES.items() if "T = 0" not in scheme.needs}
+
+
+@pytest.mark.claim("C29")
+@pytest.mark.parametrize(("name", "order"), [(name, SCHEMES[name].weak_order) for name in BIAS])
+def test_the_weak_order_of_transients(name: str, order: float) -> None:
+    """E[cos x] at t = 0.4 from x = 0.9, against itself at a sixteenth of the step."""
+    values = []
+    for n in (4, 8, 16, 256):
+        x, operator = transfer_operator(step_of(SCALAR, name, 0.4 / n), 1, 96, 40)
+        at = np.abs(x[0] - 0.9).argmin()
+        values.append((np.linalg.matrix_power(operator, n) @ np.cos(x[0]))[at])
+    errors = np.abs(np.array(values[:3]) - values[3])
+    assert np.log2(errors[1] / errors[2]) > order - 0.25
+
+
+@pytest.mark.parametrize("name", ["hutter_ottinger", "fixman"])
+def test_full_tensors_need_no_divergence(name: str) -> None:
+    """Their noise has the mean T ∇·S Δt: without it the bias is that of a drift that is wrong at every step."""
+    bias = biases(TENSOR, (26, 14), (0.1, 0.05), name)
+    assert bias[0] < 0.06
+    assert np.log2(bias[0] / bias[1]) > 0.8
+    wrong = replace(TENSOR, drift=[f"-({e})" for e in map(str, TENSOR.derived.mobility_divergence)])
+    assert biases(wrong, (26, 14), (0.05,), name)[0] > 3 * bias[1]
+
+
+def path(system: lk.System, name: str, n_steps: int, halved: bool = False, **given: Any) -> np.ndarray:
+    """Places (d, particle) at t = 1."""
+    ds = lk.simulate(
+        system,
+        **{
+            "initial": lk.initial.point([0.7] * system.n_dim),
+            "n_particles": 1,
+            "time_step": 1.0 / n_steps,
+            "n_steps": n_steps,
+            "save_every": n_steps,
+            "save_positions": True,
+            "rng": 3,
+            "check": False,
+            "scheme": {"name": name, "halved": halved},
+            **given,
+        },
+    )
+    return np.asarray(ds.position.values[-1])
+
+
+@pytest.mark.claim("C29")
+@pytest.mark.parametrize("name", BIAS)
+def test_the_strong_order_along_common_paths(name: str) -> None:
+    """Root mean square of x(Δt) − x(Δt/2) of the same Brownian path."""
+    system = lk.System(energy="x**2/2", mobility="1/(1 + x**2)", temperature=0.5)
+    many = {"n_particles": 4000}
+    gaps = [
+        np.sqrt(np.mean((path(system, name, n, **many) - path(system, name, 2 * n, halved=True, **many)) ** 2))
+        for n in (32, 128)
+    ]
+    order = np.log(gaps[0] / gaps[1]) / np.log(4)
+    # One coordinate: noise commutes, and what is of order ½ in general may be of order 1.
+    assert order > SCHEMES[name].strong_order - 0.1
+
+
+@pytest.mark.claim("C17")
+@pytest.mark.parametrize(("name", "order"), COLD.items())
+def test_at_t_0_a_scheme_is_a_method_for_ordinary_equations(name: str, order: int) -> None:
+    """The known order of a method, on an equation that depends on time; no random number is drawn."""
+    cold = lk.System(energy="(x - sin(2*t))**2 + x**4/8", mobility="1 + t/2", temperature=0.0)
+    ends = np.array([path(cold, name, n)[0, 0] for n in (50, 100, 200)])
+    assert np.log2((ends[1] - ends[0]) / (ends[2] - ends[1])) == pytest.approx(order, abs=0.08)
+    assert path(cold, name, 50, rng=4)[0, 0] == ends[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "said"),
+    [
+        ("milstein", TENSOR, "a noise of its own.*there are 'euler_maruyama', 'hutter_ottinger', 'fixman'"),
+        ("platen", replace(SCALAR, coordinates=("x", "y")), "a noise of its own"),
+        ("hutter_ottinger", replace(TENSOR, mobility=[[1, 2], [-2, 1]]), "K must be symmetric"),
+        ("fixman", replace(TENSOR, mobility=[[0, 0], [0, 1]]), "no coordinate may be without noise"),
+        ("heun", replace(SCALAR, walls={"x": lk.reflecting(-1, 1)}), "there are 'euler_maruyama', 'milstein'"),
+        ("rk4", SCALAR, "the temperature must be 0"),
+        ("heun", lk.System(energy="v @ v", temperature=1.0, coordinates={"v": 3}), "takes 'euler_maruyama' alone"),
+    ],
+)
+def test_what_a_scheme_cannot_do_is_refused_by_name(name: str, system: lk.System, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"scheme: got '{name}'; .*{said}"):
+        path(system, name, 10)
+
+
+def table() -> str:
+    """The table in README.md: of SCHEMES, and of the biases above."""
+    lines = [
+        "| scheme | calculus | strong, weak order | evaluations | bias at Δt = 0.1, 0.025 | needs | for |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, scheme in SCHEMES.items():
+        bias = ", ".join(f"{BIAS[name][0][k]:.1e}" for k in (0, 2)) if name in BIAS else "–"
+        orders = f"{scheme.strong_order:g}, {scheme.weak_order:g}"
+        needs = "; ".join(scheme.needs) or "–"
+        cells = (f"`{name}`", scheme.calculus, orders, str(scheme.evaluations), bias, needs, scheme.use)
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def test_readme_shows_the_schemes() -> None:
+    """Put `table()` between the marks, if it does not."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    shown = readme.split("<!-- schemes:begin -->\n")[1].split("\n<!-- schemes:end -->")[0]
+    assert shown == table()
