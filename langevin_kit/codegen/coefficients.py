@@ -45,6 +45,8 @@ class Coefficients:
     conormal : Entries
         Kᵇᵃ by (b, a), for walls of the coordinate a: a particle turns back along column a. Of a symmetric K the names
         are those of S.
+    energy : str
+        E, if it was asked for.
     """
 
     lines: list[str]
@@ -53,25 +55,28 @@ class Coefficients:
     factor: Entries
     mobility: Entries
     conormal: Entries
+    energy: str = ""
 
 
-def coefficients(system: System, dtype: str) -> Coefficients:
-    """Print force, divergence, mobility and its Cholesky factor with their common parts computed once."""
+def coefficients(system: System, dtype: str, *, energy: bool = False) -> Coefficients:
+    """Print force, divergence, mobility and its Cholesky factor with their common parts computed once; E on request."""
     if system.functions is not None:
-        return _of_functions(system, system.functions, DEGENERATE[dtype])
+        return _of_functions(system, system.functions, DEGENERATE[dtype], energy=energy)
     derived, d = system.derived, system.n_dim
     where, turned = _lower(system), _columns(system)
     printer = derived.printer()
     rows = [*derived.force, *derived.mobility_divergence, *(derived.symmetric[a][b] for a, b in where)]
-    names = printer.emit([*rows, *(derived.mobility[b][a] for b, a in turned)])
-    mobility = dict(zip(where, names[2 * d : len(rows)], strict=True))
-    conormal = dict(zip(turned, names[len(rows) :], strict=True)) if turned else mobility
+    rows += [derived.mobility[b][a] for b, a in turned]
+    names = printer.emit([*rows, *([derived.energy] if energy else [])])
+    mobility = dict(zip(where, names[2 * d : len(rows) - len(turned)], strict=True))
+    conormal = dict(zip(turned, names[len(rows) - len(turned) : len(rows)], strict=True)) if turned else mobility
     divergence = tuple("" if e == 0 else n for e, n in zip(derived.mobility_divergence, names[d : 2 * d], strict=True))
     if all(derived.symmetric[a][b].is_number for a, b in where):
         factor = _constant_factor([[float(k) for k in row] for row in derived.symmetric])
     else:
         factor = _cholesky(printer, mobility, d, DEGENERATE[dtype])
-    return Coefficients(printer.lines, tuple(names[:d]), divergence, factor, mobility, conormal)
+    end = names[-1] if energy else ""
+    return Coefficients(printer.lines, tuple(names[:d]), divergence, factor, mobility, conormal, end)
 
 
 def conormal_lines(system: System) -> tuple[list[str], Entries]:
@@ -86,9 +91,10 @@ def conormal_lines(system: System) -> tuple[list[str], Entries]:
     return printer.lines, dict(zip(where, names, strict=True))
 
 
-def _of_functions(system: System, model: FunctionModel, degenerate: float) -> Coefficients:
+def _of_functions(system: System, model: FunctionModel, degenerate: float, *, energy: bool) -> Coefficients:
     d, lines = len(model.coordinates), Lines()
     lines.lines += model.lines
+    end = lines.assign(model.energy_line) if energy else ""
     mobility = {(b, a): f"s{a}{b}" for a in range(d) for b in range(a, d) if {(a, b), (b, a)} & model.entries.keys()}
     return Coefficients(
         lines.lines,
@@ -97,6 +103,7 @@ def _of_functions(system: System, model: FunctionModel, degenerate: float) -> Co
         _cholesky(lines, mobility, d, degenerate),
         mobility,
         {at: model.value_of(model.entries[at]) for at in _columns(system)} or mobility,
+        end,
     )
 
 

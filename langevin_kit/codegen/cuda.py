@@ -103,11 +103,11 @@ def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
 
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
-    d = system.n_dim
-    steps, calls = scheme.group(d, dtype)
-    words, numbers = pointwise.draws(d, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
+    count = scheme.numbers(system.n_dim)
+    steps, calls = scheme.group(system.n_dim, dtype)
+    words, numbers = pointwise.draws(system, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
     drawn = [line for pair in zip(words, numbers[: len(words)], strict=True) for line in pair] + numbers[len(words) :]
-    z = [[f"z{slot * d + a}" for a in range(d)] for slot in range(steps)]
+    z = [[f"z{slot * count + a}" for a in range(count)] for slot in range(steps)]
     of_group = [_step(made, numbers, f"(k + {slot})" if slot else "k") for slot, numbers in enumerate(z)]
     alone = [
         line

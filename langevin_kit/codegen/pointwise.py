@@ -184,14 +184,19 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     step is made where its numbers are drawn, the later ones from a scratch block. A start inside a group draws it and
     uses its part, so any split of the steps gives the same bits.
     """
-    made = coefficients(system, dtype)
+    made = coefficients(system, dtype, energy=scheme.reads_energy)
     noise = scheme.noise
     steps, _ = scheme.group(system.n_dim, dtype)
     turns_out = [f"w{j}" for j in range(len(system.walled("periodic")))]
-    common = {**pieces(system), "steps": str(steps), "z": ", ".join(f"z{a}" for a in range(system.n_dim))}
+    common = {
+        **pieces(system),
+        "steps": str(steps),
+        "z": ", ".join(f"z{a}" for a in range(scheme.numbers(system.n_dim))),
+    }
     needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
     outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
+    outputs |= {"energy": made.energy} if made.energy else {}
     outputs |= _entries("factor", made.factor)
     outputs |= _entries("k", made.conormal) if needs_mobility else {}
     parameters = ", ".join(_Names(system).p)
@@ -280,17 +285,19 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
     The words are drawn in a loop of their own: the integer work of the generator and the step with the numbers'
     transformation each fit the registers, both together do not.
     """
-    d = system.n_dim
+    d, count = system.n_dim, scheme.numbers(system.n_dim)
     steps, calls = scheme.group(d, dtype)
-    z = [f"z{j}" for j in range(steps * d)]
-    words, drawn = draws(d, scheme, dtype, "W{}[i]", "words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)")
+    z = [f"z{j}" for j in range(steps * count)]
+    words, drawn = draws(
+        system, scheme, dtype, "W{}[i]", "words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)"
+    )
     rows = 4 * len(words)
     later = [
-        _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * d + a}[i]" for a in range(d))}, slot=slot)
+        _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * count + a}[i]" for a in range(count))}, slot=slot)
         for slot in range(1, steps)
     ]
-    kept = range(d, len(z))
-    scratch = {f"S{j}": f"scratch[{j - d}, :b - a]" for j in kept}
+    kept = range(count, len(z))
+    scratch = {f"S{j}": f"scratch[{j - count}, :b - a]" for j in kept}
     scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(rows)}
     arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in scratch)}
     return _CALLS.format(
@@ -308,9 +315,10 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
     )
 
 
-def draws(d: int, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
+def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
     """Lines that draw the words of one group of steps, a call each; and those that make numbers z0, z1, … of them."""
-    per_call, calls = scheme.noise.per_call[dtype], scheme.group(d, dtype)[1]
+    per_call, calls = scheme.noise.per_call[dtype], scheme.group(system.n_dim, dtype)[1]
+    count = scheme.numbers(system.n_dim)
     words: list[str] = []
     drawn: list[str] = []
     # Noise of half steps: (w + b)/√2 and (w − b)/√2, w of the whole step and b of a stream of its own.
@@ -323,10 +331,9 @@ def draws(d: int, scheme: Scheme, dtype: str, word: str, generator: str) -> tupl
             numbers = _tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
             drawn.append(f"{numbers} = numbers({four})")
     if scheme.halved:
-        for j, (step, a) in enumerate(divmod(j, d) for j in range(calls * per_call)):
-            drawn += [
-                f"z{(2 * step + half) * d + a} = R({_ROOT_HALF!r})*(w{j} {sign} b{j})" for half, sign in enumerate("+-")
-            ]
+        for j, (step, a) in enumerate(divmod(j, count) for j in range(calls * per_call)):
+            targets = (f"z{(2 * step + half) * count + a}" for half in (0, 1))
+            drawn += [f"{z} = R({_ROOT_HALF!r})*(w{j} {sign} b{j})" for z, sign in zip(targets, "+-", strict=True)]
     return words, drawn
 
 

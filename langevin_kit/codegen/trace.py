@@ -30,6 +30,15 @@ class Number:
 
     __rmul__ = __mul__
 
+    def __add__(self, other: Number) -> Number:
+        return Number(self.lines, self.lines.assign(f"{self.name} + {other.name}"))
+
+    def __sub__(self, other: Number) -> Number:
+        return Number(self.lines, self.lines.assign(f"{self.name} - {other.name}"))
+
+    def __truediv__(self, other: Number) -> Number:
+        return Number(self.lines, self.lines.assign(f"{self.name}/{other.name}"))
+
 
 @dataclass(frozen=True)
 class Vector:
@@ -83,6 +92,13 @@ class Vector:
         pairs = zip(self.plain().names, other.plain().names, strict=True)
         return Vector(self.lines, tuple(a and self.lines.assign(f"{a}/{b}") for a, b in pairs))
 
+    def square(self) -> Number:
+        """The sum of the squares."""
+        total = ""
+        for name in self.plain().names:
+            total = self.lines.assign(f"fma({name}, {name}, {total})" if total else f"{name}*{name}")
+        return Number(self.lines, total)
+
 
 class Place:
     """The coefficients at one place and time."""
@@ -133,6 +149,28 @@ class Place:
             rows.append(total and self._step.lines.assign(total))
         return Vector(self._step.lines, tuple(rows))
 
+    @property
+    def energy(self) -> Number:
+        """E, for a scheme that reads it."""
+        return Number(self._step.lines, f"energy{self._suffix}")
+
+    @property
+    def log_volume(self) -> Number:
+        """Ln det σ."""
+        entries = [f"factor{a}_{a}{self._suffix}" for a in range(len(self._step.made.force))]
+        return Number(self._step.lines, self._step.lines.assign(f"log({'*'.join(entries)})"))
+
+    def whitened(self, v: Vector) -> Vector:
+        """σ⁻¹ v, from the first coordinate to the last."""
+        factor, assign = self._step.made.factor, self._step.lines.assign
+        rows = list(v.plain().names)
+        for a in range(len(rows)):
+            for b in range(a):
+                if (a, b) in factor:
+                    rows[a] = assign(f"fma(-factor{a}_{b}{self._suffix}, {rows[b]}, {rows[a]})")
+            rows[a] = assign(f"{rows[a]}/factor{a}_{a}{self._suffix}")
+        return Vector(self._step.lines, tuple(rows))
+
     def without_root(self, z: Vector) -> Vector:
         """σ⁻ᵀ z, from the last coordinate to the first: S times it is σ z."""
         factor, assign = self._step.made.factor, self._step.lines.assign
@@ -174,9 +212,26 @@ class Step:
         self.amplitude = Number(self.lines, ZERO if cold else "amplitude")
 
     @property
+    def root_temperature(self) -> Number:
+        """√(2T)."""
+        return Number(self.lines, ZERO if self.is_cold else self.lines.assign("sqrt(R(2.0)*temperature)"))
+
+    @property
     def z(self) -> Vector:
         """Independent numbers of mean 0 and variance 1, one a coordinate."""
         return Vector(self.lines, tuple(ZERO if self.is_cold else f"z{a}" for a in range(self._d)))
+
+    @property
+    def exponential(self) -> Number:
+        """An independent number of the exponential law with mean 1: half the sum of two squared normals."""
+        pair = Vector(self.lines, (f"z{self._d}", f"z{self._d + 1}"))
+        return 0.5 * pair.square()
+
+    def either(self, first: Number, second: Number, x: Vector, y: Vector) -> Vector:
+        """X where the first number is greater than the second, y elsewhere and where one is no number."""
+        condition = self.lines.assign(f"{first.name} > {second.name}")
+        pairs = zip(x.plain().names, y.plain().names, strict=True)
+        return Vector(self.lines, tuple(self.lines.assign(f"{a} if {condition} else {b}") for a, b in pairs))
 
     def at(self, x: Vector, later: float = 0.0) -> Place:
         """The coefficients at a place, `later` steps after the beginning of this one."""

@@ -14,12 +14,14 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
         lambda system: system.facts.has_own_noise,
         "each coordinate must have a noise of its own: K diagonal, and Kᵃᵃ a function of coordinate a alone",
     ),
+    "diagonal K": (lambda system: system.facts.is_diagonal, "K must be diagonal"),
     "symmetric K": (lambda system: system.facts.is_symmetric, "K must be symmetric"),
     "definite S": (lambda system: not system.facts.has_idle_noise, "no coordinate may be without noise"),
     "no reflecting walls": (
         lambda system: not system.walled("reflecting"),
         "reflecting walls are for steps with one evaluation",
     ),
+    "no extra drift": (lambda system: not system.facts.has_drift, "an extra drift has no law to be accepted by"),
     "T = 0": (lambda system: system.temperature == 0, "the temperature must be 0"),
     "scalar coordinates": (lambda system: not system.is_dense, "a vector of coordinates takes 'euler_maruyama' alone"),
 }

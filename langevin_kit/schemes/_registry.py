@@ -7,7 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
-from langevin_kit.schemes import euler_maruyama, fixman, heun, hutter_ottinger, milstein, platen, rk4
+from langevin_kit.schemes import (
+    euler_maruyama,
+    fixman,
+    hanggi_klimontovich,
+    heun,
+    hutter_ottinger,
+    mala,
+    milstein,
+    platen,
+    rk4,
+    strang,
+)
 from langevin_kit.schemes._noise import Noise, noise_from
 from langevin_kit.schemes._scheme import Scheme
 
@@ -32,7 +43,9 @@ def EulerMaruyama(noise: str | Noise = "gaussian", *, halved: bool = False) -> S
 
 SCHEMES: dict[str, Scheme] = {
     module.SCHEME.name: module.SCHEME
-    for module in (euler_maruyama, milstein, heun, hutter_ottinger, fixman, platen, rk4)
+    for module in (
+        *(euler_maruyama, milstein, heun, hutter_ottinger, fixman, hanggi_klimontovich, platen, strang, mala, rk4),
+    )
 }
 """Every scheme by name."""
 
@@ -64,6 +77,8 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
     if not isinstance(name, str) or name not in SCHEMES:
         raise InvalidArgument(f"scheme: got {name!r}{did_you_mean(str(name), SCHEMES)}.")
     made = replace(SCHEMES[name], noise=noise_from(noise), halved=halved)
+    if made.extra_numbers and not made.noise.is_gaussian:
+        raise InvalidArgument(f"scheme: got {name!r} with noise {made.noise.name!r}; it takes normal noise alone.")
     if not isinstance(halved, bool) or (halved and not made.noise.is_gaussian):
         raise InvalidArgument(
             f"scheme: got halved = {halved!r} with noise {made.noise.name!r}; true or false, and Gaussian noise, are "

@@ -31,6 +31,10 @@ class Scheme:
         Keys of `NEEDS`: what a system must be.
     use : str
         What it is best for.
+    extra_numbers : int
+        Random numbers a step beside one a coordinate.
+    reads_energy : bool
+        Whether a step needs E itself.
     noise : Noise
         What stands for the increments of the Wiener process.
     halved : bool
@@ -48,12 +52,18 @@ class Scheme:
     source: str
     needs: tuple[str, ...] = ()
     use: str = ""
+    extra_numbers: int = 0
+    reads_energy: bool = False
     noise: Noise = NOISES["gaussian"]
     halved: bool = False
 
+    def numbers(self, d: int) -> int:
+        """Random numbers of a step in d dimensions."""
+        return d + self.extra_numbers
+
     def group(self, d: int, dtype: str) -> tuple[int, int]:
         """Steps and generator calls of a stream after which the numbers of a d-dimensional state begin a new call."""
-        steps, calls = self.noise.group(d, dtype)
+        steps, calls = self.noise.group(self.numbers(d), dtype)
         return (2 * steps if self.halved else steps), calls
 
     def to_dict(self) -> dict[str, Any]:

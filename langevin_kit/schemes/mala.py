@@ -1,0 +1,42 @@
+r"""MALA: an Euler–Maruyama step that is accepted or refused, so that the Boltzmann law is exact at any time step.
+
+.. math:: \ln r = \frac{E(x) - E(y)}{T} + \frac{|z|^2 - |w|^2}{2} + \ln\frac{\det σ(x)}{\det σ(y)},
+          \qquad w = \frac{σ(y)^{-1}(x - y - f(y) Δt)}{\sqrt{2TΔt}}
+
+A refused particle stays where it is. Roberts & Tweedie 1996; where the mobility depends on position, Roberts & Stramer
+2002.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langevin_kit.schemes._scheme import Scheme
+
+
+def step(s: Any) -> Any:
+    """Two evaluations; at T = 0 the explicit Euler step, which always goes."""
+    here = s.at(s.x)
+    y = s.x + s.dt * here.drift + s.amplitude * here.noise(s.z)
+    if s.is_cold:
+        return y
+    there = s.at(y)
+    back = there.whitened(s.x - (y + s.dt * there.drift))
+    gained = 0.5 * (s.z.square() - back.square() / (s.amplitude * s.amplitude))
+    ratio = (here.energy - there.energy) / s.temperature + gained + (here.log_volume - there.log_volume)
+    return s.either(ratio, -1.0 * s.exponential, y, s.x)
+
+
+SCHEME = Scheme(
+    "mala",
+    step,
+    calculus="ito",
+    strong_order=0.5,
+    weak_order=1.0,
+    evaluations=2,
+    source="Roberts & Stramer, Methodol. Comput. Appl. Probab. 4, 337 (2002)",
+    needs=("symmetric K", "definite S", "no extra drift", "no reflecting walls"),
+    use="the Boltzmann law, exactly; no paths",
+    extra_numbers=2,
+    reads_energy=True,
+)
