@@ -65,21 +65,12 @@ def scheme_of(noise: str, *, halved: bool, scheme: str = "euler_maruyama") -> Sc
 
 
 @cache
-def compiled(
-    name: str,
-    noise: str,
-    dtype: str,
-    capability: tuple[int, int],
-    *,
-    halved: bool,
-    fast: bool,
-    scheme: str = "euler_maruyama",
-) -> Any:
+def compiled(name: str, noise: str, dtype: str, capability: tuple[int, int], *, halved: bool, fast: bool) -> Any:
     """PTX by the kernel's name."""
     from langevin_kit.codegen.cuda import kernels
     from langevin_kit.kernels.cuda.compiler import ptx
 
-    made = kernels(SYSTEMS[name], scheme_of(noise, halved=halved, scheme=scheme), dtype, fast=fast)
+    made = kernels(SYSTEMS[name], scheme_of(noise, halved=halved), dtype, fast=fast)
     signature = made.pop("signature")
     return {kernel: ptx(function, signature, capability, fast=fast) for kernel, function in made.items()}
 
@@ -137,7 +128,8 @@ def test_every_scheme_has_the_bits_of_the_cpu(scheme: str, name: str, dtype: str
     made = scheme_of("gaussian", halved=False, scheme=scheme)
     steps, _ = made.group(SYSTEMS[name].n_dim, dtype)
     expected, got = start(name, dtype), start(name, dtype)
-    texts = compiled(name, "gaussian", dtype, (9, 0), halved=False, fast=False, scheme=scheme)
+    system, names = SYSTEMS[name], ("groups", "noiseless")
+    texts = {kernel: step_text(system, made, dtype, kernel, (9, 0), fast=False) for kernel in names}
     on_cpu(name, made, expected, 0, 10 * steps, SYSTEMS[name].temperature)
     on_device(texts, name, got, [("groups", 0, 10)])
     assert got.tobytes() == expected.tobytes()
