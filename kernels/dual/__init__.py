@@ -11,8 +11,6 @@ Griewank & Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
 
 from __future__ import annotations
 
-from typing import Any
-
 from . import functions, number, power
 from .functions import STAND_INS
 from .number import Dual, constant, derivative, leaf_value, like, multiply_add, value, variable, widen
@@ -20,14 +18,8 @@ from .target import CPU, Target
 
 INTRINSICS = number.INTRINSICS + power.INTRINSICS
 
-
-def install(target: Target, *duals: type[Dual], **options: Any) -> None:
-    """Teach a compiler these classes of dual numbers, `Dual` and what inherits from it, and all their functions."""
-    number.install(target, *duals)
-    functions.install(target, **options)
-
-
-install(CPU, Dual)
+number.install(CPU, Dual)
+functions.install(CPU)
 
 __all__ = [
     "INTRINSICS",
@@ -36,7 +28,6 @@ __all__ = [
     "Target",
     "constant",
     "derivative",
-    "install",
     "leaf_value",
     "like",
     "multiply_add",

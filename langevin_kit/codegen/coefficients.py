@@ -43,8 +43,7 @@ class Coefficients:
     mobility : Entries
         S.
     conormal : Entries
-        Kᵇᵃ by (b, a), for walls of the coordinate a: a particle turns back along column a. Of a symmetric K the names
-        are those of S.
+        Kᵇᵃ by (b, a), for reflecting walls of the coordinate a: a particle turns back along column a.
     energy : str
         E, if it was asked for.
     """
@@ -69,7 +68,7 @@ def coefficients(system: System, dtype: str, *, energy: bool = False) -> Coeffic
     rows += [derived.mobility[b][a] for b, a in turned]
     names = printer.emit([*rows, *([derived.energy] if energy else [])])
     mobility = dict(zip(where, names[2 * d : len(rows) - len(turned)], strict=True))
-    conormal = dict(zip(turned, names[len(rows) - len(turned) : len(rows)], strict=True)) if turned else mobility
+    conormal = dict(zip(turned, names[len(rows) - len(turned) : len(rows)], strict=True))
     divergence = tuple("" if e == 0 else n for e, n in zip(derived.mobility_divergence, names[d : 2 * d], strict=True))
     if all(derived.symmetric[a][b].is_number for a, b in where):
         factor = _constant_factor([[float(k) for k in row] for row in derived.symmetric])
@@ -83,9 +82,8 @@ def conormal_lines(system: System) -> tuple[list[str], Entries]:
     """Print `Coefficients.conormal` alone, for a second look at another place."""
     if system.functions is not None:
         model = system.functions
-        where = _columns(system) or [(a, b) for a, b in model.entries if a >= b]
-        return [model.mobility_line], {at: f"leaf_value({model.entries[at]})" for at in where}
-    derived, where = system.derived, _columns(system) or _lower(system)
+        return [model.mobility_line], {at: f"leaf_value({model.entries[at]})" for at in _columns(system)}
+    derived, where = system.derived, _columns(system)
     printer = derived.printer()
     names = printer.emit([derived.mobility[a][b] for a, b in where])
     return printer.lines, dict(zip(where, names, strict=True))
@@ -102,7 +100,7 @@ def _of_functions(system: System, model: FunctionModel, degenerate: float, *, en
         tuple(f"divergence{a}" for a in range(d)),
         _cholesky(lines, mobility, d, degenerate),
         mobility,
-        {at: model.value_of(model.entries[at]) for at in _columns(system)} or mobility,
+        {at: model.value_of(model.entries[at]) for at in _columns(system)},
         end,
     )
 
@@ -114,9 +112,7 @@ def _lower(system: System) -> list[tuple[int, int]]:
 
 
 def _columns(system: System) -> list[tuple[int, int]]:
-    """Entries of K in the columns of coordinates with reflecting walls; none if those of S serve."""
-    if system.facts.is_symmetric:
-        return []
+    """Entries of K that are not zero everywhere, in the columns of coordinates with reflecting walls."""
     if system.functions is not None:
         known = system.functions.entries
     else:

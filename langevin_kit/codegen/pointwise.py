@@ -12,7 +12,7 @@ from types import ModuleType
 from langevin_kit import cache
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, conormal_lines
 from langevin_kit.codegen.trace import Step
-from langevin_kit.schemes import Scheme, require_scheme
+from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector
 from langevin_kit.system.names import ELEMENTARY
@@ -243,14 +243,14 @@ def _walls(system: System, made: Coefficients) -> list[str]:
         lines += [f"q{a} = y{a}" for a in range(d)]
         lines += [f"b{a} = overshoot(y{a}, lower{a}, upper{a})" for a in mirrors if corners]
         seen = {where: f"k{where[0]}_{where[1]}" for where in made.conormal}
-        lines += _mirrored("q", "R(1.0)", mirrors, d, seen, system.facts.is_symmetric)
+        lines += _mirrored("q", "R(1.0)", mirrors, d, seen)
         if _looks_twice(system):
             # The co-normal is that of the wall, not of where the step began: a point of it is now known well enough.
             seen = {where: f"m{where[0]}_{where[1]}" for where in made.conormal}
             arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *_Names(system).p])
             lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
         for _ in range(SWEEPS if corners else 1):
-            lines += _mirrored("y", "R(2.0)", mirrors, d, seen, system.facts.is_symmetric)
+            lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
     for a in mirrors:
         end = f"settled(y{a}, b{a}" if corners else f"held(y{a}"
         lines.append(f"y{a} = {end}, lower{a}, upper{a})")
@@ -259,14 +259,13 @@ def _walls(system: System, made: Coefficients) -> list[str]:
     return lines
 
 
-def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, k: Entries, is_symmetric: bool) -> list[str]:
+def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, k: Entries) -> list[str]:
     lines = []
     for a in mirrors:
         lines += [f"d{a} = {share}*overshoot({name}{a}, lower{a}, upper{a})", f"{name}{a} = {name}{a} + d{a}"]
         for b in range(d):
-            entry = k.get((max(a, b), min(a, b)) if is_symmetric else (b, a))
-            if b != a and entry is not None:
-                lines.append(f"{name}{b} = fma(slope({entry}, {k[a, a]}), d{a}, {name}{b})")
+            if b != a and (b, a) in k:
+                lines.append(f"{name}{b} = fma(slope({k[b, a]}, {k[a, a]}), d{a}, {name}{b})")
     return lines
 
 
@@ -357,14 +356,7 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
 
 
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
-    """The compiled module of `stepper_source`, or of its twin for a vector of coordinates.
-
-    Raises
-    ------
-    InvalidArgument
-        For a scheme that is wrong for the system.
-    """
-    require_scheme(scheme, system)
+    """The compiled module of `stepper_source`, or of its twin for a vector of coordinates."""
     if isinstance(system.content, Vector):
         from langevin_kit.codegen import dense
 

@@ -31,9 +31,13 @@ class Number:
     __rmul__ = __mul__
 
     def __add__(self, other: Number) -> Number:
+        if not (self.name and other.name):
+            return self if self.name else other
         return Number(self.lines, self.lines.assign(f"{self.name} + {other.name}"))
 
     def __sub__(self, other: Number) -> Number:
+        if not (self.name and other.name):
+            return self if self.name else -1.0 * other
         return Number(self.lines, self.lines.assign(f"{self.name} - {other.name}"))
 
     def __truediv__(self, other: Number) -> Number:
@@ -95,7 +99,7 @@ class Vector:
     def square(self) -> Number:
         """The sum of the squares."""
         total = ""
-        for name in self.plain().names:
+        for name in filter(None, self.plain().names):
             total = self.lines.assign(f"fma({name}, {name}, {total})" if total else f"{name}*{name}")
         return Number(self.lines, total)
 
@@ -112,7 +116,7 @@ class Place:
 
     @property
     def force(self) -> Vector:
-        """B − K ∇E."""
+        """The force b − K ∇E."""
         return self._vector("force", (True,) * len(self._step.made.force))
 
     @property
@@ -122,7 +126,7 @@ class Place:
 
     @property
     def drift(self) -> Vector:
-        """B − K ∇E + T ∇·K, the drift of Itô's calculus."""
+        """The drift of Itô's calculus, b − K ∇E + T ∇·K."""
         return (self.force + self._step.temperature * self.divergence).plain()
 
     @property
@@ -156,7 +160,7 @@ class Place:
 
     @property
     def log_volume(self) -> Number:
-        """Ln det σ."""
+        """The logarithm of det σ."""
         entries = [f"factor{a}_{a}{self._suffix}" for a in range(len(self._step.made.force))]
         return Number(self._step.lines, self._step.lines.assign(f"log({'*'.join(entries)})"))
 
@@ -228,7 +232,7 @@ class Step:
         return 0.5 * pair.square()
 
     def either(self, first: Number, second: Number, x: Vector, y: Vector) -> Vector:
-        """X where the first number is greater than the second, y elsewhere and where one is no number."""
+        """The vector x where the first number is greater, y elsewhere and where one is no number."""
         condition = self.lines.assign(f"{first.name} > {second.name}")
         pairs = zip(x.plain().names, y.plain().names, strict=True)
         return Vector(self.lines, tuple(self.lines.assign(f"{a} if {condition} else {b}") for a, b in pairs))

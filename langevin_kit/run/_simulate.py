@@ -21,7 +21,7 @@ from langevin_kit.random import RNG, philox_key, seed_sequence
 from langevin_kit.run._job import OWN, Job
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.run._work import work
-from langevin_kit.schemes import Scheme, scheme_from
+from langevin_kit.schemes import Scheme, require_scheme, scheme_from
 from langevin_kit.store import refuse_existing
 from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Initial
@@ -144,6 +144,7 @@ def simulate(
     if not isinstance(system, System):
         raise InvalidArgument(f"system: got {type(system).__name__}; give a System.")
     scheme, device = scheme_from(scheme), backend_from(backend)
+    require_scheme(scheme, system)
     dtype, time_step, n_steps, save_every = (
         arguments.canonical_dtype(device.dtype if dtype is None else dtype),
         *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),

@@ -228,7 +228,7 @@ class System:
         return self._evaluate("force", x, t)
 
     def drift_at(self, x: Any, t: float = 0.0) -> Floats:
-        """B − K ∇E + T ∇·K, shape (d, ...)."""
+        """The whole drift b − K ∇E + T ∇·K, shape (d, ...)."""
         force = self.force_at(x, t)
         return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
 

@@ -141,6 +141,23 @@ def test_through_cupy(block_size: int | None, monkeypatch: pytest.MonkeyPatch, t
     assert_same(run(BOX, store=tmp_path / "cuda.zarr", backend=backend, **arguments), expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_through_cupy(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words that cuBLAS is given, with a stand-in that reads them as it documents them; TF32 on request alone."""
+    monkeypatch.setitem(sys.modules, "cupy", cupy_on_host.cupy())
+    expected = run(NETWORK, dtype=dtype)
+    error = {
+        tf32: np.linalg.norm(run(NETWORK, dtype=dtype, backend=lk.CUDA(tf32=tf32)).position - expected.position)
+        / np.linalg.norm(expected.position)
+        for tf32 in (False, True)
+    }
+    assert error[False] < {"float32": 1e-5, "float64": 1e-13}[dtype]
+    if dtype == "float32":
+        assert 3 * error[False] < error[True] < 1e-2
+    else:
+        assert error[True] == error[False]
+
+
 def test_rounded_positions() -> None:
     arguments: dict[str, Any] = {"save_positions": 100, "position_bits": 8, "dtype": "float64"}
     assert_same(run(WELL, backend=on_device(), **arguments), run(WELL, **arguments))

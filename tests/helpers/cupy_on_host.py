@@ -114,6 +114,33 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> Any:
     return np.zeros(shape, dtype).view(Memory)
 
 
+R32, R64, OP_N, OP_T, FULL32, FULL64, TF32 = 0, 1, 0, 1, 68, 70, 77
+"""Numbers of cuBLAS: types, transpositions, ways to compute."""
+
+
+def _columns(place: int, kind: int, rows: int, columns: int, leading: int) -> np.ndarray:
+    """A matrix as cuBLAS sees it: column by column, `leading` numbers apart."""
+    item = {R32: 4, R64: 8}[kind]
+    raw = (ctypes.c_char * (leading * columns * item)).from_address(place)
+    return np.frombuffer(raw, f"f{item}").reshape(columns, leading).T[:rows]
+
+
+def _gemm_ex(
+    handle: Any, op_a: int, op_b: int, m: int, n: int, k: int, alpha: int, a: int, kind_a: int, lda: int,
+    b: int, kind_b: int, ldb: int, beta: int, c: int, kind_c: int, ldc: int, how: int, algorithm: int,
+) -> None:  # fmt: skip
+    """C = α op(A) op(B) + β C, as NVIDIA documents cublasGemmEx; TF32 rounds the factors to ten bits."""
+    assert _entered
+    assert (op_a, op_b, algorithm, handle) == (OP_N, OP_T, -1, "handle")
+    assert how in {R32: (FULL32, TF32), R64: (FULL64,)}[kind_c]
+    factors = [_columns(a, kind_a, m, k, lda), _columns(b, kind_b, n, k, ldb)]
+    if how == TF32:
+        factors = [((x.view(np.uint32) + 2**12) & np.uint32(2**32 - 2**13)).view(np.float32) for x in factors]
+    scale = [_columns(place, kind_c, 1, 1, 1)[0, 0] for place in (alpha, beta)]
+    result = _columns(c, kind_c, m, n, ldc)
+    result[...] = scale[0] * (factors[0] @ factors[1].T) + (scale[1] * result if scale[1] else 0)
+
+
 def cupy(devices: int = 1, *, memory: int = 2**32) -> Any:
     """The module `cupy`."""
     runtime = SimpleNamespace(
@@ -121,15 +148,30 @@ def cupy(devices: int = 1, *, memory: int = 2**32) -> Any:
         driverGetVersion=lambda: 12080,
         getDeviceCount=lambda: devices,
         memGetInfo=lambda: (memory, memory),
+        CUDA_R_32F=R32,
+        CUDA_R_64F=R64,
+    )
+    blas = SimpleNamespace(
+        CUBLAS_OP_N=OP_N,
+        CUBLAS_OP_T=OP_T,
+        CUBLAS_COMPUTE_32F=FULL32,
+        CUBLAS_COMPUTE_64F=FULL64,
+        CUBLAS_COMPUTE_32F_FAST_TF32=TF32,
+        CUBLAS_GEMM_DEFAULT=-1,
+        CUBLAS_POINTER_MODE_HOST=0,
+        setPointerMode=lambda handle, mode: None,
+        gemmEx=_gemm_ex,
     )
 
     def device(number: int) -> Any:
         here = nullcontext()
         here.compute_capability = "90"  # type: ignore[attr-defined]
+        here.cublas_handle = "handle"  # type: ignore[attr-defined]
         return here
 
     cuda = SimpleNamespace(
         runtime=runtime,
+        cublas=blas,
         driver=SimpleNamespace(CUDADriverError=ValueError),
         Device=device,
         Stream=Stream,

@@ -15,6 +15,7 @@ from langevin_kit.codegen import stepper
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import SCHEMES, scheme_from
 from langevin_kit.testing import transfer_operator
+from langevin_kit.testing.ptxvm import Executor
 
 STEPS = (0.1, 0.05, 0.025, 0.0125)
 # Bias at Δt = 0.1, 0.05 and 0.025, measured with another program to two digits; and the order, at least, at the last.
@@ -243,9 +244,12 @@ def test_at_t_0_a_scheme_is_a_method_for_ordinary_equations(name: str, order: in
         ("heun", lk.System(energy="v @ v", temperature=1.0, coordinates={"v": 3}), "takes 'euler_maruyama' alone"),
     ],
 )
-def test_what_a_scheme_cannot_do_is_refused_by_name(name: str, system: lk.System, said: str) -> None:
-    with pytest.raises(InvalidArgument, match=f"scheme: got '{name}'; .*{said}"):
-        path(system, name, 10)
+def test_what_a_scheme_cannot_do_is_refused_by_name(name: str, system: lk.System, said: str, tmp_path: Path) -> None:
+    """On either backend, with nothing written."""
+    for backend in ("cpu", lk.CUDA(device=Executor())):
+        with pytest.raises(InvalidArgument, match=f"scheme: got '{name}'; .*{said}"):
+            path(system, name, 10, backend=backend, store=tmp_path / "run.zarr")
+    assert not list(tmp_path.iterdir())
 
 
 def table() -> str:
