@@ -19,6 +19,8 @@ STREAM_INITIAL = uint32(1)
 """Draws of the initial condition; `call` counts the generator calls of one particle."""
 STREAM_BRIDGE = uint32(2)
 """What noise of half the time step adds to that of the whole one; `call` as in `STREAM_DYNAMICS`."""
+STREAM_BEGIN = uint32(3)
+"""What a scheme that remembers its last step draws before the first one; `call` counts the calls of one particle."""
 
 CALLS = 2**32
 """Calls one particle may make in one stream: `call` is one 32-bit word."""

@@ -72,11 +72,12 @@ def _memory(read: Scenario, has_law: bool) -> float:
     from langevin_kit.backends import backend_from
     from langevin_kit.preflight.arguments import memory_of, saving_interval
     from langevin_kit.run import DEFAULT_CELLS
+    from langevin_kit.schemes import scheme_from
 
     run: Any = read.arguments
     d = read.system.n_dim
     dtype = run["dtype"] or backend_from(run["backend"]).dtype
-    state = memory_of(run["n_particles"], d + len(read.system.walled("periodic")), dtype)
+    state = memory_of(run["n_particles"], scheme_from(run["scheme"]).rows(read.system), dtype)
     every = saving_interval(run["save_every"], run["n_steps"])
     default = DEFAULT_CELLS.get(d, 0) ** d if has_law else 0
     cells = default if run["histogram"] is None else np.prod(run["histogram"].shape, dtype=float)

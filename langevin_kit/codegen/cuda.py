@@ -20,7 +20,15 @@ def {name}(X, parameters, first, n, time_step, dt, temperature, amplitude, key0,
         high = np.uint32(particle >> np.uint64(32))
         {unpack}
         {load}
+{begin}\
         k = first
+"""
+
+_MEMORY = """\
+        if first == 0:
+            t = R(0.0)
+{drawn}
+            {memory} = begin({state}, dt, temperature, amplitude, {z_of_begin})
 """
 
 _GROUPS = """\
@@ -75,12 +83,12 @@ _BIT_STEPS = """\
 _NOISELESS = """\
         for _ in range(n):
             t = R(k*time_step)
-            {moved} = noiseless_step({state}, {turns_and_bounds}dt)
+            {moved} = noiseless_step({state}, {carried_and_bounds}dt)
             k += 1
         {store}
 """
 
-NAMES = ("noiseless_step", "step", "numbers", "philox", "STREAM_DYNAMICS", "STREAM_BRIDGE", "R", "np")
+NAMES = ("noiseless_step", "step", "numbers", "philox", "STREAM_DYNAMICS", "STREAM_BRIDGE", "STREAM_BEGIN", "R", "np")
 """What the kernels take from the module of the CPU's stepper."""
 
 
@@ -92,13 +100,21 @@ def kernel_source(system: System, scheme: Scheme, dtype: str) -> str:
     X (rows, n) holds coordinates and turns in the dtype, and `parameters` those of the system. `time_step` is in
     float64; dt, `temperature` and `amplitude` = √(2TΔt) are rounded to the dtype by the caller, as the CPU does it.
     """
-    made = pointwise.pieces(system, "X[{}, i]")
+    made = pointwise.pieces(system, scheme, "X[{}, i]")
     noisy = _from_bits if scheme.noise.takes == "bit" else _from_calls
-    return noisy(system, scheme, dtype, made) + _BEGIN.format(**made, name="noiseless") + _NOISELESS.format(**made)
+    cold = _BEGIN.format(**made, begin="", name="noiseless") + _NOISELESS.format(**made)
+    return noisy(system, scheme, dtype, {**made, "begin": _memory(system, scheme, dtype, made)}) + cold
+
+
+def _memory(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
+    if scheme.begin is None:
+        return ""
+    word = "philox(low, high, {call}, {stream}, key0, key1)"
+    return _MEMORY.format(**made, drawn=pointwise.indent(pointwise.begin_draws(system, scheme, dtype, word), 12))
 
 
 def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
-    arguments = f"{made['state']}, {made['turns_and_bounds']}dt, temperature, amplitude, {', '.join(z)}"
+    arguments = f"{made['state']}, {made['carried_and_bounds']}dt, temperature, amplitude, {', '.join(z)}"
     return f"t = R({k}*time_step); {made['moved']} = step({arguments})"
 
 
@@ -165,7 +181,8 @@ def kernels(system: System, scheme: Scheme, dtype: str, *, fast: bool) -> dict[s
     from langevin_kit.kernels.cuda.device import Device
 
     module, device = pointwise.stepper(system, scheme, dtype), Device(fast=fast)
-    known: dict[str, Any] = {"cuda": cuda} | {name: device.twin(getattr(module, name)) for name in NAMES}
+    names = [*NAMES, *(["begin"] if scheme.begin else [])]
+    known: dict[str, Any] = {"cuda": cuda} | {name: device.twin(getattr(module, name)) for name in names}
     exec(compile(kernel_source(system, scheme, dtype), "<cuda>", "exec"), known)
     real = getattr(types, dtype)
     signature = (

@@ -8,7 +8,7 @@ from typing import Any
 from langevin_kit import cache
 from langevin_kit.codegen.measure import printed
 from langevin_kit.observables import Plan
-from langevin_kit.observables.rows import Product, SquaredDisplacement, StartValue, Text, Value
+from langevin_kit.observables.rows import Kept, Product, SquaredDisplacement, StartValue, Text, Value
 from langevin_kit.system import System
 from langevin_kit.system.names import ELEMENTARY
 
@@ -58,6 +58,8 @@ def fill_source(plan: Plan) -> str:
                 if a in periodic:
                     moved = f"fma(upper{a} - lower{a}, w{periodic.index(a)}, {moved})"
                 lines += [f"moved = {moved}", f"r{k} = fma(moved, moved, r{k})"]
+        elif isinstance(row, Kept):
+            lines.append(f"r{k} = np.float64(X[{row.at}, at])")
         elif isinstance(row, Product):
             lines.append(f"r{k} = r{row.first}*r{row.second}")
     lines += [f"rows[{k}, i] = r{k}" for k in range(len(plan.rows))]

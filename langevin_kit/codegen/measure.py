@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from langevin_kit import cache
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import (
+    Kept,
     Product,
     SquaredDisplacement,
     StartValue,
@@ -115,6 +116,8 @@ def measure_source(plan: Plan) -> str:
     for k, row in enumerate(plan.rows):
         if isinstance(row, SquaredDisplacement):
             calls += [f"rows[{k}, :n] = 0.0", *(_displacement(system, a, at, k) for a in row.axes)]
+        elif isinstance(row, Kept):
+            calls.append(f"tiles.copy(turns[{row.at - d}, :n], rows[{k}, :n])")
         elif isinstance(row, Product):
             calls.append(f"tiles.multiply(rows[{row.first}], rows[{row.second}], rows[{k}, :n])")
     definitions = "" if system.functions is None else system.functions.definitions

@@ -11,16 +11,16 @@ from types import ModuleType
 
 from langevin_kit import cache
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, conormal_lines
-from langevin_kit.codegen.trace import Step
+from langevin_kit.codegen.trace import Step, Vector
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
-from langevin_kit.system.dense import Vector
+from langevin_kit.system.dense import Vector as VectorSystem
 from langevin_kit.system.names import ELEMENTARY
 
 _HEADER = """\
 import math
 import numpy as np
-from langevin_kit.kernels.counter_rng import STREAM_BRIDGE, STREAM_DYNAMICS, philox
+from langevin_kit.kernels.counter_rng import STREAM_BEGIN, STREAM_BRIDGE, STREAM_DYNAMICS, philox
 from langevin_kit.kernels.jit import cached_driver, fma, inline, inner
 from langevin_kit.kernels.scratch import empty
 from langevin_kit.kernels.elementary.{dtype} import {functions}
@@ -37,14 +37,31 @@ def coefficients({state}):
     return {outputs}
 {mobility}
 @inline
-def noiseless_step({state}, {turns_and_bounds}dt):
+def noiseless_step({state}, {carried_and_bounds}dt):
 {noiseless}
     return ({result},)
 
 @inline
-def step({state}, {turns_and_bounds}dt, temperature, amplitude, {z}):
+def step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}):
 {noisy}
     return ({result},)
+{begin}"""
+
+_BEGIN = """
+@inline
+def begin({state}, dt, temperature, amplitude, {z_of_begin}):
+{lines}
+    return {memory}
+"""
+
+_BEGIN_BLOCK = """\
+    if first == 0:
+        t = R(0.0)
+        for i in range(X0.size):
+            {load}
+{begin_drawn}
+            {memory} = begin({state}, dt, temperature, amplitude, {z_of_begin})
+            {store}
 """
 
 _MOBILITY = """
@@ -62,7 +79,7 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
         t = R(k*time_step)
         for i in range(X0.size):
             {load}
-            {moved} = noiseless_step({state}, {turns_and_bounds}dt)
+            {moved} = noiseless_step({state}, {carried_and_bounds}dt)
             {store}
 
 @cached_driver
@@ -84,6 +101,7 @@ def noisy_block({rows}, {scratch_rows}particle, first, n_steps, {scalars}time_st
     dt = R(time_step)
     amplitude = R(math.sqrt(2.0*temperature*time_step))
     temperature = R(temperature)
+{begin_block}\
     k = first
     while k < first + n_steps:
         slot = k % {steps}
@@ -103,7 +121,7 @@ def words_of(particle, call, stream, key0, key1):
             for i in range(X0.size):
 {drawn}
                 {load}
-                {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
+                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z})
                 {store}
                 {keep}
             k += 1
@@ -119,7 +137,7 @@ _LATER_STEP = """\
             t = R(k*time_step)
             for i in range(X0.size):
                 {load}
-                {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
+                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z})
                 {store}
             k += 1
 """
@@ -138,7 +156,7 @@ _BITS = """
         for i in range(X0.size):
             {load}
             {bits}
-            {moved} = step({state}, {turns_and_bounds}dt, temperature, amplitude, {z})
+            {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z})
             {store}
         k += 1
 """
@@ -180,39 +198,40 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
 
     It moves the columns low … high of X, whose column 0 is particle `particle0` (0 if left out), from step `first`
     through `n_steps` steps, in blocks that stay in the first-level cache through all of them. X holds the d coordinates
-    and, behind them, the turns round each periodic one. Some calls of the generator serve a group of steps: its first
-    step is made where its numbers are drawn, the later ones from a scratch block. A start inside a group draws it and
-    uses its part, so any split of the steps gives the same bits.
+    and, behind them, the turns round each periodic one, then what the scheme remembers and counts. Some calls of the
+    generator serve a group of steps: its first step is made where its numbers are drawn, the later ones from a scratch
+    block. A start inside a group draws it and uses its part, so any split of the steps gives the same bits.
     """
     made = coefficients(system, dtype, energy=scheme.reads_energy)
     noise = scheme.noise
     steps, _ = scheme.group(system.n_dim, dtype)
-    turns_out = [f"w{j}" for j in range(len(system.walled("periodic")))]
     common = {
-        **pieces(system),
+        **pieces(system, scheme),
         "steps": str(steps),
         "z": ", ".join(f"z{a}" for a in range(scheme.numbers(system.n_dim))),
     }
+    common["begin_block"] = _begin_block(system, scheme, dtype, common)
     needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
     outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
     outputs |= {"energy": made.energy} if made.energy else {}
     outputs |= _entries("factor", made.factor)
     outputs |= _entries("k", made.conormal) if needs_mobility else {}
-    parameters = ", ".join(_Names(system).p)
+    parameters = ", ".join(_Names(system, scheme).p)
     noiseless, noisy = (Step(made, parameters, cold=cold) for cold in (True, False))
     cold, warm = scheme.step(noiseless), scheme.step(noisy)
     outputs |= _entries("s", made.mobility) if noiseless.takes_mobility or noisy.takes_mobility else {}
-    walls = _walls(system, made)
+    walls = _walls(system, made, common["parameters"])
     step = _STEP.format(
         **common,
-        noiseless=indent([*noiseless.body(cold, list(outputs)), *walls], 4),
-        noisy=indent([*noisy.body(warm, list(outputs)), *walls], 4),
+        noiseless=indent([*noiseless.body(scheme, cold, list(outputs)), *walls], 4),
+        noisy=indent([*noisy.body(scheme, warm, list(outputs)), *walls], 4),
+        begin=_begin(scheme, made, list(outputs), common),
         noise=noise.kernel[dtype],
         coefficients=indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
         outputs=_tuple(list(outputs)),
         mobility=_second_look(system, common) if _looks_twice(system) else "",
-        result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *turns_out]),
+        result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *_Names(system, scheme).carried]),
     )
     blocks = _from_bits if noise.takes == "bit" else _from_calls
     model = system.functions
@@ -232,7 +251,34 @@ particle back within π/angle reflections; 4 rounds are enough for correlations 
 some 1 of 10⁵ steps within a step's length of the corner, ends on the wall."""
 
 
-def _walls(system: System, made: Coefficients) -> list[str]:
+def _begin(scheme: Scheme, made: Coefficients, outputs: list[str], common: dict[str, str]) -> str:
+    if scheme.begin is None:
+        return ""
+    step = Step(made, common["parameters"], cold=False)
+    memory = scheme.begin(step).plain()
+    lines = step.body(scheme, (Vector(step.lines, ()), memory), outputs)
+    return _BEGIN.format(**common, lines=indent(lines, 4))
+
+
+def _begin_block(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
+    """What a scheme that remembers does before step 0."""
+    if scheme.begin is None:
+        return ""
+    word = "words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)"
+    return _BEGIN_BLOCK.format(**common, begin_drawn=indent(begin_draws(system, scheme, dtype, word), 12))
+
+
+def begin_draws(system: System, scheme: Scheme, dtype: str, generator: str) -> list[str]:
+    """Lines that draw the numbers of `begin`, one a coordinate."""
+    per_call, lines = scheme.noise.per_call[dtype], []
+    for c in range(-(-system.n_dim // per_call)):
+        call = generator.format(call=f"np.uint32({c})", stream="STREAM_BEGIN")
+        lines += [f"a0, a1, a2, a3 = {call}"]
+        lines += [f"{_tuple([f'z{j}' for j in range(c * per_call, (c + 1) * per_call)])} = numbers(a0, a1, a2, a3)"]
+    return lines
+
+
+def _walls(system: System, made: Coefficients, parameters: str) -> list[str]:
     """Lines that bring y0, … back into the domain and count turns."""
     mirrors, d = system.walled("reflecting"), system.n_dim
     lines = []
@@ -247,7 +293,7 @@ def _walls(system: System, made: Coefficients) -> list[str]:
         if _looks_twice(system):
             # The co-normal is that of the wall, not of where the step began: a point of it is now known well enough.
             seen = {where: f"m{where[0]}_{where[1]}" for where in made.conormal}
-            arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *_Names(system).p])
+            arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *([parameters] if parameters else [])])
             lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
         for _ in range(SWEEPS if corners else 1):
             lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
@@ -357,7 +403,7 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str
 
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`, or of its twin for a vector of coordinates."""
-    if isinstance(system.content, Vector):
+    if isinstance(system.content, VectorSystem):
         from langevin_kit.codegen import dense
 
         return dense.stepper(system.content.derived, scheme, dtype)
@@ -373,31 +419,34 @@ def library() -> ModuleType:
     return cache.load(_LIBRARY)
 
 
-def pieces(system: System, cell: str = "X{}[i]") -> dict[str, str]:
+def pieces(system: System, scheme: Scheme, cell: str = "X{}[i]") -> dict[str, str]:
     """Pieces of source that only names decide: arguments of a step, its results, and where a row's number lies."""
-    names = _Names(system)
-    return {**names.arguments(cell), "moved": _tuple([*names.x, *names.turns])}
+    names = _Names(system, scheme)
+    return {**names.arguments(cell), "moved": _tuple([*names.x, *names.carried]), "memory": _tuple(names.memory)}
 
 
 class _Names:
-    """What the values of a system are called in generated source."""
+    """What the values of a particle and of its system are called in generated source."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, scheme: Scheme) -> None:
         d = system.n_dim
-        self.periodic = system.walled("periodic")
         self.x = [f"x{a}" for a in range(d)]
         self.p = system.value_names[: len(system.parameters)]
         self.bounds = system.value_names[len(system.parameters) :]
-        self.turns = [f"w{j}" for j in range(len(self.periodic))]
+        self.memory = [f"m{a}" for a in range(d)] if scheme.begin else []
+        turns = [f"w{j}" for j in range(len(system.walled("periodic")))]
+        self.carried = [*turns, *self.memory, *(["n0"] if scheme.counts else [])]
 
     def arguments(self, cell: str) -> dict[str, str]:
         """Pieces of the templates."""
-        rows = [*self.x, *self.turns]
+        rows = [*self.x, *self.carried]
         cells = [f"{name} = {cell.format(j)}" for j, name in enumerate(rows)]
         scalars = [*self.p, *self.bounds]
         return {
             "state": ", ".join(["t", *self.x, *self.p]),
-            "turns_and_bounds": "".join(f"{name}, " for name in [*self.turns, *self.bounds]),
+            "carried_and_bounds": "".join(f"{name}, " for name in [*self.carried, *self.bounds]),
+            "parameters": ", ".join(self.p),
+            "z_of_begin": ", ".join(f"z{a}" for a in range(len(self.memory))),
             "rows": ", ".join(f"X{j}" for j in range(len(rows))),
             "scalars": "".join(f"{name}, " for name in scalars),
             "unpack": "; ".join(f"{name} = R(parameters[{j}])" for j, name in enumerate(scalars)) or "pass",

@@ -7,10 +7,13 @@ noise, the temperature and all they multiply are zero.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from langevin_kit.codegen.coefficients import Coefficients
+from langevin_kit.schemes import Scheme
 from langevin_kit.system.lines import Lines
 
+_0 = "R(0.0)"
 ZERO = ""
 """The name of what is zero everywhere."""
 
@@ -42,6 +45,10 @@ class Number:
 
     def __truediv__(self, other: Number) -> Number:
         return Number(self.lines, self.lines.assign(f"{self.name}/{other.name}"))
+
+    def root(self) -> Number:
+        """The square root."""
+        return Number(self.lines, self.name and self.lines.assign(f"sqrt({self.name})"))
 
 
 @dataclass(frozen=True)
@@ -210,6 +217,7 @@ class Step:
         self.made, self.lines, self.takes_mobility = made, Lines(), False
         self._d, self._parameters, self.is_cold = len(made.force), parameters, cold
         self._calls: list[tuple[int, str, str]] = []
+        self._count = "n0"
         self.x = Vector(self.lines, tuple(f"x{a}" for a in range(self._d)))
         self.dt = Number(self.lines, "dt")
         self.temperature = Number(self.lines, ZERO if cold else "temperature")
@@ -231,11 +239,24 @@ class Step:
         pair = Vector(self.lines, (f"z{self._d}", f"z{self._d + 1}"))
         return 0.5 * pair.square()
 
-    def either(self, first: Number, second: Number, x: Vector, y: Vector) -> Vector:
-        """The vector x where the first number is greater, y elsewhere and where one is no number."""
-        condition = self.lines.assign(f"{first.name} > {second.name}")
+    @property
+    def memory(self) -> Vector:
+        """What the last step has handed on, or `Scheme.begin`."""
+        return Vector(self.lines, tuple(ZERO if self.is_cold else f"m{a}" for a in range(self._d)))
+
+    def greater(self, first: Number, second: Number) -> Number:
+        """Whether the first number is greater; not where one is no number."""
+        return Number(self.lines, self.lines.assign(f"{first.name} > {second.name}"))
+
+    def either(self, condition: Number, x: Vector, y: Vector) -> Vector:
+        """The vector x where a condition holds, y elsewhere."""
         pairs = zip(x.plain().names, y.plain().names, strict=True)
-        return Vector(self.lines, tuple(self.lines.assign(f"{a} if {condition} else {b}") for a, b in pairs))
+        choose = self.lines.assign
+        return Vector(self.lines, tuple(choose(f"{a or _0} if {condition.name} else {b or _0}") for a, b in pairs))
+
+    def count(self, condition: Number) -> None:
+        """Count this step of a particle if a condition holds."""
+        self._count = self.lines.assign(f"n0 + R(1.0) if {condition.name} else n0")
 
     def at(self, x: Vector, later: float = 0.0) -> Place:
         """The coefficients at a place, `later` steps after the beginning of this one."""
@@ -247,9 +268,13 @@ class Step:
         self._calls.append((len(self.lines.lines) - 1, suffix, arguments))
         return Place(self, suffix)
 
-    def body(self, result: Vector, outputs: list[str]) -> list[str]:
-        """The lines that lead to y0, y1, …; `outputs` are what `coefficients` returns."""
+    def body(self, scheme: Scheme, result: Any, outputs: list[str]) -> list[str]:
+        """The lines that lead to y0, y1, … and to what a scheme keeps; `outputs` are what `coefficients` returns."""
         for at, suffix, arguments in self._calls:
             targets = ", ".join(f"{name}{suffix}" for name in outputs)
             self.lines.lines[at] = f"({targets},) = coefficients({arguments})"
-        return [*self.lines.lines, *(f"y{a} = {name}" for a, name in enumerate(result.plain().names))]
+        place, memory = result if scheme.begin else (result, Vector(self.lines, ()))
+        ends = {f"y{a}": name for a, name in enumerate(place.plain().names)}
+        ends |= {f"m{a}": name or _0 for a, name in enumerate(memory.plain().names)}
+        ends |= {"n0": self._count} if scheme.counts else {}
+        return [*self.lines.lines, *(f"{end} = {name}" for end, name in ends.items())]

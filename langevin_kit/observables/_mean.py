@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from langevin_kit.observables._kind import Finish
-from langevin_kit.observables.rows import Pairs, Rows, Sums, Text
+from langevin_kit.observables.rows import Kept, Pairs, Rows, Sums, Text
 from langevin_kit.observables.variables import TIME, Variable
 
 MOST_PAIRED = 32
@@ -59,6 +59,11 @@ def mean(of: Text) -> Mean:
 def mean_energy(rows: Rows) -> Finish:
     """⟨E⟩ with its standard error, in every run."""
     return _finish(rows, rows.energy())
+
+
+def mean_of_kept(rows: Rows, at: int) -> Finish:
+    """The mean of a row of the state, with its standard error."""
+    return _finish(rows, rows.row(Kept(at)))
 
 
 def _finish(rows: Rows, row: int) -> Finish:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.observables._kind import Finish, Observable
-from langevin_kit.observables._mean import mean_energy, moments_of_position
+from langevin_kit.observables._mean import mean_energy, mean_of_kept, moments_of_position
 from langevin_kit.observables._registry import observable_from
 from langevin_kit.observables.rows import Row, Rows, SquaredDisplacement, StartValue, Sums, Text, used_axes
 from langevin_kit.observables.variables import LONGEST, RESERVED, Variable
@@ -80,14 +80,21 @@ class Plan:
         return {f"{name}{suffix}": value for name, part in parts.items() for suffix, value in part.items()}
 
 
-def plan(system: System, observables: Mapping[str, Text | Observable] | None, histogram: Grid | None) -> Plan:
-    """Plan the moments, the energy, the histogram and the user's observables.
+def plan(
+    system: System,
+    observables: Mapping[str, Text | Observable] | None,
+    histogram: Grid | None,
+    counted: Mapping[str, int] | None = None,
+) -> Plan:
+    """Plan the moments, the energy, the histogram, the user's observables and what the scheme counts.
 
     Parameters
     ----------
     observables : mapping of str to str or Observable
         Name → `mean_square_displacement()`, `autocorrelation(of)`, `maximum(of)`, …; or an expression in the
         coordinates, the parameters, t and `energy`, which stands for its `mean`; comparisons count 1 where they hold.
+    counted : mapping of str to int
+        Name → the row of the state in which a scheme counts.
 
     Raises
     ------
@@ -105,6 +112,7 @@ def plan(system: System, observables: Mapping[str, Text | Observable] | None, hi
     _check_histogram(system, histogram)
     rows = Rows(system)
     finish = {"": moments_of_position(rows), "energy": mean_energy(rows)}
+    finish |= {name: mean_of_kept(rows, at) for name, at in (counted or {}).items()}
     finish |= {name: observable.plan(rows, f"observables.{name}") for name, observable in own.items()}
     pairs, extremes = (np.array([*table], np.int64).reshape(-1, 2) for table in (rows.pairs, rows.extremes))
     return Plan(system, own, tuple(rows.rows), pairs, extremes, histogram, finish)

@@ -53,6 +53,13 @@ class SquaredDisplacement:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What is kept of a particle beside its place: a row of the state."""
+
+    at: int
+
+
+@dataclass(frozen=True)
 class Product:
     """The product of two earlier rows."""
 
@@ -60,7 +67,7 @@ class Product:
     second: int
 
 
-Row = Value | StartValue | SquaredDisplacement | Product
+Row = Value | StartValue | SquaredDisplacement | Kept | Product
 
 
 def read(system: System, text: Text, where: str) -> sp.Expr:

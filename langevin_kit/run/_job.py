@@ -103,7 +103,7 @@ class Job:
     def program(self) -> Program:
         """What a backend needs."""
         grid = self.histogram or default_grid(self.system, self.law, self.state[: self.system.n_dim])
-        planned = plan(self.system, self.observables, grid)
+        planned = plan(self.system, self.observables, grid, self.scheme.counted(self.system))
         return Program(
             self.system,
             self.scheme,

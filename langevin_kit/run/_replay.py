@@ -126,11 +126,23 @@ def _paths(ds: xr.Dataset, record: dict[str, Any], initial: NDArray[Any] | None,
     system = known.system
     key = philox_key(seed_from_record(record))
     scheme = scheme_from({"name": record["scheme"], "noise": record["noise"], "halved": record.get("halved", False)})
-    return Paths(system, scheme, record["dtype"], record["time_step"], key, _start(ds, record, initial, system, key))
+    return Paths(
+        system,
+        scheme,
+        record["dtype"],
+        record["time_step"],
+        key,
+        _start(ds, record, initial, system, scheme.rows(system), key),
+    )
 
 
 def _start(
-    ds: xr.Dataset, record: dict[str, Any], initial: NDArray[Any] | None, system: System, key: tuple[Any, Any]
+    ds: xr.Dataset,
+    record: dict[str, Any],
+    initial: NDArray[Any] | None,
+    system: System,
+    rows: int,
+    key: tuple[Any, Any],
 ) -> Callable[[int], State]:
     """Where particles start: drawn again, or taken from the array, or from what was saved of it."""
     dtype, n = record["dtype"], record["n_particles"]
@@ -139,28 +151,28 @@ def _start(
             raise InvalidArgument("initial: the run drew its start from its seed; leave it out.")
         law: Initial | NDArray[Any] = from_dict(record["initial"])
     elif initial is None and (Path(ds.encoding.get("source", "")) / START).is_file():
-        return partial(column, stored_start(Path(ds.encoding["source"]), system, n, dtype))
+        return partial(column, stored_start(Path(ds.encoding["source"]), rows, n, dtype))
     elif initial is None:
         return partial(
             _saved,
             ds,
             0 if "position_bits" in record else record.get("save_positions", 0),
-            len(system.walled("periodic")),
+            rows,
         )
     else:
         law = initial
         count_particles(law, n, system.n_dim)
-        mean = initial_state(system, law, n, dtype, key)[: system.n_dim].mean(axis=1, dtype=np.float64)
+        mean = initial_state(system, rows, law, n, dtype, key)[: system.n_dim].mean(axis=1, dtype=np.float64)
         if not np.allclose(mean, record["start"], rtol=1e-9, atol=1e-12):
             raise InvalidArgument(f"initial: its mean is {mean.tolist()}, that of the run's array {record['start']}.")
 
     def start(particle: int) -> State:
-        return initial_state(system, law, 1, dtype, key, first=particle)
+        return initial_state(system, rows, law, 1, dtype, key, first=particle)
 
     return start
 
 
-def _saved(ds: xr.Dataset, n_saved: int, n_periodic: int, particle: int) -> State:
+def _saved(ds: xr.Dataset, n_saved: int, rows: int, particle: int) -> State:
     # A part of the run's times or particles has other numbers.
     whole = "position" in ds and ds.sizes["particle"] == n_saved and ds.step.values.flat[0] == 0
     if not whole or particle >= n_saved or "time" not in ds.position.dims:
@@ -169,7 +181,7 @@ def _saved(ds: xr.Dataset, n_saved: int, n_periodic: int, particle: int) -> Stat
             "give that array."
         )
     x = ds.position[0, :, particle].values
-    return np.concatenate([x, np.zeros(n_periodic, x.dtype)])[:, None]
+    return np.concatenate([x, np.zeros(rows - len(x), x.dtype)])[:, None]
 
 
 def _dataset(
@@ -189,7 +201,7 @@ def _dataset(
     variables: dict[str, Any] = {"position": (dims, states[:, :d], about)}
     if periodic:
         turns = np.zeros_like(states[:, :d])
-        turns[:, periodic] = states[:, d:]
+        turns[:, periodic] = states[:, d : system.n_rows]
         variables["turns"] = (dims, turns, {"long_name": "turns round the period", "units": "1"})
     unit = {"long_name": "time", "units": system.units.get("time", "1")}
     coordinates = {

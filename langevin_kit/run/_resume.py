@@ -101,17 +101,19 @@ def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System 
         raise InvalidStore(f"{path}: its observables are of a kind of your own; go on by simulate(..., resume=True).")
     dtype, n, seed = run["dtype"], run["n_particles"], seed_from_record(run)
     start_of: Callable[[int], State]
+    scheme = scheme_from({"name": run["scheme"], "noise": run["noise"], "halved": run.get("halved", False)})
+    rows = scheme.rows(system)
     if run["initial"] == "array":
-        start = stored_start(path, system, n, dtype)
+        start = stored_start(path, rows, n, dtype)
         state, start_of = np.array(start), partial(column, start)
     else:
         law, key = from_dict(run["initial"]), philox_key(seed)
-        state = initial_state(system, law, n, dtype, key)
-        start_of = partial(initial_state, system, law, 1, dtype, key)
+        state = initial_state(system, rows, law, n, dtype, key)
+        start_of = partial(initial_state, system, rows, law, 1, dtype, key)
     grid = run["histogram"]
     return Job(
         system=system,
-        scheme=scheme_from({"name": run["scheme"], "noise": run["noise"], "halved": run.get("halved", False)}),
+        scheme=scheme,
         dtype=dtype,
         time_step=run["time_step"],
         n_steps=run["n_steps"],
@@ -129,11 +131,10 @@ def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System 
     )
 
 
-def stored_start(path: Path, system: System, n: int, dtype: str) -> NDArray[np.floating]:
+def stored_start(path: Path, rows: int, n: int, dtype: str) -> NDArray[np.floating]:
     """The state at step 0 that a run from an array has kept, as it lies on the disk."""
-    shape = (system.n_dim + len(system.walled("periodic")), n)
     try:
-        return np.memmap(path / START, dtype, "r", shape=shape)
+        return np.memmap(path / START, dtype, "r", shape=(rows, n))
     except (OSError, ValueError) as error:
         raise StoreCorrupt(f"{path / START}, where the particles started, cannot be read ({error}).") from error
 

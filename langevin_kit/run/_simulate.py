@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+COUNTED = 2**24
+"""Up to which float32 counts one by one."""
+
 LONGEST_NAME = 200
 """Bytes of a store's name: file systems take 255, and a new store is first made under a longer one."""
 
@@ -151,10 +154,14 @@ def simulate(
     )
     arguments.require_time_step(time_step)
     arguments.require_steps(n_steps, *(scheme.group(system.n_dim, dtype) if system.temperature else (1, 0)))
+    if scheme.counts and dtype == "float32" and n_steps > COUNTED:
+        raise InvalidArgument(
+            f"n_steps: got {n_steps}; {scheme.name!r} counts steps, and float32 counts to {COUNTED}. Take float64."
+        )
     save_every = arguments.saving_interval(save_every, n_steps)
     n = count_particles(initial, n_particles, system.n_dim)
     n_kept, bits = arguments.kept_positions(save_positions, n), arguments.position_bits(position_bits)
-    rows = system.n_dim + len(system.walled("periodic"))
+    rows = scheme.rows(system)
     kept = arguments.memory_of(n_kept, system.n_dim, dtype if bits is None else "float32")
     checkpoint = 0 if store is None else arguments.memory_of(n, rows, dtype)
     arguments.require_memory(n, rows, dtype, PLACES * kept + checkpoint)
@@ -165,7 +172,7 @@ def simulate(
     plan(system, observables, histogram)  # refused before the work that the final plan, with its cells, needs
     seed = seed_sequence(rng)
     key = philox_key(seed)
-    state = initial_state(system, initial, n, dtype, key)
+    state = initial_state(system, rows, initial, n, dtype, key)
     suggested = np.inf
     if check:
         end = n_steps * np.float64(time_step)
@@ -187,7 +194,7 @@ def simulate(
         seed=seed,
         initial="array" if isinstance(initial, np.ndarray) else initial.to_dict(),
         state=state,
-        start_of=partial(initial_state, system, initial, 1, dtype, key),
+        start_of=partial(initial_state, system, rows, initial, 1, dtype, key),
         suggested_time_step=suggested,
         about={**(attrs or {}), "title": title},
     )

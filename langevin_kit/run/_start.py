@@ -42,13 +42,14 @@ def count_particles(initial: Initial | NDArray[Any], n_particles: int | None, d:
 
 def initial_state(
     system: System,
+    rows: int,
     initial: Initial | NDArray[Any],
     n: int,
     dtype: str,
     key: tuple[np.uint32, np.uint32],
     first: int = 0,
 ) -> NDArray[np.floating]:
-    """Positions of the particles first … first + n, and below them a row of zero turns for each periodic coordinate.
+    """Positions of the particles first … first + n, and zeros in all other rows: turns, and what a scheme keeps.
 
     Positions are made in float64, so that runs of either dtype start at the same place, up to rounding.
 
@@ -57,7 +58,7 @@ def initial_state(
     InvalidArgument
         For particles that start at no finite place, or beyond a reflecting wall.
     """
-    state = np.zeros((system.n_dim + len(system.walled("periodic")), n), dtype)
+    state = np.zeros((rows, n), dtype)
     for low in range(0, n, BLOCK):
         high = min(low + BLOCK, n)
         x = _positions(initial, first + low, high - low, system.n_dim, key)

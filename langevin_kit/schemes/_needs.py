@@ -15,6 +15,7 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
         "each coordinate must have a noise of its own: K diagonal, and Kᵃᵃ a function of coordinate a alone",
     ),
     "diagonal K": (lambda system: system.facts.is_diagonal, "K must be diagonal"),
+    "constant S": (lambda system: system.facts.has_constant_mobility, "K must not depend on position"),
     "symmetric K": (lambda system: system.facts.is_symmetric, "K must be symmetric"),
     "definite S": (lambda system: not system.facts.has_idle_noise, "no coordinate may be without noise"),
     "no reflecting walls": (

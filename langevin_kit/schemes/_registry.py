@@ -13,11 +13,14 @@ from langevin_kit.schemes import (
     hanggi_klimontovich,
     heun,
     hutter_ottinger,
+    leimkuhler_matthews,
     mala,
     milstein,
     platen,
+    pvd2,
     rk4,
     strang,
+    tamed,
 )
 from langevin_kit.schemes._noise import Noise, noise_from
 from langevin_kit.schemes._scheme import Scheme
@@ -44,7 +47,8 @@ def EulerMaruyama(noise: str | Noise = "gaussian", *, halved: bool = False) -> S
 SCHEMES: dict[str, Scheme] = {
     module.SCHEME.name: module.SCHEME
     for module in (
-        *(euler_maruyama, milstein, heun, hutter_ottinger, fixman, hanggi_klimontovich, platen, strang, mala, rk4),
+        *(euler_maruyama, milstein, heun, hutter_ottinger, fixman, hanggi_klimontovich, platen, strang),
+        *(leimkuhler_matthews, pvd2, mala, tamed, rk4),
     )
 }
 """Every scheme by name."""
@@ -77,7 +81,7 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
     if not isinstance(name, str) or name not in SCHEMES:
         raise InvalidArgument(f"scheme: got {name!r}{did_you_mean(str(name), SCHEMES)}.")
     made = replace(SCHEMES[name], noise=noise_from(noise), halved=halved)
-    if made.extra_numbers and not made.noise.is_gaussian:
+    if (made.extra_numbers or made.begin) and not made.noise.is_gaussian:
         raise InvalidArgument(f"scheme: got {name!r} with noise {made.noise.name!r}; it takes normal noise alone.")
     if not isinstance(halved, bool) or (halved and not made.noise.is_gaussian):
         raise InvalidArgument(

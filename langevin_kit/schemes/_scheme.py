@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langevin_kit.schemes._noise import NOISES, Noise
+from langevin_kit.system import System
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Scheme:
         The calculus in which it converges.
     strong_order, weak_order : float
         Orders in the time step, for mobilities that depend on position.
+    average_order : float
+        Order of averages over the law that it samples in the end; infinite if that is the Boltzmann law.
     evaluations : int
         Evaluations of the coefficients a step.
     source : str
@@ -35,6 +38,11 @@ class Scheme:
         Random numbers a step beside one a coordinate.
     reads_energy : bool
         Whether a step needs E itself.
+    begin : callable, optional
+        Of a scheme that remembers: one vector that each step hands to the next, beside the place. This is the one that
+        the first step is given. Such a `step` gives the place and the vector.
+    counts : str
+        What `Step.count` counts; the run's variable is `n_` and this name.
     noise : Noise
         What stands for the increments of the Wiener process.
     halved : bool
@@ -54,8 +62,22 @@ class Scheme:
     use: str = ""
     extra_numbers: int = 0
     reads_energy: bool = False
+    begin: Callable[[Any], Any] | None = None
+    counts: str = ""
+    average_order: float = 0.0
     noise: Noise = NOISES["gaussian"]
     halved: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "average_order", self.average_order or self.weak_order)
+
+    def rows(self, system: System) -> int:
+        """Rows of a particle's state: the system's own, then what the scheme remembers and counts."""
+        return system.n_rows + (system.n_dim if self.begin else 0) + bool(self.counts)
+
+    def counted(self, system: System) -> dict[str, int]:
+        """The variable that holds what the scheme counts, and its row of the state."""
+        return {f"n_{self.counts}": self.rows(system) - 1} if self.counts else {}
 
     def numbers(self, d: int) -> int:
         """Random numbers of a step in d dimensions."""

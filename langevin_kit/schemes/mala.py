@@ -9,6 +9,7 @@ A refused particle stays where it is. Roberts & Tweedie 1996; where the mobility
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from langevin_kit.schemes._scheme import Scheme
@@ -24,7 +25,9 @@ def step(s: Any) -> Any:
     back = there.whitened(s.x - (y + s.dt * there.drift))
     gained = 0.5 * (s.z.square() - back.square() / (s.amplitude * s.amplitude))
     ratio = (here.energy - there.energy) / s.temperature + gained + (here.log_volume - there.log_volume)
-    return s.either(ratio, -1.0 * s.exponential, y, s.x)
+    accepted = s.greater(ratio, -1.0 * s.exponential)
+    s.count(accepted)
+    return s.either(accepted, y, s.x)
 
 
 SCHEME = Scheme(
@@ -39,4 +42,6 @@ SCHEME = Scheme(
     use="the Boltzmann law, exactly; no paths",
     extra_numbers=2,
     reads_energy=True,
+    counts="accepted",
+    average_order=math.inf,
 )

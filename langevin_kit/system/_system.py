@@ -152,6 +152,11 @@ class System:
         return len(self.names)
 
     @property
+    def n_rows(self) -> int:
+        """Rows of a particle's state: its coordinates, then the turns round the periodic ones."""
+        return self.n_dim + len(self.walled("periodic"))
+
+    @property
     def lower(self) -> Floats:
         """Lower bounds of the coordinates (d,), −∞ where there is none."""
         return np.array([self.walls[x].lower if x in self.walls else -np.inf for x in self.names])

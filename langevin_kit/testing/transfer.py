@@ -43,7 +43,7 @@ def transfer_operator(step: Step, d: int, points: int, nodes: int) -> tuple[Floa
     operator = np.empty((n, n))
     for i in range(n):
         y = step(np.repeat(x[:, i : i + 1], z.shape[1], axis=1), z)
-        rows = [_interpolation(y[a], axis) for a in range(d)]
+        rows = [interpolation(y[a], axis) for a in range(d)]
         operator[i] = w @ rows[0] if d == 1 else ((rows[0] * w[:, None]).T @ rows[1]).ravel()
     return x, operator
 
@@ -69,7 +69,7 @@ def stationary_law(step: Step, d: int, points: int, nodes: int) -> tuple[Floats,
     return x, np.linalg.solve(system, np.eye(n)[-1])
 
 
-def _interpolation(y: Floats, axis: Floats) -> Floats:
+def interpolation(y: Floats, axis: Floats) -> Floats:
     """Rows r with f(y) = Σ r_m f(x_m) for trigonometric polynomials f."""
     half = (y[:, None] - axis) / 2
     near = np.abs(np.sin(half)) < 1e-13

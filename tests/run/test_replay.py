@@ -40,6 +40,8 @@ RUNS: dict[str, tuple[lk.System, dict[str, Any]]] = {
     "1-D float32": (LINE, {"dtype": "float32"}),
     "1-D float64": (LINE, {}),
     "1-D Rademacher": (LINE, {"scheme": lk.EulerMaruyama(noise="rademacher")}),
+    "1-D, remembering": (LINE, {"scheme": "pvd2"}),
+    "1-D, counting": (LINE, {"scheme": "mala", "dtype": "float32"}),
     "2-D tensor": (TENSOR, {}),
     "2-D tensor float32": (TENSOR, {"dtype": "float32"}),
     "walls float32": (RING, {"dtype": "float32"}),
