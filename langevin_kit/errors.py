@@ -31,6 +31,10 @@ class MobilityNotPositive(LangevinKitError, ValueError):
     """The mobility S(x, t) is negative where particles may go."""
 
 
+class MobilityJumps(LangevinKitError, ValueError):
+    """The mobility jumps where particles may go, and the scheme is wrong there at any time step."""
+
+
 class StepTooLarge(LangevinKitError, ValueError):
     """The time step is beyond the stability limit of the explicit step."""
 

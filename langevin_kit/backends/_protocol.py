@@ -46,8 +46,8 @@ class Program:
 
     @cached_property
     def parameters(self) -> NDArray[np.float64]:
-        """What compiled code takes at run time, in the system's order."""
-        return self.system.values
+        """What compiled code takes at run time: the system's values in their order, then the scheme's constants."""
+        return self.scheme.values(self.system, self.time_step)
 
 
 def at_once() -> None:

@@ -57,12 +57,29 @@ def _lines(read: Scenario, report: Report) -> list[str]:
         read.title,
         row("system", equation(read.system.to_dict())),
         row("Boltzmann", found),
-        row("mobility", f"{low:.4g} to {high:.4g}"),
+        row("mobility", f"{low:.4g} to {high:.4g}" + (f"; it jumps {report.jump}" if report.jump else "")),
+        row("scheme", _scheme(read, report)),
         row("fastest", f"relaxation rate {report.fastest_rate:.4g}"),
         row("time step", step),
         row("work", f"{run['n_particles'] * run['n_steps']:.3g} particle-steps"),
         row("memory", f"about {_size(_memory(read, bool(law)))}"),
     ]
+
+
+def _scheme(read: Scenario, report: Report) -> str:
+    """The scheme that a run takes.
+
+    Raises
+    ------
+    InvalidArgument, MobilityJumps
+        If it is wrong for the system.
+    """
+    from langevin_kit.preflight import require_continuous
+    from langevin_kit.schemes import scheme_for
+
+    scheme = scheme_for(read.arguments["scheme"], read.system)
+    require_continuous(scheme, read.system, report.jump)
+    return f"{scheme.name}: {scheme.use}"
 
 
 def _memory(read: Scenario, has_law: bool) -> float:
@@ -72,12 +89,12 @@ def _memory(read: Scenario, has_law: bool) -> float:
     from langevin_kit.backends import backend_from
     from langevin_kit.preflight.arguments import memory_of, saving_interval
     from langevin_kit.run import DEFAULT_CELLS
-    from langevin_kit.schemes import scheme_from
+    from langevin_kit.schemes import scheme_for
 
     run: Any = read.arguments
     d = read.system.n_dim
     dtype = run["dtype"] or backend_from(run["backend"]).dtype
-    state = memory_of(run["n_particles"], scheme_from(run["scheme"]).rows(read.system), dtype)
+    state = memory_of(run["n_particles"], scheme_for(run["scheme"], read.system).rows(read.system), dtype)
     every = saving_interval(run["save_every"], run["n_steps"])
     default = DEFAULT_CELLS.get(d, 0) ** d if has_law else 0
     cells = default if run["histogram"] is None else np.prod(run["histogram"].shape, dtype=float)

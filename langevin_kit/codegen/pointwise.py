@@ -434,6 +434,7 @@ class _Names:
         self.p = system.value_names[: len(system.parameters)]
         self.bounds = system.value_names[len(system.parameters) :]
         self.memory = [f"m{a}" for a in range(d)] if scheme.begin else []
+        self.constants = [f"c{j}" for j in range(len(scheme.constants(system, 1.0)) if scheme.constants else 0)]
         turns = [f"w{j}" for j in range(len(system.walled("periodic")))]
         self.carried = [*turns, *self.memory, *(["n0"] if scheme.counts else [])]
 
@@ -441,10 +442,10 @@ class _Names:
         """Pieces of the templates."""
         rows = [*self.x, *self.carried]
         cells = [f"{name} = {cell.format(j)}" for j, name in enumerate(rows)]
-        scalars = [*self.p, *self.bounds]
+        scalars = [*self.p, *self.bounds, *self.constants]
         return {
             "state": ", ".join(["t", *self.x, *self.p]),
-            "carried_and_bounds": "".join(f"{name}, " for name in [*self.carried, *self.bounds]),
+            "carried_and_bounds": "".join(f"{name}, " for name in [*self.carried, *self.bounds, *self.constants]),
             "parameters": ", ".join(self.p),
             "z_of_begin": ", ".join(f"z{a}" for a in range(len(self.memory))),
             "rows": ", ".join(f"X{j}" for j in range(len(rows))),

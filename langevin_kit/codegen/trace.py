@@ -103,6 +103,37 @@ class Vector:
         pairs = zip(self.plain().names, other.plain().names, strict=True)
         return Vector(self.lines, tuple(a and self.lines.assign(f"{a}/{b}") for a, b in pairs))
 
+    def __rtruediv__(self, other: Number) -> Vector:
+        """A number over each coordinate; the others stay zero."""
+        names = (a and self.lines.assign(f"{other.name}/{a}") for a in self.plain().names)
+        return Vector(self.lines, tuple(names) if other.name else (ZERO,) * len(self.names))
+
+    def root(self) -> Vector:
+        """The square root of each coordinate."""
+        return self._each("sqrt")
+
+    def tanh(self) -> Vector:
+        """The hyperbolic tangent of each coordinate."""
+        return self._each("tanh")
+
+    def _each(self, function: str) -> Vector:
+        return Vector(self.lines, tuple(n and self.lines.assign(f"{function}({n})") for n in self.plain().names))
+
+    def positions(self) -> Vector:
+        """The first half of the coordinates; zero in the other."""
+        half = len(self.names) // 2
+        return Vector(self.lines, (*self.names[:half], *(ZERO,) * half), self.factor)
+
+    def momenta(self) -> Vector:
+        """The second half of the coordinates; zero in the other."""
+        half = len(self.names) // 2
+        return Vector(self.lines, (*(ZERO,) * half, *self.names[half:]), self.factor)
+
+    def as_momenta(self) -> Vector:
+        """The first half of the coordinates, in the places of the second."""
+        half = len(self.names) // 2
+        return Vector(self.lines, (*(ZERO,) * half, *self.names[:half]), self.factor)
+
     def square(self) -> Number:
         """The sum of the squares."""
         total = ""
@@ -146,6 +177,14 @@ class Place:
         """The diagonal of σ, σ σᵀ = S; all of it where each coordinate has a noise of its own."""
         d, factor = len(self._step.made.force), self._step.made.factor
         names = tuple(f"factor{a}_{a}{self._suffix}" if (a, a) in factor else ZERO for a in range(d))
+        return Vector(self._step.lines, names)
+
+    @property
+    def friction(self) -> Vector:
+        """The diagonal of S."""
+        self._step.takes_mobility = True
+        d, known = len(self._step.made.force), self._step.made.mobility
+        names = tuple(f"s{a}_{a}{self._suffix}" if (a, a) in known else ZERO for a in range(d))
         return Vector(self._step.lines, names)
 
     def noise(self, z: Vector) -> Vector:
@@ -215,10 +254,10 @@ class Step:
 
     def __init__(self, made: Coefficients, parameters: str, *, cold: bool) -> None:
         self.made, self.lines, self.takes_mobility = made, Lines(), False
-        self._d, self._parameters, self.is_cold = len(made.force), parameters, cold
+        self.d, self._parameters, self.is_cold = len(made.force), parameters, cold
         self._calls: list[tuple[int, str, str]] = []
         self._count = "n0"
-        self.x = Vector(self.lines, tuple(f"x{a}" for a in range(self._d)))
+        self.x = Vector(self.lines, tuple(f"x{a}" for a in range(self.d)))
         self.dt = Number(self.lines, "dt")
         self.temperature = Number(self.lines, ZERO if cold else "temperature")
         self.amplitude = Number(self.lines, ZERO if cold else "amplitude")
@@ -231,18 +270,39 @@ class Step:
     @property
     def z(self) -> Vector:
         """Independent numbers of mean 0 and variance 1, one a coordinate."""
-        return Vector(self.lines, tuple(ZERO if self.is_cold else f"z{a}" for a in range(self._d)))
+        return Vector(self.lines, tuple(ZERO if self.is_cold else f"z{a}" for a in range(self.d)))
 
     @property
     def exponential(self) -> Number:
         """An independent number of the exponential law with mean 1: half the sum of two squared normals."""
-        pair = Vector(self.lines, (f"z{self._d}", f"z{self._d + 1}"))
+        pair = Vector(self.lines, (f"z{self.d}", f"z{self.d + 1}"))
         return 0.5 * pair.square()
+
+    @property
+    def ones(self) -> Vector:
+        """One in each coordinate."""
+        return Vector(self.lines, ("R(1.0)",) * self.d)
+
+    def constant_vector(self, first: int) -> Vector:
+        """One of `Scheme.constants` for each coordinate."""
+        return Vector(self.lines, tuple(f"c{first + a}" for a in range(self.d)))
+
+    def constant_product(self, first: int, x: Vector) -> Vector:
+        """A matrix of `Scheme.constants` times a vector."""
+        rows = []
+        for a in range(self.d):
+            total = ZERO
+            for b, name in enumerate(x.names):
+                if name:
+                    entry = f"c{first + a * self.d + b}"
+                    total = f"fma({entry}, {name}, {total})" if total else f"{entry}*{name}"
+            rows.append(total and self.lines.assign(total))
+        return Vector(self.lines, tuple(rows))
 
     @property
     def memory(self) -> Vector:
         """What the last step has handed on, or `Scheme.begin`."""
-        return Vector(self.lines, tuple(ZERO if self.is_cold else f"m{a}" for a in range(self._d)))
+        return Vector(self.lines, tuple(ZERO if self.is_cold else f"m{a}" for a in range(self.d)))
 
     def greater(self, first: Number, second: Number) -> Number:
         """Whether the first number is greater; not where one is no number."""
@@ -262,7 +322,8 @@ class Step:
         """The coefficients at a place, `later` steps after the beginning of this one."""
         suffix = f"_{len(self._calls)}" if self._calls else ""
         time = self.lines.assign(f"fma(R({later!r}), dt, t)") if later else "t"
-        arguments = ", ".join([time, *x.plain().names, *([self._parameters] if self._parameters else [])])
+        names = [name or _0 for name in x.plain().names]
+        arguments = ", ".join([time, *names, *([self._parameters] if self._parameters else [])])
         # The names on the left are known when the scheme has said what it takes.
         self.lines.lines.append("")
         self._calls.append((len(self.lines.lines) - 1, suffix, arguments))

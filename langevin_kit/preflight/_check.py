@@ -12,6 +12,7 @@ from langevin_kit.errors import InvalidArgument, NotNormalizable, StepTooLarge
 from langevin_kit.estimate import Boltzmann, boltzmann
 from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
+from langevin_kit.preflight.jumps import Jump, find_jump
 from langevin_kit.preflight.periodicity import require_periodic
 from langevin_kit.preflight.positivity import eigenvalue_range
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
@@ -38,12 +39,15 @@ class Report:
         Least and greatest eigenvalue of S = (K + Kᵀ)/2 in the typical region.
     rates : dict
         The fastest rates by name: see `langevin_kit.preflight.rates.MEANING`.
+    jump : Jump or None
+        Where the mobility jumps.
     """
 
     law: Boltzmann | None
     no_law: str
     mobility_range: tuple[float, float]
     rates: dict[str, float]
+    jump: Jump | None = None
 
     @property
     def boltzmann(self) -> str:
@@ -123,6 +127,7 @@ def check(
         laws, no_law = [], str(error)
     dual, low, high = DualNumbers(system), np.inf, -np.inf
     fastest = dict.fromkeys(MEANING, 0.0)
+    jump: Jump | None = None
     for k, t in enumerate(times):
         x = region(system, laws[min(k, len(laws) - 1)] if laws else None, positions, t)
         if not x.size:
@@ -135,6 +140,7 @@ def check(
         mobility = system.symmetric_mobility_at(x, t)
         least, most = eigenvalue_range(system, x, t, mobility)
         low, high = min(low, least), max(high, most)
+        jump = jump or find_jump(system, x, t)
         some = x[:, :: -(-x.shape[1] // max(1, min(POINTS, ENTRIES // len(x) ** 3)))]
         found = dual.at(some, t)
         require_derivatives(system, found, some, t)
@@ -142,7 +148,7 @@ def check(
             require_stationary(system, found, some, t)
         for name, rate in rates(system, dual, x, t, mobility).items():
             fastest[name] = max(fastest[name], rate)
-    report = Report(laws[0] if laws else None, no_law, (low, high), fastest)
+    report = Report(laws[0] if laws else None, no_law, (low, high), fastest, jump)
     if time_step is not None and time_step * report.fastest_rate > STABILITY:
         raise StepTooLarge(
             f"time_step: got {time_step:g}, beyond the stability limit {STABILITY / report.fastest_rate:.3g} of the "

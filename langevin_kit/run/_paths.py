@@ -41,7 +41,8 @@ class Paths:
 
     @cached_property
     def _constants(self) -> tuple[Any, ...]:
-        return self.system.values, self.time_step, self.system.temperature, *self.key
+        values = self.scheme.values(self.system, self.time_step)
+        return values, self.time_step, self.system.temperature, *self.key
 
     def advance(self, state: State, particle: int, first: int, n_steps: int) -> State:
         """Its state (rows, 1) at step `first` + `n_steps` from that at step `first`."""

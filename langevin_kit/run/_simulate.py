@@ -14,14 +14,14 @@ from langevin_kit.backends import PLACES, Backend, backend_from
 from langevin_kit.codegen import ieee_arithmetic
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.observables import Observable, plan
-from langevin_kit.preflight import arguments, sample_times
+from langevin_kit.preflight import arguments, require_continuous, sample_times
 from langevin_kit.preflight import check as preflight_check
 from langevin_kit.progress import Progress
 from langevin_kit.random import RNG, philox_key, seed_sequence
 from langevin_kit.run._job import OWN, Job
 from langevin_kit.run._start import count_particles, initial_state
 from langevin_kit.run._work import work
-from langevin_kit.schemes import Scheme, require_scheme, scheme_from
+from langevin_kit.schemes import Scheme, scheme_for
 from langevin_kit.store import refuse_existing
 from langevin_kit.system import Grid, System
 from langevin_kit.system.initial import Initial
@@ -51,7 +51,7 @@ def simulate(
     save_positions: bool | int = False,
     position_bits: int | None = None,
     rng: RNG = None,
-    scheme: str | Scheme = "euler_maruyama",
+    scheme: str | Mapping[str, Any] | Scheme = "euler_maruyama",
     dtype: str | None = None,
     backend: str | Backend = "cpu",
     store: str | Path | None = None,
@@ -95,7 +95,10 @@ def simulate(
         an error of 5e-4 of the value, they take half as much. The run itself, and what it goes on from, is not rounded.
     rng : int, SeedSequence, Generator or None
         The seed (SPEC 7).
-    scheme : str or Scheme
+    scheme : str, mapping or Scheme
+        A name in `langevin_kit.schemes.SCHEMES`; or "auto", or ``{"name": "auto", "need": need}``, which takes the best
+        for a need: "paths", "transients" (of averages) or "averages" (over the stationary law). The run's attributes
+        say which one it took.
     dtype : "float64" or "float32", optional
         Type of the positions: the backend's if left out, float64 on the CPU. Reductions are always float64.
     backend : str or Backend
@@ -119,7 +122,7 @@ def simulate(
 
     Raises
     ------
-    InvalidArgument, MobilityNotPositive, StepTooLarge, StoreExists, BackendUnavailable
+    InvalidArgument, MobilityNotPositive, MobilityJumps, StepTooLarge, StoreExists, BackendUnavailable
         Before anything is written.
     StoreMismatch, StoreLocked, StoreCorrupt
         If the store is that of another run, another process writes it, or what is needed to go on is damaged.
@@ -146,8 +149,7 @@ def simulate(
     """
     if not isinstance(system, System):
         raise InvalidArgument(f"system: got {type(system).__name__}; give a System.")
-    scheme, device = scheme_from(scheme), backend_from(backend)
-    require_scheme(scheme, system)
+    scheme, device = scheme_for(scheme, system), backend_from(backend)
     dtype, time_step, n_steps, save_every = (
         arguments.canonical_dtype(device.dtype if dtype is None else dtype),
         *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),
@@ -177,9 +179,10 @@ def simulate(
     if check:
         end = n_steps * np.float64(time_step)
         checked = sample_times(end) if system.facts.depends_on_time else (0.0,)
-        suggested = preflight_check(
-            system, time_step=time_step, positions=state[: system.n_dim], times=checked
-        ).time_step
+        limited = None if scheme.is_stable else time_step
+        found = preflight_check(system, time_step=limited, positions=state[: system.n_dim], times=checked)
+        require_continuous(scheme, system, found.jump)
+        suggested = found.time_step
     job = Job(
         system=system,
         scheme=scheme,

@@ -26,7 +26,7 @@ from langevin_kit.observables.rows import Rows, used_axes
 from langevin_kit.preflight import arguments
 from langevin_kit.random import check_seed
 from langevin_kit.scenario._objects import law
-from langevin_kit.schemes import scheme_from
+from langevin_kit.schemes import need_of, scheme_from
 from langevin_kit.system import System, Wall, cells, grid_from_dict
 
 
@@ -280,6 +280,7 @@ class SchemeTable(Table):
     name: str
     noise: str = "gaussian"
     halved: bool = False
+    need: str | None = None
 
 
 SchemeChoice = Annotated[
@@ -330,7 +331,9 @@ class RunTable(Table):
     @field_validator("scheme")
     @classmethod
     def _is_a_scheme(cls, value: str | SchemeTable) -> str | SchemeTable:
-        scheme_from(value if isinstance(value, str) else value.model_dump())
+        options = {"name": value} if isinstance(value, str) else value.model_dump(exclude_none=True)
+        if need_of(options) is None:
+            scheme_from(options)
         return value
 
     @field_validator("backend")

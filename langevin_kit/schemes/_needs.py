@@ -23,6 +23,15 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
         "reflecting walls are for steps with one evaluation",
     ),
     "no extra drift": (lambda system: not system.facts.has_drift, "an extra drift has no law to be accepted by"),
+    "no walls": (lambda system: not system.walls, "no coordinate may have walls"),
+    "linear force": (
+        lambda system: system.facts.is_linear,
+        "E must be quadratic, K constant, b linear, and none may depend on time",
+    ),
+    "underdamped": (
+        lambda system: system.facts.is_underdamped,
+        "the coordinates must be positions, then as many momenta, with E = V(q) + Σ p²/2m and K = [[0, −1], [1, γ(q)]]",
+    ),
     "T = 0": (lambda system: system.temperature == 0, "the temperature must be 0"),
     "scalar coordinates": (lambda system: not system.is_dense, "a vector of coordinates takes 'euler_maruyama' alone"),
 }
@@ -39,8 +48,15 @@ def require_scheme(scheme: Scheme, system: System) -> None:
     """
     missing = _missing(scheme, system)
     if missing:
-        able = ", ".join(repr(name) for name, other in SCHEMES.items() if not _missing(other, system))
-        raise InvalidArgument(f"scheme: got {scheme.name!r}; {NEEDS[missing[0]][1]}. For this system there are {able}.")
+        others = ", ".join(map(repr, able(system)))
+        raise InvalidArgument(
+            f"scheme: got {scheme.name!r}; {NEEDS[missing[0]][1]}. For this system there are {others}."
+        )
+
+
+def able(system: System) -> list[str]:
+    """Names of the schemes that a system can take."""
+    return [name for name, scheme in SCHEMES.items() if not _missing(scheme, system)]
 
 
 def _missing(scheme: Scheme, system: System) -> list[str]:

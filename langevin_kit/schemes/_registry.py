@@ -8,6 +8,7 @@ from typing import Any
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.schemes import (
+    baoab,
     euler_maruyama,
     fixman,
     hanggi_klimontovich,
@@ -16,6 +17,7 @@ from langevin_kit.schemes import (
     leimkuhler_matthews,
     mala,
     milstein,
+    ornstein_uhlenbeck,
     platen,
     pvd2,
     rk4,
@@ -48,7 +50,7 @@ SCHEMES: dict[str, Scheme] = {
     module.SCHEME.name: module.SCHEME
     for module in (
         *(euler_maruyama, milstein, heun, hutter_ottinger, fixman, hanggi_klimontovich, platen, strang),
-        *(leimkuhler_matthews, pvd2, mala, tamed, rk4),
+        *(leimkuhler_matthews, pvd2, mala, tamed, ornstein_uhlenbeck, baoab, rk4),
     )
 }
 """Every scheme by name."""

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from langevin_kit.schemes._noise import NOISES, Noise
 from langevin_kit.system import System
 
@@ -24,6 +27,10 @@ class Scheme:
         The calculus in which it converges.
     strong_order, weak_order : float
         Orders in the time step, for mobilities that depend on position.
+    takes_jumps : bool
+        Whether it is right where K jumps.
+    is_stable : bool
+        Whether no time step makes it explode.
     average_order : float
         Order of averages over the law that it samples in the end; infinite if that is the Boltzmann law.
     evaluations : int
@@ -41,6 +48,8 @@ class Scheme:
     begin : callable, optional
         Of a scheme that remembers: one vector that each step hands to the next, beside the place. This is the one that
         the first step is given. Such a `step` gives the place and the vector.
+    constants : callable
+        System, time step → numbers that the step takes at run time, such as the exponential of a matrix.
     counts : str
         What `Step.count` counts; the run's variable is `n_` and this name.
     noise : Noise
@@ -64,6 +73,9 @@ class Scheme:
     reads_energy: bool = False
     begin: Callable[[Any], Any] | None = None
     counts: str = ""
+    constants: Callable[[System, float], NDArray[np.float64]] | None = None
+    takes_jumps: bool = False
+    is_stable: bool = False
     average_order: float = 0.0
     noise: Noise = NOISES["gaussian"]
     halved: bool = False
@@ -74,6 +86,11 @@ class Scheme:
     def rows(self, system: System) -> int:
         """Rows of a particle's state: the system's own, then what the scheme remembers and counts."""
         return system.n_rows + (system.n_dim if self.begin else 0) + bool(self.counts)
+
+    def values(self, system: System, time_step: float) -> NDArray[np.float64]:
+        """What compiled code takes at run time: the system's values, then the scheme's constants."""
+        own = self.constants(system, time_step) if self.constants else ()
+        return np.concatenate([system.values, own])
 
     def counted(self, system: System) -> dict[str, int]:
         """The variable that holds what the scheme counts, and its row of the state."""

@@ -32,4 +32,5 @@ SCHEME = Scheme(
     source="Hänggi, Helv. Phys. Acta 51, 183 (1978); Klimontovich, Physica A 163, 515 (1990)",
     needs=("diagonal K", "no reflecting walls"),
     use="a mobility that jumps",
+    takes_jumps=True,
 )

@@ -44,4 +44,6 @@ SCHEME = Scheme(
     reads_energy=True,
     counts="accepted",
     average_order=math.inf,
+    takes_jumps=True,
+    is_stable=True,
 )

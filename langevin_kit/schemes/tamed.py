@@ -41,4 +41,5 @@ SCHEME = Scheme(
     needs=("definite S",),
     use="drifts that grow faster than linearly, where Euler–Maruyama explodes",
     counts="tamed",
+    is_stable=True,
 )

@@ -15,7 +15,7 @@ import sympy as sp
 
 from langevin_kit.system.expression import parse
 from langevin_kit.system.facts import Facts
-from langevin_kit.system.functions import Absolute
+from langevin_kit.system.functions import JUMPING, Absolute
 from langevin_kit.system.printer import ArrayPrinter, Printer
 
 Row = tuple[sp.Expr, ...]
@@ -160,6 +160,36 @@ class Derived:
             depends_on_time=any(self.time in e.free_symbols for e in (self.energy, *mobility, *self.drift)),
             has_kinks=bool(self.energy.has(Absolute)),
             is_quadratic=self.is_quadratic,
+            may_jump=any(k.has(*JUMPING) for k in mobility),
+            is_linear=self._is_linear(),
+            is_underdamped=self._is_underdamped(),
+        )
+
+    def _is_linear(self) -> bool:
+        changing = {*self.coordinates, self.time}
+        constant = all(changing.isdisjoint(k.free_symbols) for row in self.mobility for k in row)
+        return constant and all(self._degree(f) <= 1 and self.time not in f.free_symbols for f in self.force)
+
+    def _is_underdamped(self) -> bool:
+        n, K = len(self.coordinates) // 2, self.mobility
+        if 2 * n != len(self.coordinates) or any(b != 0 for b in self.drift):
+            return False
+        p = self.coordinates[n:]
+        for i in range(n):
+            for j in range(n):
+                same = int(i == j)
+                friction = K[n + i][n + j]
+                if (K[i][j], K[i][n + j], K[n + i][j]) != (0, -same, same) or (friction != 0 and not same):
+                    return False
+                if not friction.free_symbols.isdisjoint(p):
+                    return False
+        kinetic = [sp.diff(self.energy, m) for m in p]
+        other = {*self.coordinates, self.time}
+        return all(
+            g.xreplace({m: sp.Integer(0)}) == 0
+            and sp.diff(g, m).free_symbols.isdisjoint(other)
+            and not g.free_symbols & (other - {m})
+            for g, m in zip(kinetic, p, strict=True)
         )
 
     def array_source(self, name: str) -> str:
@@ -214,10 +244,10 @@ def derive(
 
 def _matrix(mobility: Any, symbols: Mapping[str, sp.Symbol], d: int) -> Matrix:
     if not isinstance(mobility, tuple):
-        scalar = parse(mobility, symbols, field="mobility")
+        scalar = parse(mobility, symbols, field="mobility", logical=True)
         return tuple(tuple(scalar if a == b else sp.Integer(0) for b in range(d)) for a in range(d))
     rows = tuple(
-        tuple(parse(text, symbols, field=f"mobility[{a}][{b}]") for b, text in enumerate(row))
+        tuple(parse(text, symbols, field=f"mobility[{a}][{b}]", logical=True) for b, text in enumerate(row))
         for a, row in enumerate(mobility)
     )
     # One spelling for both where they are equal, so that they are computed once, and seen to be symmetric.

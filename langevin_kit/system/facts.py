@@ -32,6 +32,13 @@ class Facts:
         The slope of E may jump.
     is_quadratic : bool
         E is a polynomial of degree two, or less, in the coordinates: then q is a normal law.
+    may_jump : bool
+        K holds what may make it jump: a comparison, a branch, an absolute value.
+    is_linear : bool
+        The force b − K∇E is seen to be linear, K to be constant, and neither to depend on time.
+    is_underdamped : bool
+        The coordinates are seen to be positions q and as many momenta p with E = V(q, t) + Σ pᵢ²/2mᵢ, no extra drift,
+        and K = [[0, −1], [1, γ(q)]] with a diagonal γ.
     """
 
     is_diagonal: bool
@@ -44,6 +51,9 @@ class Facts:
     depends_on_time: bool
     has_kinks: bool
     is_quadratic: bool
+    may_jump: bool
+    is_linear: bool
+    is_underdamped: bool
 
     def to_json(self) -> str:
         """As text."""

@@ -16,17 +16,30 @@ class Greater(sp.Function):  # type: ignore[misc]
 
     nargs = 2
 
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """0."""
+        return sp.Integer(0)
+
 
 class GreaterEqual(sp.Function):  # type: ignore[misc]
     """1 where a >= b, else 0."""
 
     nargs = 2
 
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """0."""
+        return sp.Integer(0)
+
 
 class Select(sp.Function):  # type: ignore[misc]
     """Select(c, a, b): a where c > 0, else b; the other branch may be non-finite."""
 
     nargs = 3
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """That of the branch that is taken."""
+        condition = self.args[0]
+        return sp.Integer(0) if argindex == 1 else Select(condition, *map(sp.Integer, (argindex == 2, argindex == 3)))
 
 
 class Sign(sp.Function):  # type: ignore[misc]
@@ -100,6 +113,10 @@ class Tanh(_OfReal, sp.tanh):  # type: ignore[misc]
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         """1 − tanh²."""
         return 1 - self**2
+
+
+JUMPING = (Greater, GreaterEqual, Select, Sign, Absolute)
+"""What may make an expression jump: |x| in a quotient."""
 
 
 for _own in (Sinh, Cosh, Tanh):

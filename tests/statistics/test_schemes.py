@@ -12,7 +12,7 @@ from oracle import CONSTANT, SCALAR, biases, step_of, transient
 
 import langevin_kit as lk
 from langevin_kit.codegen import stepper
-from langevin_kit.errors import InvalidArgument
+from langevin_kit.errors import InvalidArgument, MobilityJumps
 from langevin_kit.schemes import SCHEMES, scheme_from
 from langevin_kit.testing.ptxvm import Executor
 
@@ -56,7 +56,9 @@ def test_the_stationary_law_of_a_scheme(name: str) -> None:
 
 
 def test_every_scheme_with_noise_is_here() -> None:
-    assert {*BIAS, "mala"} == {name for name, scheme in SCHEMES.items() if "T = 0" not in scheme.needs}
+    assert {*BIAS, "mala", "ornstein_uhlenbeck", "baoab"} == {
+        name for name, scheme in SCHEMES.items() if "T = 0" not in scheme.needs
+    }
 
 
 @pytest.mark.claim("C29")
@@ -161,7 +163,7 @@ KINKS = {
 }  # fmt: skip
 
 
-def left_of(system: lk.System, scheme: str) -> tuple[float, float]:
+def left_of(system: lk.System, scheme: str, *, check: bool = False) -> tuple[float, float]:
     """P(v < 0) and its standard error, at t = 10 with Δt = 0.005."""
     ds = lk.simulate(
         system,
@@ -173,7 +175,7 @@ def left_of(system: lk.System, scheme: str) -> tuple[float, float]:
         observables={"left": "v < 0"},
         scheme=scheme,
         rng=1,
-        check=False,
+        check=check,
     )
     return float(ds.left[-1]), float(ds.left_stderr[-1])
 
@@ -183,6 +185,10 @@ def left_of(system: lk.System, scheme: str) -> tuple[float, float]:
 def test_a_mobility_that_jumps(kink: str) -> None:
     """The end point's noise and a Metropolis step find P(v < 0) within 4 s.e.; others miss a delta in ∇·K."""
     system, exact = KINKS[kink]
+    with pytest.raises(
+        MobilityJumps, match=r"jumps at v = 0, .*never meets.*right here: 'hanggi_klimontovich', 'mala'"
+    ):
+        left_of(system, "euler_maruyama", check=True)
     for scheme in ("hanggi_klimontovich", "mala"):
         left, error = left_of(system, scheme)
         assert abs(left - exact) < 4 * error + 1e-3, scheme
@@ -265,10 +271,14 @@ def table() -> str:
     ]
     for name, scheme in SCHEMES.items():
         bias = (
-            ", ".join(f"{BIAS[name][0][k]:.1e}" for k in (0, 2)) if name in BIAS else "none" if name == "mala" else "–"
+            ", ".join(f"{BIAS[name][0][k]:.1e}" for k in (0, 2))
+            if name in BIAS
+            else "none"
+            if np.isinf(scheme.average_order)
+            else "–"
         )
-        averages = "∞" if np.isinf(scheme.average_order) else f"{scheme.average_order:g}"
-        orders = f"{scheme.strong_order:g}, {scheme.weak_order:g}, {averages}"
+        three = (scheme.strong_order, scheme.weak_order, scheme.average_order)
+        orders = ", ".join("∞" if np.isinf(order) else f"{order:g}" for order in three)
         needs = "; ".join(scheme.needs) or "–"
         cells = (f"`{name}`", scheme.calculus, orders, str(scheme.evaluations), bias, needs, scheme.use)
         lines.append(f"| {' | '.join(cells)} |")

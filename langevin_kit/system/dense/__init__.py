@@ -10,6 +10,14 @@ from langevin_kit.system.dense.content import Components, Vector
 
 if TYPE_CHECKING:
     from langevin_kit.system.dense.derived import DenseDerived, dense
+    from langevin_kit.system.dense.root import semidefinite_root
 
-__all__ = ["Components", "DenseDerived", "Vector", "dense"]
-__getattr__, _ = lazily(__name__, {"DenseDerived": "derived:DenseDerived", "dense": "derived:dense"})
+__all__ = ["Components", "DenseDerived", "Vector", "dense", "semidefinite_root"]
+__getattr__, _ = lazily(
+    __name__,
+    {
+        "DenseDerived": "derived:DenseDerived",
+        "dense": "derived:dense",
+        "semidefinite_root": "root:semidefinite_root",
+    },
+)

@@ -77,7 +77,7 @@ class Vector:
     @cached_property
     def facts(self) -> Facts:
         """Properties of the expressions."""
-        from langevin_kit.system.dense.graph import degree
+        from langevin_kit.system.dense.graph import degree, postorder
 
         derived = self.derived
         return Facts(
@@ -91,6 +91,9 @@ class Vector:
             depends_on_time=derived.depends_on_time,
             has_kinks=derived.has_kinks,
             is_quadratic=degree(derived.energy) <= 2,
+            may_jump=any(node.kind in ("step", "abs") for node in postorder([derived.mobility])),
+            is_linear=False,
+            is_underdamped=False,
         )
 
     @cached_property

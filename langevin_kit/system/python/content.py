@@ -91,6 +91,9 @@ class Functions:
             depends_on_time=any(timed),
             has_kinks=False,
             is_quadratic=False,
+            may_jump=any(callable(entry) for row in entries for entry in row),
+            is_linear=False,
+            is_underdamped=False,
         )
 
     @property
