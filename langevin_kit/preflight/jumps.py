@@ -17,9 +17,7 @@ Floats = NDArray[np.float64]
 LINES, PARTS = 256, 16
 """Straight lines between points of the region, and pieces of each, in which a jump is looked for."""
 
-HALVINGS, SHARE = 64, 0.4849
-"""How often a piece is cut, and where: not in the middle, where a user's 0/0 may be."""
-
+HALVINGS = 60
 LEAST = 1e-3
 """A change of K over next to no distance that is a jump, as a share of the greatest |K|."""
 
@@ -51,11 +49,12 @@ def find_jump(system: System, x: Floats, t: float) -> Jump | None:
     low, high = points[:, piece, line], points[:, piece + 1, line]
     at_low, at_high = K[:, piece, line], K[:, piece + 1, line]
     for _ in range(HALVINGS):
-        middle = low + SHARE * (high - low)
+        middle = low + (high - low) / 2
         at_middle = _entries(system, middle, t)
         first = np.abs(at_middle - at_low).max(axis=0) > np.abs(at_high - at_middle).max(axis=0)
-        low, at_low = np.where(first, low, middle), np.where(first, at_low, at_middle)
-        high, at_high = np.where(first, middle, high), np.where(first, at_middle, at_high)
+        known = np.isfinite(at_middle).all(axis=0)  # not at a user's 0/0
+        low, at_low = (np.where(~first & known, there, here) for there, here in ((middle, low), (at_middle, at_low)))
+        high, at_high = (np.where(first & known, there, here) for there, here in ((middle, high), (at_middle, at_high)))
     left = np.abs(at_high - at_low)
     entry, worst = np.unravel_index(int(left.argmax()), left.shape)
     if not left[entry, worst] > LEAST * np.abs(K).max():
