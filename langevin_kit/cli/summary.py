@@ -74,7 +74,7 @@ def equation(system: dict[str, Any]) -> str:
     """Energy, mobility, temperature and parameters of a system's plain data; of arrays only the shapes."""
     vector = system["coordinates"] if isinstance(system["coordinates"], dict) else {}
     parameters = [f"{name} {_value(value)}" for name, value in system["parameters"].items()]
-    is_array = bool(vector) and isinstance(system["mobility"], list)
+    is_array = bool(vector) and isinstance(system["mobility"], list | dict)
     mobility = _value(system["mobility"]) if is_array else "= " + json.dumps(system["mobility"]).replace('"', "")
     unit = system["units"].get("energy", "1")
     return ", ".join(
@@ -90,7 +90,9 @@ def equation(system: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A number, or the shape of nested lists."""
+    """A number, or the shape of nested lists; of D + U Uᵀ those of both."""
+    if isinstance(value, dict):
+        return f"= D + U Uᵀ, D {_value(value['diagonal'])}, U {_value(value['factor'])}"
     return f"of shape {'×'.join(map(str, np.shape(value)))}" if isinstance(value, list) else f"= {value:g}"
 
 

@@ -278,7 +278,7 @@ class _Maker:
     ) -> list[Kernel | Product]:
         """Kernels and the products between them that compute nodes, each at the latest stage that serves."""
         depth = self._depth(nodes, outputs or nodes)
-        if move == self._stochastic and self._derived.has_matrix_mobility:
+        if move == self._stochastic and self._derived.noise_shapes:
             depth = max(depth, 1)
         stage = dict.fromkeys(nodes, depth)
         for node in reversed(nodes):
@@ -311,21 +311,26 @@ class _Maker:
         return max((level[node] for node in ends), default=0)
 
     def _stochastic(self, kernels: list[Kernel], products: list[list[Product]]) -> None:
-        has_matrix = self._derived.has_matrix_mobility
-        if has_matrix:
-            d = self._derived.d
-            self._buffers |= {"normals": d, "noise": d}
-            self._matrices["root"] = Matrix(sum(value.size for value in self._derived.parameters.values()), d, d)
+        shapes = self._derived.noise_shapes
+        at, noise = sum(value.size for value in self._derived.parameters.values()), "normals"
+        if shapes:
+            self._buffers[noise] = self._derived.d
             kernels[-2].row_wise([], lambda: ["normals[r, i] = z"], draws=True)
-            products[-1].append(Product("root", "normals", "noise"))
-        z = "noise[r, i]" if has_matrix else "z"
+        for j, (rows, columns) in enumerate(shapes):
+            source, noise = noise, f"noise{j}"
+            self._buffers[noise] = rows
+            self._matrices[f"root{j}"] = Matrix(at, rows, columns)
+            products[-1].append(Product(f"root{j}", source, noise))
+            at += rows * columns
+        own = "normals[r, i] + " if self._derived.adds_noise else ""
+        z = f"({own}{noise}[r, i])" if shapes else "z"
 
         def moved(x: str, force: str, divergence: str, factor: str) -> Sequence[str]:
             is_constant = self._derived.mobility_divergence.is_number
             drift = force if is_constant else f"fma(temperature, {divergence}, {force})"
             return [f"X[r, i] = stochastic({x}, {drift}, {factor}*{z}, dt, amplitude)"]
 
-        kernels[-1].row_wise([self._derived.state, *self._outputs], moved, draws=not has_matrix)
+        kernels[-1].row_wise([self._derived.state, *self._outputs], moved, draws=not shapes)
 
     def _deterministic(self, kernels: list[Kernel], products: list[list[Product]]) -> None:
         def moved(x: str, force: str) -> Sequence[str]:

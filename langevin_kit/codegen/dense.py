@@ -119,12 +119,16 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     ]
     noisy: list[str] = []
     z, before = "load(z, 1, q + i)", noise_row
-    if derived.has_matrix_mobility:
-        ordered, noise = loops.buffer(d), loops.buffer(d)
-        root = loops.packed(sum(value.size for value in derived.parameters.values()), d, d)
+    if derived.noise_shapes:
+        ordered = noise = loops.buffer(d)
         noisy += loops.loop(d, [], lambda: [f"store({ordered}, at, {z})"], before=noise_row)
-        noisy += [f"gemm({root}, {ordered.name}, {noise.name})"]
-        z, before = f"load({noise}, at)", []
+        at = sum(value.size for value in derived.parameters.values())
+        for rows, columns in derived.noise_shapes:
+            matrix, source, noise = loops.packed(at, rows, columns), noise, loops.buffer(rows)
+            noisy += [f"gemm({matrix}, {source.name}, {noise.name})"]
+            at += rows * columns
+        own = f"load({ordered}, at) + " if derived.adds_noise else ""
+        z, before = f"({own}load({noise}, at))", []
 
     def stochastic(force: str, divergence: str, factor: str) -> Sequence[str]:
         drift = force if derived.mobility_divergence.is_number else f"fma(T, {divergence}, {force})"

@@ -75,6 +75,8 @@ def _cells(axis: tuple[float, float, int]) -> tuple[float, float, int]:
 
 
 def _depth(value: Any) -> str:
+    if isinstance(value, dict | LowRankTable):
+        return "<parts>"
     if not isinstance(value, list):
         return "<scalar>"
     return "<matrix>" if any(isinstance(row, list) for row in value) else "<vector>"
@@ -95,10 +97,23 @@ def _flag_or_count(value: Any) -> str:
 
 
 Expression = Annotated[Any, AfterValidator(_parse)]
+
+
+class LowRankTable(Table):
+    """K = D + U Uᵀ."""
+
+    diagonal: Annotated[
+        Annotated[Expression, Tag("<scalar>")] | Annotated[list[Expression], Tag("<vector>")],
+        Discriminator(_list_or_not),
+    ]
+    factor: list[list[Expression]]
+
+
 Mobility = Annotated[
     Annotated[Expression, Tag("<scalar>")]
     | Annotated[list[Expression], Tag("<vector>")]
-    | Annotated[list[list[Expression]], Tag("<matrix>")],
+    | Annotated[list[list[Expression]], Tag("<matrix>")]
+    | Annotated[LowRankTable, Tag("<parts>")],
     Discriminator(_depth),
 ]
 Drift = Annotated[
@@ -187,7 +202,8 @@ class SystemTable(NamesTable):
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
         # The energy of scalar coordinates has been parsed: what it needs beyond that is derived once, by the system.
         if info.context is not None and (info.field_name != "energy" or info.context.is_dense):
-            replace(info.context, **{str(info.field_name): value})
+            plain = value.model_dump() if isinstance(value, LowRankTable) else value
+            replace(info.context, **{str(info.field_name): plain})
         return value
 
     @field_validator("walls")
@@ -396,6 +412,7 @@ TABLES: dict[tuple[str, ...], type[Table]] = {
     ("run",): RunTable,
     ("run", "scheme", "<options>"): SchemeTable,
     ("system", "walls"): WallTable,
+    ("system", "mobility", "<parts>"): LowRankTable,
     **{("observables", f"<{kind}>"): ReducedTable for kind in KINDS},
     ("observables", "<mean_square_displacement>"): DisplacementTable,
 }

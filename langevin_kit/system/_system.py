@@ -44,8 +44,9 @@ class System:
     energy : str, number, SymPy expression or plain Python function
         E(x, t) (see `langevin_kit.system.expression.parse` for the syntax of text), in the unit of T. A function takes
         any of the coordinates, the parameters and t by name, may branch and loop; dual numbers differentiate it.
-    mobility : str, number, SymPy expression or function, or d × d nested list of them
-        K(x, t): a scalar or a matrix, whose symmetric part must be positive semi-definite where particles go.
+    mobility : str, number, SymPy expression or function, or d × d nested list of them, or mapping
+        K(x, t): a scalar or a matrix, whose symmetric part must be positive semi-definite where particles go. Or
+        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations.
     temperature : float
         T ≥ 0; zero turns noise and divergence off.
     drift : sequence of d of str, number, SymPy expression or function, optional

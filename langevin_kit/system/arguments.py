@@ -95,7 +95,9 @@ def array(name: str, value: Any) -> Any:
 
 
 def array_or_text(value: Any) -> Any:
-    """Text or a number as it is, nested lists as an array."""
+    """Text or a number as it is, nested lists as an array; a mapping of these likewise."""
+    if isinstance(value, Mapping):
+        return {str(key): array(f"mobility.{key}", entry) for key, entry in value.items()}
     return value if isinstance(value, str | int | float) else array("mobility", value)
 
 
@@ -118,6 +120,8 @@ def plain(value: Any) -> Any:
         return {"function": getattr(value, "__name__", repr(value))}
     if isinstance(value, np.ndarray):
         return value.tolist()
+    if isinstance(value, Mapping):
+        return {key: plain(entry) for key, entry in value.items()}
     return [plain(entry) for entry in value] if isinstance(value, tuple | list) else value
 
 
@@ -168,7 +172,9 @@ def scalar(value: Any) -> Any:
 
 
 def matrix(mobility: Any, d: int) -> Any:
-    """A scalar as it is, or a d-tuple of rows of d."""
+    """A scalar as it is, or a d-tuple of rows of d; K = D + U Uᵀ, from a mapping of its parts, is written out."""
+    if isinstance(mobility, Mapping):
+        return _written_out(mobility, d)
     mobility = mobility.tolist() if hasattr(mobility, "tolist") else mobility
     if isinstance(mobility, str | int | float) or hasattr(mobility, "free_symbols"):
         return scalar(mobility)
@@ -180,6 +186,27 @@ def matrix(mobility: Any, d: int) -> Any:
         lengths = [len(row) for row in mobility]
         raise InvalidArgument(f"mobility: got rows of lengths {lengths}; allowed are a scalar or a {d} × {d} matrix.")
     return tuple(tuple(scalar(entry) for entry in row) for row in mobility)
+
+
+def _written_out(mobility: Mapping[str, Any], d: int) -> Any:
+    if set(mobility) != {"diagonal", "factor"}:
+        got = ", ".join(map(repr, mobility))
+        raise InvalidArgument(f"mobility: got the keys {got}; 'diagonal' and 'factor' are needed, for K = D + U Uᵀ.")
+    D, U = (value.tolist() if hasattr(value, "tolist") else value for value in mobility.values())
+    D, U = (D, U) if next(iter(mobility)) == "diagonal" else (U, D)
+    D = D if isinstance(D, Sequence) and not isinstance(D, str) else [D] * d
+    rows = [row if isinstance(row, Sequence) and not isinstance(row, str) else [row] for row in U]
+    if len(D) != d or len(rows) != d or len({len(row) for row in rows}) != 1:
+        raise InvalidArgument(
+            f"mobility: a diagonal of {d} entries, or one for all, and a factor of {d} rows are needed."
+        )
+    U = [[f"({scalar(u)})" for u in row] for row in rows]
+
+    def entry(a: int, b: int) -> str:
+        products = [f"{u}*{v}" for u, v in zip(U[a], U[b], strict=True)]
+        return " + ".join([str(scalar(D[a])), *products] if a == b else products)
+
+    return tuple(tuple(entry(a, b) for b in range(d)) for a in range(d))
 
 
 def vector(drift: Any, d: int) -> tuple[Any, ...] | None:

@@ -73,6 +73,12 @@ SYSTEMS = {
         mobility="1/(2 + u @ u)",
         parameters={"W": numbers(9, 3, 3), "V": numbers(10, 3, 4), "c": numbers(11, 4), "softmax_of": 0.3},
     ),
+    "low rank": dense(
+        name="x",
+        length=5,
+        energy="x @ x/2 + sum(x**4)/4",
+        mobility={"diagonal": np.linspace(0.5, 1, 5), "factor": numbers(12, 5, 2)},
+    ),
     # No product: many steps a launch.
     "alone": dense(
         name="x",

@@ -77,6 +77,12 @@ SYSTEMS = {
         mobility="m + tanh(x)**2 * k",
         parameters={"m": np.linspace(0.5, 1, 9), "k": np.linspace(0, 1, 9)},
     ),
+    "low rank": dense(
+        name="x",
+        length=6,
+        energy="x @ x/2 + sum(x**4)/4",
+        mobility={"diagonal": np.linspace(0.5, 1, 6), "factor": rng(12).normal(size=(6, 2))},
+    ),
     "one": dense(name="x", length=1, energy="sum((x**2 - 1)**2)"),
 }
 TEMPERATURE = 0.4
@@ -135,7 +141,7 @@ def reference(
         z = np.zeros_like(y)
         if temperature:
             z = noise(*y.shape[:1], k, y.shape[1], key)
-            z = system.noise_root() @ z if system.has_matrix_mobility else np.sqrt(system.mobility_at(y, t)) * z
+            z = system.noise_root() @ z if system.noise_shapes else np.sqrt(system.mobility_at(y, t)) * z
         y = y + time_step * drift + np.sqrt(2 * temperature * time_step) * z
     return y
 
@@ -162,7 +168,7 @@ def test_float32_follows_the_drift_and_draws_normals(name: str) -> None:
         2 * TEMPERATURE * dt
     )
     S = system.mobility_at(np.zeros((system.d, 1)))
-    S = (S + S.T) / 2 if system.has_matrix_mobility else np.diag(S[:, 0])
+    S = (S + S.T) / 2 if system.noise_shapes else np.diag(S[:, 0])
     bound = 5 * np.sqrt((S**2 + np.outer(S.diagonal(), S.diagonal())) / n)
     assert (np.abs(np.cov(y).reshape(system.d, system.d) - S) < bound).all()
 

@@ -81,9 +81,9 @@ class Vector:
 
         derived = self.derived
         return Facts(
-            is_diagonal=not derived.has_matrix_mobility,
+            is_diagonal=not derived.noise_shapes,
             is_symmetric=derived.has_symmetric_mobility,
-            has_own_noise=not derived.mobility.depends_on_state and not derived.has_matrix_mobility,
+            has_own_noise=not derived.mobility.depends_on_state and not derived.noise_shapes,
             has_idle_noise=False,
             has_drift=self.drift is not None,
             has_constant_mobility=derived.has_matrix_mobility or not derived.mobility.depends_on_state,
@@ -100,7 +100,7 @@ class Vector:
     def fingerprint(self) -> str:
         """All that decides the formulas: texts, names and shapes, not the values of parameters."""
         shapes = {name: np.shape(value) for name, value in self.parameters.items()}
-        mobility = self.mobility if isinstance(self.mobility, str | int | float) else np.shape(self.mobility)
+        mobility = self.mobility if isinstance(self.mobility, str | int | float) else _shapes(self.mobility)
         return repr((self.name, self.length, shapes, self.energy, mobility, self.drift))
 
     def scalar(self, text: Any, where: str, energy_name: str) -> Node:
@@ -132,7 +132,7 @@ class Vector:
             case "mobility":
                 matrix = np.zeros((d, d, *x.shape[1:]))
                 mobility = derived.mobility_at(x, t)
-                if derived.has_matrix_mobility:
+                if derived.noise_shapes:
                     return matrix + mobility.reshape(d, d, *[1] * (x.ndim - 1))
                 matrix[range(d), range(d)] = mobility
                 return matrix
@@ -155,6 +155,12 @@ class Vector:
     def _jacobian(self, function: Callable[..., Any], x: Floats, t: float) -> Floats:
         """∂fᵃ/∂xᵇ, (d, d, ...)."""
         return np.stack([np.asarray(function(shifted, t)).imag / _STEP for shifted in _steps(x)], axis=1)
+
+
+def _shapes(mobility: Any) -> Any:
+    if isinstance(mobility, Mapping):
+        return {key: np.shape(entry) for key, entry in mobility.items()}
+    return np.shape(mobility)
 
 
 def _steps(x: Floats) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression, MobilityNotPositive
-from langevin_kit.system.dense import graph
+from langevin_kit.system.dense import graph, low_rank
 from langevin_kit.system.dense.differentiate import gradient
 from langevin_kit.system.dense.evaluate import evaluate
 from langevin_kit.system.dense.expression import RESERVED, parse
@@ -44,6 +44,8 @@ class DenseDerived:
         E(v, t), a scalar.
     mobility : Node
         K(v, t): a scalar; a vector, the diagonal, whose component i depends on vᵢ alone; or a constant matrix.
+    low_rank : Node or None
+        U (d, r) of K = D + U Uᵀ, with D the vector `mobility`; both constant.
     drift : Node
         b(v, t), a vector, or the number 0.
     """
@@ -53,6 +55,7 @@ class DenseDerived:
     energy: Node
     mobility: Node
     drift: Node
+    low_rank: Node | None = None
 
     @property
     def d(self) -> int:
@@ -91,7 +94,11 @@ class DenseDerived:
     def force(self) -> Node:
         """B − K∇E."""
         times = graph.product if self.has_matrix_mobility else graph.multiply
-        return graph.subtract(self.drift, times(self.mobility, self.gradient))
+        along = times(self.mobility, self.gradient)
+        if self.low_rank is not None:
+            core = graph.product(graph.transpose(self.low_rank), self.gradient)
+            along = graph.add(along, graph.product(self.low_rank, core))
+        return graph.subtract(self.drift, along)
 
     @cached_property
     def mobility_divergence(self) -> Node:
@@ -102,8 +109,27 @@ class DenseDerived:
 
     @cached_property
     def noise_factor(self) -> Node:
-        """√K of a scalar or diagonal K; 1 for a matrix, whose root multiplies the noise."""
+        """√K of a scalar or diagonal K, √D of D + U Uᵀ; 1 for a matrix, whose root multiplies the noise."""
         return graph.number(1) if self.has_matrix_mobility else graph.function("sqrt", self.mobility)
+
+    @property
+    def noise_shapes(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of the matrices that multiply the noise, one after the other: `noise_matrices`."""
+        if self.low_rank is not None:
+            d, r = self.low_rank.shape
+            return (r, d), (d, r)
+        return (self.mobility.shape,) if self.has_matrix_mobility else ()  # type: ignore[return-value]
+
+    @property
+    def adds_noise(self) -> bool:
+        """Whether the noise is z and what the matrices make of it, and not the latter alone."""
+        return self.low_rank is not None
+
+    def noise_matrices(self, parameters: Mapping[str, Any] | None = None) -> tuple[Floats, ...]:
+        """The root L of a matrix K, or what K = D + U Uᵀ needs (see `low_rank`)."""
+        if self.low_rank is not None:
+            return low_rank.noise_matrices(*(self._values(parameters)[name] for name in low_rank.NAMES))
+        return (self.noise_root(parameters),) if self.has_matrix_mobility else ()
 
     def energy_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """E(x, t) of shape (...) for x of shape (d, ...)."""
@@ -114,8 +140,8 @@ class DenseDerived:
         return self._vector(self.gradient, x, t, parameters)
 
     def mobility_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
-        """The diagonal of K, shape (d, ...); of a matrix K, all of it, shape (d, d)."""
-        if self.has_matrix_mobility:
+        """The diagonal of K, shape (d, ...); of a matrix K or D + U Uᵀ, all of it, shape (d, d)."""
+        if self.noise_shapes:
             return self._matrix(self._values(parameters))
         return self._vector(self.mobility, x, t, parameters)
 
@@ -128,15 +154,18 @@ class DenseDerived:
         return self._vector(self.force, x, t, parameters)
 
     def noise_root(self, parameters: Mapping[str, Any] | None = None) -> Floats:
-        """L with L Lᵀ = S for a matrix K, shape (d, d)."""
+        """L with L Lᵀ = S for a matrix K or K = D + U Uᵀ, shape (d, d)."""
+        if self.low_rank is not None:
+            first, second = self.noise_matrices(parameters)
+            D = self._values(parameters)[low_rank.NAMES[0]]
+            return np.asarray(np.sqrt(D)[:, None] * (np.eye(self.d) + second @ first))
         K = self._matrix(self._values(parameters))
         return semidefinite_root((K + K.T) / 2)
 
     def flat_parameters(self, parameters: Mapping[str, Any] | None = None) -> Floats:
-        """All parameters raveled in order, then the root L of a matrix mobility: what the kernels take at run time."""
+        """All parameters raveled in order, then `noise_matrices`: what the kernels take at run time."""
         values = [value.ravel() for value in self._values(parameters).values()]
-        root = [self.noise_root(parameters).ravel()] if self.has_matrix_mobility else []
-        return np.concatenate([np.zeros(0), *values, *root])
+        return np.concatenate([np.zeros(0), *values, *(matrix.ravel() for matrix in self.noise_matrices(parameters))])
 
     def quadratic(
         self, t: float = 0.0, parameters: Mapping[str, Any] | None = None
@@ -177,6 +206,9 @@ class DenseDerived:
         return value if node.shape else np.broadcast_to(value, (self.d, *value.shape))
 
     def _matrix(self, values: Mapping[str, Floats]) -> Floats:
+        if self.low_rank is not None:
+            D, U = (values[name] for name in low_rank.NAMES)
+            return np.diag(D) + U @ U.T
         factor, matrix = graph.scaled(self.mobility)
         K = evaluate(factor, np.zeros(self.d), 0.0, values) * values[str(matrix.value)]
         return np.asarray(K)
@@ -210,9 +242,10 @@ def dense(
         The state vector and its length d.
     energy : str or number
         E(v, t), a scalar; see `langevin_kit.system.dense.expression.parse` for the syntax.
-    mobility : str, number, or d × d array
+    mobility : str, number, d × d array, or mapping
         K: a scalar; a vector whose component i depends on vᵢ alone; a constant matrix, as an array or as text that
-        names a matrix parameter, perhaps scaled. The symmetric part of a matrix must be positive semi-definite.
+        names a matrix parameter, perhaps scaled. The symmetric part of a matrix must be positive semi-definite. Or
+        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ with D > 0, a number or (d,), and U (d, r).
     drift : str, optional
         b(v, t), a vector that is no gradient.
     parameters : mapping of str to number or array
@@ -233,9 +266,13 @@ def dense(
         raise InvalidArgument(f"coordinates: got length {length!r} for {name!r}; a positive integer is needed.")
     d = int(length)
     values = {key: _array(key, value) for key, value in (parameters or {}).items()}
-    if not isinstance(mobility, str | int | float | np.generic):
-        if MATRIX_MOBILITY in values:
-            raise InvalidArgument(f"parameters: the name {MATRIX_MOBILITY!r} is taken by the mobility's array.")
+    columns = None
+    if isinstance(mobility, Mapping):
+        _require_free(values, low_rank.NAMES)
+        values |= low_rank.read(mobility, d)
+        mobility, columns = low_rank.NAMES[0], Node("matrix", values[low_rank.NAMES[1]].shape, value=low_rank.NAMES[1])
+    elif not isinstance(mobility, str | int | float | np.generic):
+        _require_free(values, (MATRIX_MOBILITY,))
         values[MATRIX_MOBILITY], mobility = _array(MATRIX_MOBILITY, mobility), MATRIX_MOBILITY
     for key in (name, *values):
         if key in RESERVED:
@@ -252,10 +289,21 @@ def dense(
     if drift_node.shape not in ((), (d,)):
         raise InvalidExpression(f"drift: got shape {drift_node.shape}; a vector of shape {(d,)} is needed.")
     system = DenseDerived(
-        state, MappingProxyType(values), energy_node, _mobility(parse(mobility, names, field="mobility"), d), drift_node
+        state,
+        MappingProxyType(values),
+        energy_node,
+        _mobility(parse(mobility, names, field="mobility"), d),
+        drift_node,
+        columns,
     )
     _check_positive(system)
     return system
+
+
+def _require_free(values: Mapping[str, Floats], names: Sequence[str]) -> None:
+    for name in names:
+        if name in values:
+            raise InvalidArgument(f"parameters: the name {name!r} is taken by the mobility's array.")
 
 
 def _names(state: Node, values: Mapping[str, Floats]) -> dict[str, Node]:
@@ -284,7 +332,7 @@ def _check_positive(system: DenseDerived) -> None:
     if system.has_matrix_mobility:
         system.noise_root()
         return
-    if system.mobility.depends_on_state:
+    if system.mobility.depends_on_state or system.low_rank is not None:
         return
     smallest = float(system.mobility_at(np.zeros(system.d)).min())
     if not smallest >= 0:
