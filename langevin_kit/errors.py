@@ -31,6 +31,10 @@ class MobilityNotPositive(LangevinKitError, ValueError):
     """The mobility S(x, t) is negative where particles may go."""
 
 
+class MobilityWarning(UserWarning):
+    """The mobility S(x, t) is negative somewhere: densities can be asked, and no particles can follow it."""
+
+
 class MobilityJumps(LangevinKitError, ValueError):
     """The mobility jumps where particles may go, and the scheme is wrong there at any time step."""
 

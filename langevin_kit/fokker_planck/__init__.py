@@ -3,6 +3,7 @@
 from langevin_kit.fokker_planck._compare import Comparison, compare, residuals
 from langevin_kit.fokker_planck._evolve import evolve
 from langevin_kit.fokker_planck._flux import dissipation, flux
+from langevin_kit.fokker_planck._rate import free_energy_rate
 from langevin_kit.fokker_planck.operator import operator
 
-__all__ = ["Comparison", "compare", "dissipation", "evolve", "flux", "operator", "residuals"]
+__all__ = ["Comparison", "compare", "dissipation", "evolve", "flux", "free_energy_rate", "operator", "residuals"]

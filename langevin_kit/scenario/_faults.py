@@ -28,7 +28,7 @@ def _meant(place: tuple[int | str, ...]) -> tuple[int | str, ...]:
 def _fields(place: tuple[int | str, ...]) -> list[str]:
     table = tuple(str(part) for part in place[:-1])
     # An observable's table, and that of a wall, stands under the name that the user gave it.
-    named = {"observables": table[:1] + table[2:], "system": table[:2]}
+    named = {"observables": table[:1] + table[2:], "system": table if table in TABLES else table[:2]}
     return list(TABLES[named.get(table[0], table) if table else table].model_fields)
 
 

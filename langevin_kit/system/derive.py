@@ -238,7 +238,7 @@ def derive(
         t,
         parse(energy, symbols, field="energy"),
         _matrix(mobility, symbols, len(x)),
-        tuple(parse(b, symbols, field=f"drift[{a}]") for a, b in enumerate(extra)),
+        tuple(parse(b, symbols, field=f"drift[{a}]", logical=True) for a, b in enumerate(extra)),
     )
 
 

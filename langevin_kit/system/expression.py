@@ -73,7 +73,11 @@ class _Reader:
             raise self.fail(node, f"nested deeper than {MAX_DEPTH} levels")
         reader = _READERS.get(type(node))
         if reader is None or (type(node) in _LOGICAL_NODES and not self.logical):
-            why = "only allowed in observables" if type(node) in _LOGICAL_NODES else "not allowed in an expression"
+            why = (
+                "allowed in mobilities, drifts and observables alone"
+                if type(node) in _LOGICAL_NODES
+                else "not allowed in an expression"
+            )
             raise self.fail(node, f"{type(node).__name__} is {why}")
         costly = _costly(node)
         self.costly += costly

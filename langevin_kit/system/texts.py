@@ -69,9 +69,10 @@ class Texts:
         def read() -> str:
             from langevin_kit.system.expression import parse
 
-            return str(parse(text, self.derived.symbols(), field=field))
+            return str(parse(text, self.derived.symbols(), field=field, logical=logical))
 
-        cache.remember(f"expression {self.fingerprint} {text!r}", read)
+        logical = field in ("mobility", "drift")
+        cache.remember(f"expression {self.fingerprint} {text!r} {logical}", read)
 
     @property
     def values(self) -> Floats:

@@ -138,7 +138,7 @@ FAULTS = [
     ('"(x**2 - 1)**2"', "true", "system.energy: got True of type bool"),
     ('"1/(1 + x**2)"', '[["x +", 0], [0, 1]]', "system.mobility[0][0]: invalid syntax"),
     ('"1/(1 + x**2)"', "[[1, 0], [0, 1]]", "system.mobility: got rows of lengths [2, 2]"),
-    ('"1/(1 + x**2)"', '"x > 0"', "system.mobility: Compare is only allowed in observables"),
+    ('"(x**2 - 1)**2"', '"x > 0"', "system.energy: Compare is allowed in mobilities, drifts and observables alone"),
     ("temperature = 0.5", "temprature = 0.5", "system.temprature: unknown field; did you mean 'temperature'?"),
     ("temperature = 0.5", "temperature = -1", "system.temperature: got -1.0; it must be at least 0"),
     ("temperature = 0.5", 'temperature = "0.5"', "system.temperature: got '0.5'; must be a valid number"),

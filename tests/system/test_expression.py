@@ -143,7 +143,7 @@ def test_refused(text: object) -> None:
         ("x ^ 2", r"powers are written \*\*"),
         ("sin(x, y)", "takes 1 argument, got 2"),
         ("y**x", r"write exp\(b\*log\(a\)\)"),
-        ("x > 0", "only allowed in observables"),
+        ("x > 0", "allowed in mobilities, drifts and observables alone"),
     ],
 )
 def test_message_helps(text: str, words: str) -> None:
