@@ -76,7 +76,7 @@ def _memory(read: Scenario, has_law: bool) -> float:
     run: Any = read.arguments
     d = read.system.n_dim
     dtype = run["dtype"] or backend_from(run["backend"]).dtype
-    state = memory_of(run["n_particles"], d + len(read.system.walled("periodic")), dtype)
+    state = memory_of(run["n_particles"], read.system.n_rows, dtype)
     every = saving_interval(run["save_every"], run["n_steps"])
     default = DEFAULT_CELLS.get(d, 0) ** d if has_law else 0
     cells = default if run["histogram"] is None else np.prod(run["histogram"].shape, dtype=float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-TIME, COMPONENT, COMPONENT2, PARTICLE = "time", "component", "component_", "particle"
+TIME, COMPONENT, COMPONENT2, PARTICLE, WALL = "time", "component", "component_", "particle", "wall"
 CELLS = "<cells>"
 """Stands for the histogram's axes: one dim a coordinate, named like it."""
 
@@ -43,6 +43,11 @@ VARIABLES = {
     "histogram": Variable((TIME, CELLS), "number of particles in each cell; the outermost cells reach to infinity"),
     "n_outside": Variable((TIME,), "number of particles beyond the histogram's range, counted in its outermost cells"),
     "n_nonfinite": Variable((TIME,), "number of particles with a non-finite coordinate"),
+    "survival": Variable(
+        (TIME,), "fraction of the particles that no absorbing wall has taken: those that averages go over"
+    ),
+    "survival_stderr": Variable((TIME,), "standard error of the survival"),
+    "n_absorbed": Variable((TIME, WALL), "number of particles that each absorbing wall has taken"),
     "position": Variable((TIME, COMPONENT, PARTICLE), "position", "coordinate"),
     "free_energy": Variable((TIME,), "free energy F = T KL − T ln Z", "energy"),
     "free_energy_stderr": Variable((TIME,), "standard error of F", "energy"),
@@ -68,7 +73,7 @@ ESTIMATES = {
 }
 """Variables of `ds.langevin` that a run does not store."""
 
-RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE, "restart"})
+RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE, WALL, "restart"})
 """Names that coordinates and observables may not have; `restart` is a folder of a store."""
 
 LONGEST = 100

@@ -65,7 +65,7 @@ def replay(
     -------
     Dataset
         ``position`` (time, component, particle) in the run's dtype, and for periodic coordinates ``turns`` of the same
-        dims: x + length·turns is continuous. After a particle was lost its position is NaN or infinite.
+        dims: x + length·turns is continuous; with absorbing walls ``absorption_time`` (time, particle). After a particle was lost its position is NaN or infinite.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _start(
             _saved,
             ds,
             0 if "position_bits" in record else record.get("save_positions", 0),
-            len(system.walled("periodic")),
+            system.n_rows - system.n_dim,
         )
     else:
         law = initial
@@ -160,7 +160,7 @@ def _start(
     return start
 
 
-def _saved(ds: xr.Dataset, n_saved: int, n_periodic: int, particle: int) -> State:
+def _saved(ds: xr.Dataset, n_saved: int, n_more: int, particle: int) -> State:
     # A part of the run's times or particles has other numbers.
     whole = "position" in ds and ds.sizes["particle"] == n_saved and ds.step.values.flat[0] == 0
     if not whole or particle >= n_saved or "time" not in ds.position.dims:
@@ -169,7 +169,7 @@ def _saved(ds: xr.Dataset, n_saved: int, n_periodic: int, particle: int) -> Stat
             "give that array."
         )
     x = ds.position[0, :, particle].values
-    return np.concatenate([x, np.zeros(n_periodic, x.dtype)])[:, None]
+    return np.concatenate([x, np.zeros(n_more, x.dtype)])[:, None]
 
 
 def _dataset(
@@ -189,8 +189,12 @@ def _dataset(
     variables: dict[str, Any] = {"position": (dims, states[:, :d], about)}
     if periodic:
         turns = np.zeros_like(states[:, :d])
-        turns[:, periodic] = states[:, d:]
+        turns[:, periodic] = states[:, d : d + len(periodic)]
         variables["turns"] = (dims, turns, {"long_name": "turns round the period", "units": "1"})
+    if system.absorption_row is not None:
+        when = states[:, system.absorption_row]
+        about = {"long_name": "time of absorption, NaN of the living", "units": system.units.get("time", "1")}
+        variables["absorption_time"] = (("time", "particle"), np.where(when > 0, when, np.nan), about)
     unit = {"long_name": "time", "units": system.units.get("time", "1")}
     coordinates = {
         "time": ("time", steps * np.float64(record["time_step"]), unit),

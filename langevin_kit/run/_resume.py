@@ -131,7 +131,7 @@ def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System 
 
 def stored_start(path: Path, system: System, n: int, dtype: str) -> NDArray[np.floating]:
     """The state at step 0 that a run from an array has kept, as it lies on the disk."""
-    shape = (system.n_dim + len(system.walled("periodic")), n)
+    shape = (system.n_rows, n)
     try:
         return np.memmap(path / START, dtype, "r", shape=shape)
     except (OSError, ValueError) as error:

@@ -154,7 +154,7 @@ def simulate(
     save_every = arguments.saving_interval(save_every, n_steps)
     n = count_particles(initial, n_particles, system.n_dim)
     n_kept, bits = arguments.kept_positions(save_positions, n), arguments.position_bits(position_bits)
-    rows = system.n_dim + len(system.walled("periodic"))
+    rows = system.n_rows
     kept = arguments.memory_of(n_kept, system.n_dim, dtype if bits is None else "float32")
     checkpoint = 0 if store is None else arguments.memory_of(n, rows, dtype)
     arguments.require_memory(n, rows, dtype, PLACES * kept + checkpoint)

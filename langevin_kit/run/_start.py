@@ -48,16 +48,16 @@ def initial_state(
     key: tuple[np.uint32, np.uint32],
     first: int = 0,
 ) -> NDArray[np.floating]:
-    """Positions of the particles first … first + n, and below them a row of zero turns for each periodic coordinate.
+    """Positions of the particles first … first + n, and below them zeros: no turns, and none is absorbed.
 
     Positions are made in float64, so that runs of either dtype start at the same place, up to rounding.
 
     Raises
     ------
     InvalidArgument
-        For particles that start at no finite place, or beyond a reflecting wall.
+        For particles that start at no finite place, or beyond a wall.
     """
-    state = np.zeros((system.n_dim + len(system.walled("periodic")), n), dtype)
+    state = np.zeros((system.n_rows, n), dtype)
     for low in range(0, n, BLOCK):
         high = min(low + BLOCK, n)
         x = _positions(initial, first + low, high - low, system.n_dim, key)
@@ -91,7 +91,7 @@ def _require_inside(system: System, x: NDArray[np.float64], first: int, dtype: s
     lower, upper = system.lower, system.upper
     for a in system.walled("periodic"):
         x[a] = lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a])
-    for a in system.walled("reflecting"):
+    for a in (*system.walled("reflecting"), *system.walled("absorbing")):
         beyond = (x[a] < lower[a]) | (x[a] > upper[a])
         if beyond.any():
             i = int(np.argmax(beyond))

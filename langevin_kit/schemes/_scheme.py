@@ -35,6 +35,9 @@ class Scheme:
         Random numbers a step beside one a coordinate.
     reads_energy : bool
         Whether a step needs E itself.
+    bridged : bool
+        Whether a path between a step's two ends is, to first order, a Brownian bridge with the noise of its beginning:
+        then it is known what absorbing walls take.
     noise : Noise
         What stands for the increments of the Wiener process.
     halved : bool
@@ -54,8 +57,14 @@ class Scheme:
     use: str = ""
     extra_numbers: int = 0
     reads_energy: bool = False
+    bridged: bool = False
     noise: Noise = NOISES["gaussian"]
     halved: bool = False
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether it may be used with absorbing walls."""
+        return self.bridged and self.noise.is_gaussian
 
     def numbers(self, d: int) -> int:
         """Random numbers of a step in d dimensions."""
