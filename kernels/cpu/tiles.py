@@ -61,7 +61,7 @@ def tile_moments(
         Results; 0 where none lives.
     """
     half = TILE // 2
-    counted = np.float64(count)
+    counted = float(count)
     if living >= 0:
         rows[living, count:] = 0.0
         for i in range(half):

@@ -48,7 +48,7 @@ def tile_moments(
     low = tile * TILE + lane
     high = low + HALF
     first, second = _counts(rows, living, low, n), _counts(rows, living, high, n)
-    count = np.float64(min(n - tile * TILE, TILE))
+    count = float(min(n - tile * TILE, TILE))
     if living >= 0:
         count = _fold(work, lane, np.float64(first) + np.float64(second))
     if lane == 0:

@@ -101,7 +101,8 @@ def measure_source(plan: Plan) -> str:
 
     `measure(X, S, low, high, t, parameters, pairs, extremes, sizes, means, comoments, tops, holders)` writes for each
     group of tiles between the particles low and high, a multiple of the group, how many particles live, the means and
-    co-moments of the plan's rows over them, and their extremes; X (≥ d, n) is the state and S (r, n) what it was at the start, in `plan.start_axes`.
+    co-moments of the plan's rows over them, and their extremes; X (≥ d, n) is the state and S (r, n) what it was at the
+    start, in `plan.start_axes`.
     `merge(counts, means, comoments, pairs)` merges groups into the first.
     """
     system, d = plan.system, plan.d

@@ -1,7 +1,8 @@
 """A system, a scheme and what is measured → the source of one module: particles in registers, small d.
 
 Coordinates are `x0, x1`, turns round periodic ones `w0, …`, the time of absorption `gone`, parameters `p0, p1, …`,
-bounds of walled coordinates `lower0, upper0, …`; bounds, temperature, time step, seed and parameters are run-time arguments.
+bounds of walled coordinates `lower0, upper0, …`; bounds, temperature, time step, seed and parameters are run-time
+arguments.
 """
 
 from __future__ import annotations
@@ -181,9 +182,9 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
 
     It moves the columns low … high of X, whose column 0 is particle `particle0` (0 if left out), from step `first`
     through `n_steps` steps, in blocks that stay in the first-level cache through all of them. X holds the d coordinates
-    and, behind them, the turns round each periodic one and the time of absorption. Some calls of the generator serve a group of steps: its first
-    step is made where its numbers are drawn, the later ones from a scratch block. A start inside a group draws it and
-    uses its part, so any split of the steps gives the same bits.
+    and, behind them, the turns round each periodic one and the time of absorption. Some calls of the generator serve a
+    group of steps: its first step is made where its numbers are drawn, the later ones from a scratch block. A start
+    inside a group draws it and uses its part, so any split of the steps gives the same bits.
     """
     made = coefficients(system, dtype, energy=scheme.reads_energy)
     noise = scheme.noise
@@ -354,7 +355,7 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
 
 
 def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
-    """Lines that draw the words of one group of steps, a call each; and those that make numbers z0, z1, …, u0, … of them."""
+    """Lines that draw the words of one group of steps, a call each; and those that make z0, z1, …, u0, … of them."""
     per_call, calls = scheme.noise.per_call[dtype], scheme.group(system.n_dim, dtype)[1]
     count = scheme.numbers(system.n_dim)
     words: list[str] = []
@@ -370,11 +371,11 @@ def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str)
             drawn.append(f"{numbers} = numbers({four})")
     uniforms = scheme.group(system.n_dim, dtype)[0] * len(system.walled("absorbing"))
     for c in range(-(-uniforms // 4)):
-        four = [word.format(4 * len(words) + j) for j in range(4)]
+        own = [word.format(4 * len(words) + j) for j in range(4)]
         stream = "STREAM_ABSORPTION" if c < calls else "STREAM_ABSORPTION_LATER"
         call = f"np.uint32(call + np.uint32({c % calls}))" if c % calls else "call"
-        words.append(f"{', '.join(four)} = {generator.format(call=call, stream=stream)}")
-        drawn.append("; ".join(f"u{4 * c + j} = uniform({w})" for j, w in enumerate(four[: uniforms - 4 * c])))
+        words.append(f"{', '.join(own)} = {generator.format(call=call, stream=stream)}")
+        drawn.append("; ".join(f"u{4 * c + j} = uniform({w})" for j, w in enumerate(own[: uniforms - 4 * c])))
     if scheme.halved:
         for j, (step, a) in enumerate(divmod(j, count) for j in range(calls * per_call)):
             targets = (f"z{(2 * step + half) * count + a}" for half in (0, 1))

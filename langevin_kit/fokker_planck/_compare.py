@@ -5,6 +5,9 @@ equal mass, at two widths, and on a line Kolmogorov's distance are looked at for
 all of them. A run has the error of its time step, and a grid that of its cells: where both were halved once, the errors
 are known, δ in each bin, and χ² is held against the noncentral law with :math:`λ = N \sum_b δ_b^2 / p_b`.
 
+Where walls absorb, the living are held against the density of the living, and their number against what is left of the
+density's mass, with a normal law's p-value.
+
 What chance adds to λ is known where the runs at both time steps kept the positions of some particles: a share
 :math:`m_b` of them is in bin b in one run only, which adds :math:`4 \sum_b m_b / p_b` in the mean. That is taken away
 and twice λ's standard error added.
@@ -123,6 +126,7 @@ def compare(
     'consistent'
     """
     counts, mass = _aligned(ds, density)
+    left = _mass_left(density)
     later = slice(1, None)
     whole = ds if whole is None else whole
     partners = _partners(whole, halved, density)
@@ -133,6 +137,12 @@ def compare(
             counts[later], mass[later], np.broadcast_to(bias, mass.shape)[later], partners[later], strict=True
         )
     ]
+    if (left < 1 - _ROUND_OFF).any():
+        n = int(counts[0].sum())
+        living = counts.reshape(len(counts), -1).sum(axis=1)
+        error = _survival_step_error(whole, density, halved) - _survival_grid_error(left, density, other)
+        for k, row in enumerate(rows, 1):
+            row.tests["survival"] = _survival_test(living[k] / n, left[k], float(np.broadcast_to(error, left.shape)[k]), n)
     if not rows:
         raise InvalidArgument("compare: the density has one time, at which it begins; give later ones of the run.")
     names = list(rows[0].tests)
@@ -203,6 +213,43 @@ def holm(p: Floats) -> Floats:
     return adjusted.reshape(p.shape)
 
 
+_ROUND_OFF = 1e-9
+"""Of the density's mass."""
+
+
+def _mass_left(density: xr.DataArray) -> Floats:
+    """The share of the first time's mass that there is at each time."""
+    mass = density.values.reshape(density.sizes["time"], -1).sum(axis=1)
+    return np.asarray(mass / mass[0])
+
+
+def _survival_test(living: float, left: float, error: float, n: int) -> tuple[float, ...]:
+    """The share that lives against the mass that is left: z and p, with and without an error known."""
+    from scipy.special import erfc
+
+    spread = np.sqrt(max(left * (1 - left), 1 / n) / n)
+    z, within = (max(0.0, abs(living - left) - e) / spread for e in (0.0, abs(error)))
+    p, p_within = (float(erfc(x / np.sqrt(2))) for x in (z, within))
+    return float(z), np.nan, p, abs(error), p_within
+
+
+def _survival_step_error(whole: xr.Dataset, density: xr.DataArray, halved: xr.Dataset | None) -> Floats | float:
+    """The share that lives less that at an infinitely small time step."""
+    if halved is None:
+        return 0.0
+    runs = (whole, halved)
+    shares = [np.array([float(run.survival[_row_at(run, float(t))]) for t in density.time]) for run in runs]
+    return np.asarray(2.0 * (shares[0] - shares[1]))
+
+
+def _survival_grid_error(left: Floats, density: xr.DataArray, other: xr.DataArray | None) -> Floats | float:
+    """The mass that is left less that on infinitely small cells."""
+    if other is None:
+        return 0.0
+    difference = _mass_left(other) - left
+    return difference / 3 if other.size < density.size else -difference * 4 / 3
+
+
 @dataclass(frozen=True)
 class _Row:
     """The tests of one time: statistic, degrees of freedom, p, error, p within it."""
@@ -216,6 +263,9 @@ def _tests(count: NDArray[np.int64], mass: Floats, bias: Floats, partners: _Pair
     from scipy.special import chdtrc, chndtr, kolmogorov
 
     n, d = int(count.sum()), count.ndim
+    if not n:
+        names = ("chi2", "chi2_coarse", *["kolmogorov"] * (d == 1))
+        return _Row(dict.fromkeys(names, (0.0, np.nan, 1.0, 0.0, 1.0)), np.nan, np.nan)
     tests: dict[str, tuple[float, ...]] = {}
     for name, most in (("chi2", BINS[d]), ("chi2_coarse", COARSE[d])):
         bins = equal_mass_bins(mass, n, most, tails=name == "chi2")
@@ -298,9 +348,10 @@ def _step_error(whole: xr.Dataset, density: xr.DataArray, halved: xr.Dataset | N
     if halved is None:
         return 0.0
     (counts, _), (finer, _) = _aligned(whole, density), _aligned(halved, density)
-    if finer.sum() != counts.sum():
+    if finer[0].sum() != counts[0].sum():
         raise InvalidArgument("halved: it has another number of particles; give the same run with half the time step.")
-    return np.asarray(2.0 * (counts - finer) / counts[0].sum())
+    shares = [n / np.maximum(n.sum(axis=tuple(range(1, n.ndim)), keepdims=True), 1) for n in (counts, finer)]
+    return np.asarray(2.0 * (shares[0] - shares[1]))
 
 
 def _grid_error(density: xr.DataArray, mass: Floats, other: xr.DataArray | None) -> Floats | float:
@@ -351,7 +402,8 @@ def _masses(density: xr.DataArray, shape: tuple[int, ...]) -> Floats:
             mass = _shared(mass, n, axis)
         rows.append(_merged(mass, shape))
     masses = np.stack(rows)
-    return np.asarray(masses / masses.sum(axis=tuple(range(1, masses.ndim)), keepdims=True))
+    total = masses.sum(axis=tuple(range(1, masses.ndim)), keepdims=True)
+    return np.divide(masses, total, out=np.zeros_like(masses), where=total > 0)
 
 
 def _shared(mass: Floats, n: int, axis: int) -> Floats:

@@ -19,7 +19,7 @@ class Variable:
     dims : tuple of str
     long_name : str
     unit : str
-        "coordinate", "coordinate²", "energy" or "1"; "" for an expression of the user's own, which has none to name.
+        "coordinate", "coordinate²", "energy", "time" or "1"; "" for an expression of the user's own, which has none to name.
     coordinates : tuple of str
         Those that it is over; all if empty.
     """
@@ -43,9 +43,7 @@ VARIABLES = {
     "histogram": Variable((TIME, CELLS), "number of particles in each cell; the outermost cells reach to infinity"),
     "n_outside": Variable((TIME,), "number of particles beyond the histogram's range, counted in its outermost cells"),
     "n_nonfinite": Variable((TIME,), "number of particles with a non-finite coordinate"),
-    "survival": Variable(
-        (TIME,), "fraction of the particles that no absorbing wall has taken: those that averages go over"
-    ),
+    "survival": Variable((TIME,), "fraction of the particles that no absorbing wall has taken"),
     "survival_stderr": Variable((TIME,), "standard error of the survival"),
     "n_absorbed": Variable((TIME, WALL), "number of particles that each absorbing wall has taken"),
     "position": Variable((TIME, COMPONENT, PARTICLE), "position", "coordinate"),
@@ -69,6 +67,10 @@ ESTIMATES = {
     "degrees_of_freedom": Variable((TIME,), "m: near q the standard error of KL is √(2 KL/N + m/2N²)"),
     "dissipation": Variable((TIME,), "−dF/dt = ∫ p ∇Φ·S∇Φ dx, from the ensemble", "energy"),
     "dissipation_stderr": Variable((TIME,), "standard error of −dF/dt", "energy"),
+    "first_passage_time": Variable((TIME,), "mean of min(τ, t), τ the first-passage time; ⟨τ⟩ once none survives", "time"),
+    "first_passage_time_stderr": Variable((TIME,), "standard error of the mean of min(τ, t)", "time"),
+    "boundary_flux": Variable((TIME, WALL), "probability per time that each absorbing wall takes"),
+    "boundary_flux_stderr": Variable((TIME, WALL), "standard error of the probability per time"),
     "method": Variable((TIME,), "how KL was estimated"),
 }
 """Variables of `ds.langevin` that a run does not store."""
@@ -86,7 +88,7 @@ def attributes(about: Variable, coordinates: Sequence[str], units: Mapping[str, 
     A quantity over coordinates of different units has no unit to name.
     """
     own = {units.get(coordinate, "1") for coordinate in about.coordinates or coordinates}
-    unit = units.get("energy", "1") if about.unit == "energy" else "1" if about.unit == "1" else own.pop()
+    unit = units.get(about.unit, "1") if about.unit in ("energy", "time") else "1" if about.unit == "1" else own.pop()
     if not about.unit or (about.unit.startswith("coordinate") and own):
         return {"long_name": about.long_name}
     return {"long_name": about.long_name, "units": f"{unit}**2" if about.unit.endswith("²") and unit != "1" else unit}

@@ -65,7 +65,8 @@ def replay(
     -------
     Dataset
         ``position`` (time, component, particle) in the run's dtype, and for periodic coordinates ``turns`` of the same
-        dims: x + length·turns is continuous; with absorbing walls ``absorption_time`` (time, particle). After a particle was lost its position is NaN or infinite.
+        dims: x + length·turns is continuous; with absorbing walls ``absorption_time`` (time, particle). After a
+        particle was lost its position is NaN or infinite.
 
     Raises
     ------

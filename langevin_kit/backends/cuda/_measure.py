@@ -48,7 +48,7 @@ class Measurer:
         self._walls = walls_of(program.system, np.dtype(dtype))
         names += ["count_leaked"] * bool(self._walls) + ["count_absorbed"] * bool(program.system.absorbers)
         gone = program.system.absorption_row
-        self._gone, self._living = (np.int64(-1 if gone is None else row) for row in (gone, len(plan.rows)))
+        self._gone, self._living = map(np.int64, (-1, -1) if gone is None else (gone, len(plan.rows)))
         if plan.histogram is not None:
             self._counter = "count_few_cells" if prod(plan.histogram.shape) <= SHARED else "count_cells"
             names.append(self._counter)
