@@ -48,7 +48,7 @@ def mean_first_passage(times: Floats, living: NDArray[np.integer], n: int) -> Es
 
 
 def wall_flux(times: Floats, absorbed: NDArray[np.integer], n: int) -> Estimated:
-    """Probability per time that each wall takes between two times (k − 1, walls), from counts (k, walls) of n particles.
+    """Probability per time that walls take between two times (k − 1, walls), from counts (k, walls) of n particles.
 
     Examples
     --------

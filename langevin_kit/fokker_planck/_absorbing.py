@@ -71,7 +71,8 @@ def exits(system: System, grid: Grid, t: float, weight: Callable[[Floats], Float
     x, index = x.reshape(d, -1), np.indices(grid.shape).reshape(d, -1)
     rings = system.walled("periodic")
     parts: list[tuple[Any, ...]] = []
-    for offset, strength in ((sign * np.array(offset), strength.ravel()) for offset, strength in steps for sign in (1, -1)):
+    ways = [(sign * np.array(offset), strength.ravel()) for offset, strength in steps for sign in (1, -1)]
+    for offset, strength in ways:
         share = np.full(index.shape, np.inf)
         for a in set(range(d)) - set(rings):
             if offset[a]:
@@ -162,7 +163,8 @@ def boundary_flux(system: System, density: xr.DataArray, *, weights: str = "scha
     Examples
     --------
     >>> import langevin_kit as lk
-    >>> system, grid = lk.System(energy=0.0, temperature=1.0, walls={"x": lk.absorbing(0, 1)}), lk.Grid(x=lk.cells(0, 1, 64))
+    >>> system = lk.System(energy=0.0, temperature=1.0, walls={"x": lk.absorbing(0.0, 1.0)})
+    >>> grid = lk.Grid(x=lk.cells(0, 1, 64))
     >>> p = lk.fokker_planck.evolve(system, grid, initial=lk.initial.point([0.5]), times=[0.0, 0.5, 0.501])
     >>> rate = boundary_flux(system, p)[1].sum() / (p[1].sum() / 64)
     >>> round(float(rate), 2)  # π², at late times

@@ -26,6 +26,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.estimate import Verdict
 from langevin_kit.estimate.binned import BINS, Bins, equal_mass_bins
 from langevin_kit.fokker_planck._cells import grid_of
+from langevin_kit.fokker_planck._survival import loses, survival_tests
 from langevin_kit.system import Grid, cells
 
 Floats = NDArray[np.float64]
@@ -126,7 +127,6 @@ def compare(
     'consistent'
     """
     counts, mass = _aligned(ds, density)
-    left = _mass_left(density)
     later = slice(1, None)
     whole = ds if whole is None else whole
     partners = _partners(whole, halved, density)
@@ -137,12 +137,13 @@ def compare(
             counts[later], mass[later], np.broadcast_to(bias, mass.shape)[later], partners[later], strict=True
         )
     ]
-    if (left < 1 - _ROUND_OFF).any():
-        n = int(counts[0].sum())
-        living = counts.reshape(len(counts), -1).sum(axis=1)
-        error = _survival_step_error(whole, density, halved) - _survival_grid_error(left, density, other)
-        for k, row in enumerate(rows, 1):
-            row.tests["survival"] = _survival_test(living[k] / n, left[k], float(np.broadcast_to(error, left.shape)[k]), n)
+    if loses(density):
+        shares = [
+            None if run is None else np.array([float(run.survival[_row_at(run, float(t))]) for t in density.time])
+            for run in (ds, whole, halved)
+        ]
+        for row, test in zip(rows, survival_tests(shares, density, other, int(counts[0].sum())), strict=True):
+            row.tests["survival"] = test
     if not rows:
         raise InvalidArgument("compare: the density has one time, at which it begins; give later ones of the run.")
     names = list(rows[0].tests)
@@ -211,43 +212,6 @@ def holm(p: Floats) -> Floats:
     adjusted = np.empty(p.size)
     adjusted[order] = np.minimum(scaled, 1.0)
     return adjusted.reshape(p.shape)
-
-
-_ROUND_OFF = 1e-9
-"""Of the density's mass."""
-
-
-def _mass_left(density: xr.DataArray) -> Floats:
-    """The share of the first time's mass that there is at each time."""
-    mass = density.values.reshape(density.sizes["time"], -1).sum(axis=1)
-    return np.asarray(mass / mass[0])
-
-
-def _survival_test(living: float, left: float, error: float, n: int) -> tuple[float, ...]:
-    """The share that lives against the mass that is left: z and p, with and without an error known."""
-    from scipy.special import erfc
-
-    spread = np.sqrt(max(left * (1 - left), 1 / n) / n)
-    z, within = (max(0.0, abs(living - left) - e) / spread for e in (0.0, abs(error)))
-    p, p_within = (float(erfc(x / np.sqrt(2))) for x in (z, within))
-    return float(z), np.nan, p, abs(error), p_within
-
-
-def _survival_step_error(whole: xr.Dataset, density: xr.DataArray, halved: xr.Dataset | None) -> Floats | float:
-    """The share that lives less that at an infinitely small time step."""
-    if halved is None:
-        return 0.0
-    runs = (whole, halved)
-    shares = [np.array([float(run.survival[_row_at(run, float(t))]) for t in density.time]) for run in runs]
-    return np.asarray(2.0 * (shares[0] - shares[1]))
-
-
-def _survival_grid_error(left: Floats, density: xr.DataArray, other: xr.DataArray | None) -> Floats | float:
-    """The mass that is left less that on infinitely small cells."""
-    if other is None:
-        return 0.0
-    difference = _mass_left(other) - left
-    return difference / 3 if other.size < density.size else -difference * 4 / 3
 
 
 @dataclass(frozen=True)
@@ -403,7 +367,7 @@ def _masses(density: xr.DataArray, shape: tuple[int, ...]) -> Floats:
         rows.append(_merged(mass, shape))
     masses = np.stack(rows)
     total = masses.sum(axis=tuple(range(1, masses.ndim)), keepdims=True)
-    return np.divide(masses, total, out=np.zeros_like(masses), where=total > 0)
+    return np.asarray(np.divide(masses, total, out=np.zeros_like(masses), where=total > 0))
 
 
 def _shared(mass: Floats, n: int, axis: int) -> Floats:

@@ -100,7 +100,7 @@ def evolve(
     chosen = method if method != "auto" else "sdirk2" if hindrance else "eigenvectors"
     if chosen == "eigenvectors":
         leaving = exits(system, grid, instants[0], weight_from(weights))
-        lost = None if leaving is None else np.bincount(leaving.cell, leaving.rate, mass.size)
+        lost = None if leaving is None else leaving.by_wall(len(system.absorbers), mass.size).sum(axis=0)
         rows = by_eigenvectors(edges(system, grid, instants[0]), weight_from(weights), mass, instants, lost)
     else:
         resolvent = Resolvent(

@@ -128,8 +128,8 @@ def operator(
     symmetric, added = parts(system, grid, t, weights)
     leaving = exits(system, grid, t, weight_from(weights))
     if leaving is not None:
-        left = np.bincount(leaving.cell, leaving.rate, symmetric.shape[0])
-        return sparse.csc_array(symmetric - sparse.diags_array(left))
+        left = leaving.by_wall(len(system.absorbers), symmetric.shape[0])
+        return sparse.csc_array(symmetric - sparse.diags_array(left.sum(axis=0)))
     if added is None:
         return symmetric
     left = np.asarray(added.sum(axis=0)).ravel()

@@ -19,7 +19,8 @@ class Variable:
     dims : tuple of str
     long_name : str
     unit : str
-        "coordinate", "coordinate²", "energy", "time" or "1"; "" for an expression of the user's own, which has none to name.
+        "coordinate", "coordinate²", "energy", "time" or "1"; "" for an expression of the user's own, which has none to
+        name.
     coordinates : tuple of str
         Those that it is over; all if empty.
     """
@@ -67,7 +68,7 @@ ESTIMATES = {
     "degrees_of_freedom": Variable((TIME,), "m: near q the standard error of KL is √(2 KL/N + m/2N²)"),
     "dissipation": Variable((TIME,), "−dF/dt = ∫ p ∇Φ·S∇Φ dx, from the ensemble", "energy"),
     "dissipation_stderr": Variable((TIME,), "standard error of −dF/dt", "energy"),
-    "first_passage_time": Variable((TIME,), "mean of min(τ, t), τ the first-passage time; ⟨τ⟩ once none survives", "time"),
+    "first_passage_time": Variable((TIME,), "mean of min(τ, t), of the first-passage time τ", "time"),
     "first_passage_time_stderr": Variable((TIME,), "standard error of the mean of min(τ, t)", "time"),
     "boundary_flux": Variable((TIME, WALL), "probability per time that each absorbing wall takes"),
     "boundary_flux_stderr": Variable((TIME, WALL), "standard error of the probability per time"),

@@ -232,7 +232,7 @@ class Langevin:
         """The run from its start, and its number of particles."""
         ds = self._ds
         if "n_absorbed" not in ds:
-            raise InvalidArgument("this run has no absorbing walls; give its system some: walls={'x': absorbing(0, 1)}.")
+            raise InvalidArgument("this run has no absorbing walls, as in walls={'x': absorbing(0, 1)}.")
         if int(ds.step[0]):
             raise InvalidArgument("the saved times of the run are needed, from t = 0 on.")
         self._require_whole()
