@@ -128,8 +128,8 @@ def operator(
     symmetric, added = parts(system, grid, t, weights)
     leaving = exits(system, grid, t, weight_from(weights))
     if leaving is not None:
-        left = leaving.by_wall(len(system.absorbers), symmetric.shape[0])
-        return sparse.csc_array(symmetric - sparse.diags_array(left.sum(axis=0)))
+        lost = leaving.by_wall(len(system.absorbers), symmetric.shape[0]).sum(axis=0)
+        return sparse.csc_array(symmetric - sparse.diags_array(lost))
     if added is None:
         return symmetric
     left = np.asarray(added.sum(axis=0)).ravel()
