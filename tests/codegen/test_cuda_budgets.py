@@ -76,9 +76,10 @@ def test_a_round_of_the_loop_is_one_group_of_steps(row: Row) -> None:
         assert sum(SIGN in line for line in loop.instructions) == system.n_dim
     else:
         calls, _ = draws(system, row.scheme, row.dtype, "{}", "{call} {stream}")
-        # The same call of another stream shares the product that the stream is no factor of.
-        shared = len(calls) - row.scheme.group(system.n_dim, row.dtype)[1]
-        assert sum(ROUND in line for line in loop.instructions) == 9 * len(calls) - shared
+        # The same call of another stream shares one product with it, and leaves one out if two words are not used.
+        others = len(calls) - row.scheme.group(system.n_dim, row.dtype)[1]
+        rounds = 9 * len(calls) - sum(ROUND in line for line in loop.instructions)
+        assert others <= rounds <= 2 * others
     assert not (row.fast and row.noise != "gaussian_53" and loop.calls)
 
 
