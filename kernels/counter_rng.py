@@ -19,8 +19,13 @@ STREAM_INITIAL = uint32(1)
 """Draws of the initial condition; `call` counts the generator calls of one particle."""
 STREAM_BRIDGE = uint32(2)
 """What noise of half the time step adds to that of the whole one; `call` as in `STREAM_DYNAMICS`."""
-STREAM_BEGIN = uint32(3)
+STREAM_BEGIN = uint32(5)
 """What a scheme that remembers its last step draws before the first one; `call` counts the calls of one particle."""
+
+STREAM_ABSORPTION = uint32(3)
+"""Uniform numbers of the crossings of absorbing walls; `call` as in `STREAM_DYNAMICS`."""
+STREAM_ABSORPTION_LATER = uint32(4)
+"""Those of a group's later steps, where it has twice as many steps as its calls serve: noise of half the time step."""
 
 CALLS = 2**32
 """Calls one particle may make in one stream: `call` is one 32-bit word."""

@@ -27,6 +27,7 @@ _ANGLE_64_HIGH = float64(math.pi * 2.0**-33)
 _ANGLE_64_LOW = float64(math.pi * 2.0**-63)
 
 _WORD_64 = float64(2.0**-32)
+_HALF_WORD_64 = float64(2.0**-33)
 _ULP_64 = float64(2.0**-53)
 
 _ONE_BITS = uint64(0x3FF0000000000000)
@@ -57,8 +58,7 @@ def radius_uniform_f64(a: np.uint32, b: np.uint32) -> np.float64:
 
 @inline
 def _pair_f32(a: np.uint32, b: np.uint32) -> tuple[np.float32, np.float32]:
-    u = fma(float32(uint32(a)), _ULP_32, _HALF_ULP_32)
-    r = elementary32.sqrt(elementary32.minus_two_log(u))
+    r = elementary32.sqrt(elementary32.minus_two_log(uniform_word_f32(a)))
     s, c = elementary32.sincos_octant(float32(int32(uint32(b) << uint32(2))) * _ANGLE_32)
     r = float32_of_bits(int32(bits_of_float32(r) ^ int32(uint32(b) & uint32(0x80000000))))
     swap = (uint32(b) & uint32(0x40000000)) != uint32(0)
@@ -101,6 +101,18 @@ def gaussian_f64_as_f32(a: np.uint32, b: np.uint32, c: np.uint32, d: np.uint32) 
     """The two normals of `gaussian_f64`, rounded: the tails of a float32 state as far as 8.58."""
     z0, z1 = gaussian_f64(a, b, c, d)
     return float32(z0), float32(z1)
+
+
+@inline
+def uniform_word_f32(word: np.uint32) -> np.float32:
+    """(m + 1/2) / 2**32 in (0, 1], of one word and rounded."""
+    return fma(float32(uint32(word)), _ULP_32, _HALF_ULP_32)
+
+
+@inline
+def uniform_word_f64(word: np.uint32) -> np.float64:
+    """(m + 1/2) / 2**32 in (0, 1), of one word."""
+    return fma(float64(uint32(word)), _WORD_64, _HALF_WORD_64)
 
 
 @inline

@@ -1,8 +1,13 @@
-"""What a step does at walls: turn back along the co-normal, or go round.
+"""What a step does at walls: turn back along the co-normal, go round, or end there.
 
 A particle that a step has carried a distance d beyond a reflecting wall with inward normal n goes to
 x + 2 d K n/(n·K n): the noise then sees a mirror in the metric of K, and no flux passes (Bossy, Gobet & Talay 2004,
 J. Appl. Prob. 41, 877). Mirroring the coordinate alone is wrong as soon as K n is not along n.
+
+Between two steps a particle may reach an absorbing wall and come back. Given both ends the path is nearly a Brownian
+bridge, so it has crossed with probability exp(−2 d₀ d₁/(2T Sⁿⁿ Δt)), d₀ and d₁ the distances of its ends: weak order
+one, where looking at the ends alone has one half (Mannella, Phys. Lett. A 254, 257 (1999); Gobet, Stoch. Proc. Appl.
+87, 167 (2000)).
 """
 
 from __future__ import annotations
@@ -53,3 +58,9 @@ def wrapped(x: float, lower: float, upper: float) -> tuple[float, float]:
     y = lower if over else y
     turns = turns + (length / length) if over else turns
     return lower if y < lower else y, turns
+
+
+@inline
+def bridge(distances: float, variance: float) -> float:
+    """The logarithm of the probability that a Brownian bridge has met a wall, of the product of its ends' distances."""
+    return -(distances + distances) / variance

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from langevin_kit.schemes import EulerMaruyama as EulerMaruyama
     from langevin_kit.system import Grid as Grid
     from langevin_kit.system import System as System
+    from langevin_kit.system import absorbing as absorbing
     from langevin_kit.system import cells as cells
     from langevin_kit.system import initial as initial
     from langevin_kit.system import periodic as periodic
@@ -50,6 +51,7 @@ _HOMES = {
     "initial": "system.initial",
     "observables": "observables",
     "open": "run:open_store",
+    "absorbing": "system:absorbing",
     "periodic": "system:periodic",
     "reflecting": "system:reflecting",
     "replay": "run:replay",

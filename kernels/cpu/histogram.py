@@ -22,12 +22,24 @@ def is_outside(position: float, cells: int) -> bool:
 
 @driver
 def histogram_1d(
-    x: NDArray[np.floating], lower: NDArray[np.float64], inverse_width: NDArray[np.float64], counts: NDArray[np.int64]
+    x: NDArray[np.floating],
+    gone: NDArray[np.floating],
+    lower: NDArray[np.float64],
+    inverse_width: NDArray[np.float64],
+    counts: NDArray[np.int64],
 ) -> int:
-    """Add the finite particles to `counts` (n,); return how many particles lie outside the cells or nowhere."""
+    """Add the finite particles to `counts` (n,); return how many particles lie outside the cells or nowhere.
+
+    Parameters
+    ----------
+    gone : (≥ 0, particles)
+        If it has a row, particles above zero in the first one were absorbed, and are not looked at.
+    """
     outside = 0
     n = counts.shape[0]
     for i in range(x.size):
+        if gone.shape[0] > 0 and gone[0, i] > 0.0:
+            continue
         a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
         outside += is_outside(a, n)
         if np.isfinite(x[i]):
@@ -39,14 +51,20 @@ def histogram_1d(
 def histogram_2d(
     x: NDArray[np.floating],
     y: NDArray[np.floating],
+    gone: NDArray[np.floating],
     lower: NDArray[np.float64],
     inverse_width: NDArray[np.float64],
     counts: NDArray[np.int64],
 ) -> int:
-    """Add the finite particles to `counts` (n, m); return how many particles lie outside the cells or nowhere."""
+    """Add the finite particles to `counts` (n, m); return how many particles lie outside the cells or nowhere.
+
+    Parameters are those of `histogram_1d`.
+    """
     outside = 0
     n, m = counts.shape
     for i in range(x.size):
+        if gone.shape[0] > 0 and gone[0, i] > 0.0:
+            continue
         a = (np.float64(x[i]) - lower[0]) * inverse_width[0]
         b = (np.float64(y[i]) - lower[1]) * inverse_width[1]
         outside += is_outside(a, n) or is_outside(b, m)

@@ -2,6 +2,8 @@
 
 A tile holds `TILE` particles by global particle number and a group `GROUP` of them, so no thread, block or chunk shows
 in a bit of the sums. Groups are merged as tiles are: pairwise, in a tree that the number of particles alone decides.
+
+Where particles may be absorbed, one more row holds 1 for the living and 0 for the others, and all is over the living.
 """
 
 from __future__ import annotations
@@ -37,46 +39,68 @@ def fold(values: NDArray[np.float64]) -> float:
 def tile_moments(
     rows: NDArray[np.float64],
     count: int,
+    living: int,
     pairs: NDArray[np.int64],
     work: NDArray[np.float64],
     means: NDArray[np.float64],
     comoments: NDArray[np.float64],
-) -> None:
-    """Two-pass moments of the first `count` entries of each row.
+) -> float:
+    """Two-pass moments of the first `count` entries of each row; gives how many of them are counted.
 
     Parameters
     ----------
-    rows : (q, TILE)
-        The quantities; becomes their deviations from the tile's mean, 0 beyond `count`.
+    rows : (≥ q, TILE)
+        The quantities; becomes their deviations from the tile's mean, 0 of those that are not counted.
+    living : int
+        The row that says which particles live, behind the others; −1 if all do.
     pairs : (p, 2)
         Which rows' co-moments Σ δᵢδⱼ are wanted.
     work : (TILE,)
         Scratch.
     means, comoments : (q,), (p,)
-        Results.
+        Results; 0 where none lives.
     """
     half = TILE // 2
-    for q in range(rows.shape[0]):
+    counted = float(count)
+    if living >= 0:
+        rows[living, count:] = 0.0
+        for i in range(half):
+            work[i] = rows[living, i] + rows[living, i + half]
+        counted = fold(work)
+    for q in range(means.size):
         row = rows[q]
         row[count:] = 0.0
+        if living >= 0:
+            _keep(row, rows[living])
         for i in range(half):
             work[i] = row[i] + row[i + half]
-        mean = fold(work) / count
+        mean = fold(work) / max(counted, 1.0)
         means[q] = mean
         for i in range(count):
             row[i] = row[i] - mean
+        if living >= 0:
+            _keep(row, rows[living])
     for p in range(pairs.shape[0]):
         a = rows[pairs[p, 0]]
         b = rows[pairs[p, 1]]
         for i in range(half):
             work[i] = a[i] * b[i] + a[i + half] * b[i + half]
         comoments[p] = fold(work)
+    return counted
+
+
+@inner
+def _keep(row: NDArray[np.float64], living: NDArray[np.float64]) -> None:
+    """Zero what is not of the living, whatever it is."""
+    for i in range(row.size):
+        row[i] = row[i] if living[i] > 0.0 else 0.0
 
 
 @driver
 def tile_extremes(
     rows: NDArray[np.float64],
     count: int,
+    living: int,
     first: int,
     extremes: NDArray[np.int64],
     work: NDArray[np.float64],
@@ -87,7 +111,9 @@ def tile_extremes(
 
     Parameters
     ----------
-    rows : (q, TILE)
+    rows : (≥ q, TILE)
+    living : int
+        As in `tile_moments`.
     first : int
         Number of the tile's first particle.
     extremes : (e, 2)
@@ -101,13 +127,15 @@ def tile_extremes(
         row = rows[extremes[e, 0]]
         sign = np.float64(extremes[e, 1])
         for i in range(count):
-            work[i] = sign * row[i]
+            work[i] = sign * row[i] if living < 0 or rows[living, i] > 0.0 else -np.inf
         work[count:] = -np.inf
         top = _largest(work)
         if holders[e] >= 0 and not (top > tops[e] or (np.isnan(top) and not np.isnan(tops[e]))):
             continue
         for i in range(count):
             value = sign * row[i]
+            if living >= 0 and rows[living, i] <= 0.0:
+                continue
             if value == top or (np.isnan(top) and np.isnan(value)):
                 tops[e] = value
                 holders[e] = first + i
@@ -137,7 +165,7 @@ def merge_two(
 ) -> None:
     """Merge row b into row a (Chan, Golub & LeVeque 1983)."""
     total = counts[a] + counts[b]
-    share = counts[b] / total
+    share = counts[b] / max(total, 1.0)
     weight = counts[a] * share
     for p in range(pairs.shape[0]):
         i, j = pairs[p, 0], pairs[p, 1]
@@ -198,6 +226,13 @@ def add_square_of_turned_difference(
     for i in range(out.size):
         difference = fma(length, turns[i], now[i] - start[i])
         out[i] = fma(difference, difference, out[i])
+
+
+@inner
+def live(gone: NDArray[np.floating], out: NDArray[np.float64]) -> None:
+    """Write 1 for the living, whose time of absorption is 0, and 0 for the others."""
+    for i in range(gone.size):
+        out[i] = 0.0 if gone[i] > 0.0 else 1.0
 
 
 @inner

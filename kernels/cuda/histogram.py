@@ -17,6 +17,7 @@ SHARED = 4096
 
 def count_cells(
     X: NDArray[np.floating],
+    gone: int,
     lower: NDArray[np.float64],
     inverse_width: NDArray[np.float64],
     shape: NDArray[np.int64],
@@ -29,21 +30,24 @@ def count_cells(
     ----------
     X : (rows, n)
         The state, coordinates first.
+    gone : int
+        The row whose particles above zero were absorbed and are not looked at; −1 if there is none.
     lower, inverse_width, shape : (axes,)
         Of the cells along the first coordinates.
     """
     i = cuda.grid(1)
     while i < X.shape[1]:
-        place = _place(X, i, lower, inverse_width, shape)
+        place = _place(X, i, gone, lower, inverse_width, shape)
         if place >= 0:
             cuda.atomic.add(counts, place, 1)
-        if _beyond(X, i, lower, inverse_width, shape):
+        if _beyond(X, i, gone, lower, inverse_width, shape):
             cuda.atomic.add(outside, 0, 1)
         i += cuda.gridsize(1)
 
 
 def count_few_cells(
     X: NDArray[np.floating],
+    gone: int,
     lower: NDArray[np.float64],
     inverse_width: NDArray[np.float64],
     shape: NDArray[np.int64],
@@ -60,10 +64,10 @@ def count_few_cells(
     lost = 0
     i = cuda.grid(1)
     while i < X.shape[1]:
-        place = _place(X, i, lower, inverse_width, shape)
+        place = _place(X, i, gone, lower, inverse_width, shape)
         if place >= 0:
             cuda.atomic.add(own, place, 1)
-        if _beyond(X, i, lower, inverse_width, shape):
+        if _beyond(X, i, gone, lower, inverse_width, shape):
             lost += 1
         i += cuda.gridsize(1)
     if lost > 0:
@@ -80,11 +84,14 @@ def count_few_cells(
 def _place(
     X: NDArray[np.floating],
     i: int,
+    gone: int,
     lower: NDArray[np.float64],
     inverse_width: NDArray[np.float64],
     shape: NDArray[np.int64],
 ) -> int:
-    """The flat number of a particle's cell, −1 for a particle that is nowhere."""
+    """The flat number of a particle's cell, −1 for a particle that is nowhere or absorbed."""
+    if gone >= 0 and X[gone, i] > 0.0:
+        return -1
     place = 0
     for a in range(shape.size):
         x = np.float64(X[a, i])
@@ -98,10 +105,13 @@ def _place(
 def _beyond(
     X: NDArray[np.floating],
     i: int,
+    gone: int,
     lower: NDArray[np.float64],
     inverse_width: NDArray[np.float64],
     shape: NDArray[np.int64],
 ) -> bool:
+    if gone >= 0 and X[gone, i] > 0.0:
+        return False
     for a in range(shape.size):  # noqa: SIM110  (numba knows no generator)
         if is_outside((np.float64(X[a, i]) - lower[a]) * inverse_width[a], shape[a]):
             return True
@@ -128,4 +138,30 @@ def count_leaked(
             x = X[axes[k], i]
             if (x < lower[k] or x > upper[k]) and not math.isinf(x):
                 cuda.atomic.add(leaked, 0, 1)
+        i += cuda.gridsize(1)
+
+
+def count_absorbed(
+    X: NDArray[np.floating],
+    gone: int,
+    axes: NDArray[np.int64],
+    bounds: NDArray[np.floating],
+    counts: NDArray[np.int64],
+) -> None:
+    """Add to `counts` how many particles each absorbing wall has taken; at a corner the first one counts.
+
+    Parameters
+    ----------
+    gone : int
+        The row that holds when a particle was absorbed, 0 for the living.
+    axes, bounds : (walls,)
+        Coordinate and place of each wall, in the state's dtype.
+    """
+    i = cuda.grid(1)
+    while i < X.shape[1]:
+        if X[gone, i] > 0.0:
+            for k in range(axes.size):
+                if X[axes[k], i] == bounds[k]:
+                    cuda.atomic.add(counts, k, 1)
+                    break
         i += cuda.gridsize(1)

@@ -22,7 +22,9 @@ _LOWEST = -np.inf
 def tile_moments(
     rows: NDArray[np.float64],
     n: int,
+    living: int,
     pairs: NDArray[np.int64],
+    sizes: NDArray[np.float64],
     means: NDArray[np.float64],
     comoments: NDArray[np.float64],
 ) -> None:
@@ -30,24 +32,33 @@ def tile_moments(
 
     Parameters
     ----------
-    rows : (q, tiles · TILE)
-        The quantities of n particles; becomes their deviations from their tile's mean, 0 behind the last particle.
+    rows : (≥ q, tiles · TILE)
+        The quantities of n particles; becomes their deviations from their tile's mean, 0 of those that are not counted.
+    living : int
+        The row that says which particles live, behind the others; −1 if all do.
     pairs : (p, 2)
         Which rows' co-moments Σ δᵢδⱼ are wanted.
+    sizes : (tiles, 1)
+        How many particles are counted.
     means, comoments : (tiles, q), (tiles, p)
-        Results.
+        Results; 0 where none is.
     """
     work = cuda.shared.array(HALF, np.float64)
     lane, tile = int(cuda.threadIdx.x), int(cuda.blockIdx.x)
     low = tile * TILE + lane
     high = low + HALF
-    count = min(n - tile * TILE, TILE)
-    for q in range(rows.shape[0]):
-        a = rows[q, low] if low < n else 0.0
-        b = rows[q, high] if high < n else 0.0
-        mean = _fold(work, lane, a + b) / count
-        rows[q, low] = a - mean if low < n else 0.0
-        rows[q, high] = b - mean if high < n else 0.0
+    first, second = _counts(rows, living, low, n), _counts(rows, living, high, n)
+    count = float(min(n - tile * TILE, TILE))
+    if living >= 0:
+        count = _fold(work, lane, np.float64(first) + np.float64(second))
+    if lane == 0:
+        sizes[tile, 0] = count
+    for q in range(means.shape[1]):
+        a = rows[q, low] if first else 0.0
+        b = rows[q, high] if second else 0.0
+        mean = _fold(work, lane, a + b) / max(count, 1.0)
+        rows[q, low] = a - mean if first else 0.0
+        rows[q, high] = b - mean if second else 0.0
         if lane == 0:
             means[tile, q] = mean
     for p in range(pairs.shape[0]):
@@ -55,6 +66,11 @@ def tile_moments(
         total = _fold(work, lane, rows[i, low] * rows[j, low] + rows[i, high] * rows[j, high])
         if lane == 0:
             comoments[tile, p] = total
+
+
+@inline
+def _counts(rows: NDArray[np.float64], living: int, particle: int, n: int) -> bool:
+    return particle < n and (living < 0 or rows[living, particle] > 0.0)
 
 
 @inline
@@ -76,6 +92,7 @@ def _fold(work: NDArray[np.float64], lane: int, value: float) -> float:
 def tile_extremes(
     rows: NDArray[np.float64],
     n: int,
+    living: int,
     first: int,
     extremes: NDArray[np.int64],
     tops: NDArray[np.float64],
@@ -85,13 +102,15 @@ def tile_extremes(
 
     Parameters
     ----------
-    rows : (q, tiles · TILE)
+    rows : (≥ q, tiles · TILE)
+    living : int
+        As in `tile_moments`.
     first : int
         Number of the first particle.
     extremes : (e, 2)
         Row and sign, 1 for a maximum and −1 for a minimum.
     tops, holders : (tiles, e)
-        Results.
+        Results; the holder is −1 where none lives.
     """
     values = cuda.shared.array(HALF, np.float64)
     places = cuda.shared.array(HALF, np.int64)
@@ -100,8 +119,8 @@ def tile_extremes(
     high = low + HALF
     for e in range(extremes.shape[0]):
         row, sign = extremes[e, 0], np.float64(extremes[e, 1])
-        value = sign * rows[row, low] if low < n else _LOWEST
-        other = sign * rows[row, high] if high < n else _LOWEST
+        value = sign * rows[row, low] if _counts(rows, living, low, n) else _LOWEST
+        other = sign * rows[row, high] if _counts(rows, living, high, n) else _LOWEST
         later = _exceeds(other, high, value, low)
         values[lane] = other if later else value
         places[lane] = high if later else low
@@ -115,7 +134,8 @@ def tile_extremes(
             width //= 2
         if lane == 0:
             tops[tile, e] = values[0]
-            holders[tile, e] = first + places[0]
+            lives = values[0] != _LOWEST or _counts(rows, living, places[0], n)
+            holders[tile, e] = first + places[0] if lives else -1
         cuda.syncthreads()
 
 
@@ -130,6 +150,7 @@ def _exceeds(a: float, place_a: int, b: float, place_b: int) -> bool:
 def merge_tiles(
     n: int,
     pairs: NDArray[np.int64],
+    sizes: NDArray[np.float64],
     means: NDArray[np.float64],
     comoments: NDArray[np.float64],
     tops: NDArray[np.float64],
@@ -144,8 +165,8 @@ def merge_tiles(
     lane, group = int(cuda.threadIdx.x), int(cuda.blockIdx.x)
     begin = group * TILES
     tiles = min((n + TILE - 1) // TILE - begin, TILES)
-    for tile in range(lane, TILES, TILES // 2):
-        counts[tile] = min(n - (begin + tile) * TILE, TILE)
+    for tile in range(lane, tiles, TILES // 2):
+        counts[tile] = sizes[begin + tile, 0]
     cuda.syncthreads()
     stride = 1
     while stride < TILES:
@@ -154,6 +175,8 @@ def merge_tiles(
             merge_two(counts, means[begin:], comoments[begin:], pairs, a, a + stride)
         cuda.syncthreads()
         stride *= 2
+    if lane == 0:
+        sizes[begin, 0] = counts[0]
     for e in range(lane, tops.shape[1], TILES // 2):
         best = begin
         for tile in range(begin + 1, begin + tiles):

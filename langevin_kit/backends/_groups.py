@@ -19,8 +19,10 @@ class Groups:
 
     Attributes
     ----------
+    sizes : (groups,)
+        Particles that live.
     means, comoments : (groups, q), (groups, p)
-        Of the plan's rows and pairs.
+        Of the plan's rows and pairs, over the living.
     tops, holders : (groups, e)
         Largest sign·row of each extreme, and the first particle that has it.
     """
@@ -28,6 +30,7 @@ class Groups:
     def __init__(self, n: int, plan: Plan) -> None:
         self._n, self._plan = n, plan
         groups = -(-n // GROUP)
+        self.sizes = np.empty(groups)
         self.means = np.empty((groups, len(plan.rows)))
         self.comoments = np.empty((groups, len(plan.pairs)))
         self.tops = np.empty((groups, len(plan.extremes)))
@@ -35,10 +38,10 @@ class Groups:
 
     def merged(self, merge: Merge) -> Sums:
         """The sums of all; those of the groups are lost."""
-        sizes = np.minimum(GROUP, self._n - GROUP * np.arange(len(self.means))).astype(np.float64)
-        merge(sizes, self.means, self.comoments, self._plan.pairs)
+        merge(self.sizes, self.means, self.comoments, self._plan.pairs)
         winners = self.tops.argmax(axis=0), np.arange(len(self._plan.extremes))
-        return Sums(self._n, self.means[0].copy(), self.comoments[0].copy(), self.tops[winners], self.holders[winners])
+        n, mean, comoment = int(self.sizes[0]), self.means[0].copy(), self.comoments[0].copy()
+        return Sums(n, mean if n else mean * np.nan, comoment, self.tops[winners], self.holders[winners])
 
     def nonfinite(self, positions: Callable[[int, int], NDArray[np.floating]]) -> NDArray[np.int64]:
         """Numbers of the particles with a non-finite coordinate; groups with finite means have none.
@@ -62,7 +65,19 @@ Wall = tuple[int, np.floating, np.floating]
 def walls_of(system: System, dtype: np.dtype[np.floating]) -> list[Wall]:
     """Coordinate, lower and upper bound of each wall, as steps know them: in the state's dtype."""
     lower, upper = system.lower.astype(dtype), system.upper.astype(dtype)
-    return [(a, lower[a], upper[a]) for a in (*system.walled("reflecting"), *system.walled("periodic"))]
+    return [(a, lower[a], upper[a]) for a, name in enumerate(system.names) if name in system.walls]
+
+
+def absorbed_by(system: System, state: NDArray[np.floating]) -> NDArray[np.int64]:
+    """How many particles each of the system's absorbing walls has taken; at a corner the first one counts."""
+    counts = np.zeros(len(system.absorbers), np.int64)
+    if system.absorption_row is not None:
+        taken = state[:, state[system.absorption_row] > 0]
+        for k, (a, side) in enumerate(system.absorbers):
+            at = taken[a] == getattr(system, side)[a].astype(state.dtype)
+            counts[k] = np.count_nonzero(at)
+            taken = taken[:, ~at]
+    return counts
 
 
 def beyond_walls(position: NDArray[np.floating], walls: Sequence[Wall]) -> NDArray[np.int64]:

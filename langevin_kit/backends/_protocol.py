@@ -65,6 +65,8 @@ class Measurement:
     n_outside : int
     nonfinite : (k,)
         Numbers of the particles that left the finite numbers.
+    absorbed : (walls,)
+        Particles that each of the system's `absorbers` has taken.
     leaked : (k,)
         Numbers of the particles at a finite place that no wall should have let them reach.
     kept : (d, n_kept) or None
@@ -78,6 +80,7 @@ class Measurement:
     n_outside: int
     nonfinite: NDArray[np.int64]
     leaked: NDArray[np.int64]
+    absorbed: NDArray[np.int64]
     kept: NDArray[np.floating] | None = None
     arrive: Callable[[], None] = at_once
 
@@ -91,7 +94,7 @@ class Ensemble(Protocol):
 
     @property
     def state(self) -> NDArray[np.floating]:
-        """Coordinates, and behind them the turns round each periodic one (rows, n), on the host.
+        """Coordinates, and behind them turns and times of absorption (rows, n), on the host.
 
         What is written to it before the ensemble is entered is where its particles are.
         """
@@ -122,4 +125,4 @@ class Backend(Protocol):
         """Of states, if a run does not say."""
 
     def ensemble(self, program: Program, state: NDArray[np.floating]) -> Ensemble:
-        """Put an initial ensemble on the device: positions, then turns (rows, n)."""
+        """Put an initial ensemble on the device: positions, turns, times of absorption (rows, n)."""

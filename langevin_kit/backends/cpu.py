@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit import codegen
-from langevin_kit.backends._groups import Groups, beyond_walls, walls_of
+from langevin_kit.backends._groups import Groups, absorbed_by, beyond_walls, walls_of
 from langevin_kit.backends._protocol import PLACES, Measurement, Program
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.cpu.mantissa import round_mantissa
@@ -65,7 +65,7 @@ class CPU:
         return "float64"
 
     def ensemble(self, program: Program, state: NDArray[np.floating]) -> CPUEnsemble:
-        """Put an initial ensemble of the program's dtype on this backend: positions, then turns (rows, n)."""
+        """Put an initial ensemble of the program's dtype on this backend: positions, turns, times of absorption."""
         return CPUEnsemble(self, program, state)
 
 
@@ -83,6 +83,7 @@ class CPUEnsemble:
         self._measurer = codegen.measurer(plan)
         self._start = state[list(plan.start_axes)]
         self._walls = walls_of(system, state.dtype)
+        self._gone = len(state) if system.absorption_row is None else system.absorption_row
         self._groups = Groups(state.shape[1], plan)
         kept = (system.n_dim, program.n_kept), np.float32 if program.position_bits else state.dtype
         self._kept = deque(np.empty(*kept) for _ in range(PLACES if program.n_kept else 0))
@@ -145,25 +146,29 @@ class CPUEnsemble:
         time, parameters = step * self._program.time_step, self._program.parameters
         kept = self._kept[0] if self._kept else None
         self._kept.rotate()
-        tables = (plan.pairs, plan.extremes, groups.means, groups.comoments, groups.tops, groups.holders)
+        tables = (plan.pairs, plan.extremes, groups.sizes, groups.means, groups.comoments, groups.tops, groups.holders)
         cells = None if plan.histogram is None else np.zeros(plan.histogram.shape, np.int64)
         outside: list[int] = []
         leaked: list[NDArray[np.int64]] = []
+        absorbed = np.zeros(len(self._program.system.absorbers), np.int64)
 
-        def reduce(low: int, high: int) -> tuple[int, NDArray[np.int64]]:
+        def reduce(low: int, high: int) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
             self._measurer.measure(self.state, self._start, low, high, time, parameters, *tables)
             if kept is not None:
                 self._keep(low, high, kept)
             beyond = low + beyond_walls(self.position[:, low:high], self._walls)
-            return 0 if cells is None else self._count(low, high, cells), beyond
+            taken = absorbed_by(self._program.system, self.state[:, low:high])
+            return 0 if cells is None else self._count(low, high, cells), beyond, taken
 
-        def take(counted: tuple[int, NDArray[np.int64]]) -> None:
+        def take(counted: tuple[int, NDArray[np.int64], NDArray[np.int64]]) -> None:
             outside.append(counted[0])
             leaked.append(counted[1])
+            absorbed[...] += counted[2]
 
         self._each(reduce, self._bounds(GROUP, 1), take)
         bad = groups.nonfinite(lambda low, high: self.position[:, low:high])
-        return Measurement(groups.merged(self._measurer.merge), cells, sum(outside), bad, np.concatenate(leaked), kept)
+        sums = groups.merged(self._measurer.merge)
+        return Measurement(sums, cells, sum(outside), bad, np.concatenate(leaked), absorbed, kept)
 
     def _keep(self, low: int, high: int, kept: NDArray[np.floating]) -> None:
         """Copy the positions of some particles, rounded if that is asked for."""
@@ -180,7 +185,7 @@ class CPUEnsemble:
         assert grid is not None
         counts = np.zeros_like(cells)
         count = getattr(codegen.library(), f"count_{cells.ndim}d")
-        lost: int = count(self.position, low, high, grid.lower, 1.0 / grid.width, counts)
+        lost: int = count(self.state, low, high, self._gone, grid.lower, 1.0 / grid.width, counts)
         with self._lock:
             cells += counts
         return lost

@@ -107,6 +107,8 @@ def results(ds: xr.Dataset) -> list[str]:
     last = ds.isel(time=-1)
     own = [f"{name} = {_observed(last, name)}" for name in observables(ds)]
     seen = [row("observed", ", ".join(own))] if own else []
+    if "survival" in ds:
+        seen.append(row("survival", with_error(float(last.survival), float(last.survival_stderr))))
     if "kl_divergence" not in ds:
         unit = label(ds.energy)
         energy = with_error(float(last.energy), float(last.energy_stderr))

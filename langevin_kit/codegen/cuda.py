@@ -83,12 +83,15 @@ _BIT_STEPS = """\
 _NOISELESS = """\
         for _ in range(n):
             t = R(k*time_step)
-            {moved} = noiseless_step({state}, {carried_and_bounds}dt)
+            {moved} = noiseless_step({state}, {rest}dt)
             k += 1
         {store}
 """
 
-NAMES = ("noiseless_step", "step", "numbers", "philox", "STREAM_DYNAMICS", "STREAM_BRIDGE", "STREAM_BEGIN", "R", "np")
+NAMES = (
+    *("noiseless_step", "step", "numbers", "uniform", "philox", "R", "np"),
+    *("STREAM_DYNAMICS", "STREAM_BRIDGE", "STREAM_ABSORPTION", "STREAM_ABSORPTION_LATER", "STREAM_BEGIN"),
+)
 """What the kernels take from the module of the CPU's stepper."""
 
 
@@ -114,16 +117,15 @@ def _memory(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) ->
 
 
 def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
-    arguments = f"{made['state']}, {made['carried_and_bounds']}dt, temperature, amplitude, {', '.join(z)}"
+    arguments = f"{made['state']}, {made['rest']}dt, temperature, amplitude, {', '.join(z)}"
     return f"t = R({k}*time_step); {made['moved']} = step({arguments})"
 
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
-    count = scheme.numbers(system.n_dim)
     steps, calls = scheme.group(system.n_dim, dtype)
     words, numbers = pointwise.draws(system, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
     drawn = [line for pair in zip(words, numbers[: len(words)], strict=True) for line in pair] + numbers[len(words) :]
-    z = [[f"z{slot * count + a}" for a in range(count)] for slot in range(steps)]
+    z = [pointwise.step_numbers(system, scheme, slot) for slot in range(steps)]
     of_group = [_step(made, numbers, f"(k + {slot})" if slot else "k") for slot, numbers in enumerate(z)]
     alone = [
         line

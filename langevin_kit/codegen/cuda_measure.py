@@ -31,8 +31,9 @@ def fill(X, S, first, n, t, parameters, rows):
 def fill_source(plan: Plan) -> str:
     """Source of `fill(X, S, first, n, t, parameters, rows)`, a kernel.
 
-    It writes the plan's rows of the particles `first` … `first` + n to `rows` (q, ≥ n): X (≥ d, …) is the state and S
-    (r, …) what it was at the start, in `plan.start_axes`.
+    It writes the plan's rows of the particles `first` … `first` + n to `rows` (≥ q, ≥ n), and behind them, where some
+    may be absorbed, which of them live: X (≥ d, …) is the state and S (r, …) what it was at the start, in
+    `plan.start_axes`.
     """
     system, d = plan.system, plan.d
     scalars = system.value_names
@@ -63,6 +64,8 @@ def fill_source(plan: Plan) -> str:
         elif isinstance(row, Product):
             lines.append(f"r{k} = r{row.first}*r{row.second}")
     lines += [f"rows[{k}, i] = r{k}" for k in range(len(plan.rows))]
+    if system.absorption_row is not None:
+        lines.append(f"rows[{len(plan.rows)}, i] = 0.0 if X[{system.absorption_row}, at] > 0.0 else 1.0")
     return _FILL.format(
         inputs="".join(f"{x}, " for x in coordinates),
         scalars=", ".join(scalars),

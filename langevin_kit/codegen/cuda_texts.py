@@ -37,7 +37,7 @@ def step_text(system: System, scheme: Scheme, dtype: str, name: str, capability:
         made = cuda.kernels(system, scheme, dtype, fast=fast)
         return made[name], made["signature"]
 
-    walls = [(coordinate, wall.kind) for coordinate, wall in system.walls.items()]
+    walls = [(coordinate, wall.kind, wall.sides) for coordinate, wall in system.walls.items()]
     of = f"{system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     with _complaining(system):
         return _text(f"{name} {of}", capability, make, fast=fast)
@@ -108,14 +108,15 @@ def library_text(name: str, dtype: str, capability: Capability) -> str:
         from langevin_kit.kernels.cuda.device import Device
 
         real, whole, state = types.float64, types.int64, getattr(types, dtype)
-        count = (state[:, ::1], real[::1], real[::1], whole[::1], whole[::1], whole[::1])
+        count = (state[:, ::1], whole, real[::1], real[::1], whole[::1], whole[::1], whole[::1])
         table = {
-            "tile_moments": (real[:, ::1], whole, whole[:, ::1], real[:, ::1], real[:, ::1]),
-            "tile_extremes": (real[:, ::1], whole, whole, whole[:, ::1], real[:, ::1], whole[:, ::1]),
-            "merge_tiles": (whole, whole[:, ::1], real[:, ::1], real[:, ::1], real[:, ::1], whole[:, ::1]),
+            "tile_moments": (real[:, ::1], whole, whole, whole[:, ::1], real[:, ::1], real[:, ::1], real[:, ::1]),
+            "tile_extremes": (real[:, ::1], whole, whole, whole, whole[:, ::1], real[:, ::1], whole[:, ::1]),
+            "merge_tiles": (whole, whole[:, ::1], *[real[:, ::1]] * 4, whole[:, ::1]),
             "count_cells": count,
             "count_few_cells": count,
             "count_leaked": (state[:, ::1], whole[::1], state[::1], state[::1], whole[::1]),
+            "count_absorbed": (state[:, ::1], whole, whole[::1], state[::1], whole[::1]),
         }
         source = tiles if hasattr(tiles, name) else histogram
         return Device(fast=False).function(getattr(source, name)), table[name]

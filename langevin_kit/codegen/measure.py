@@ -49,7 +49,7 @@ def {name}({inputs}t, {scalars}{outputs}):
         {store}
 """
 
-_EXTREMES = "tiles.tile_extremes(rows, b - a, a, extremes, work, tops[group], holders[group])"
+_EXTREMES = "tiles.tile_extremes(rows, b - a, {living}, a, extremes, work, tops[group], holders[group])"
 
 _MEASURE = """
 @inner
@@ -57,11 +57,11 @@ def fill(rows, starts, turns, n, t, {scalars}):
 {rows}
 
 @cached_driver
-def measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, tops, holders):
+def measure(X, S, low, high, t, parameters, pairs, extremes, sizes, means, comoments, tops, holders):
     {unpack}
-    rows = empty(({q}, TILE), R)
+    rows = empty(({q} + {absorbs}, TILE), R)
     starts = empty((S.shape[0], TILE), R)
-    turns = empty((X.shape[0] - {d}, TILE), R)
+    turns = empty(({periodic}, TILE), R)
     work = empty((TILE,), R)
     counts = empty((TILES,), R)
     tile_means = empty((TILES, {q}), R)
@@ -69,6 +69,7 @@ def measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, t
     for first in range(low, high, GROUP):
         group = first // GROUP
         holders[group] = -1
+        tops[group] = -np.inf
         used = 0
         for a in range(first, min(first + GROUP, high), TILE):
             b = min(a + TILE, high)
@@ -80,11 +81,13 @@ def measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, t
                 tiles.copy(X[{d} + c, a:b], turns[c])
             {vector_rows}
             fill(rows, starts, turns, b - a, t, {scalars})
+            {alive}
             {extremes}
-            tiles.tile_moments(rows, b - a, pairs, work, tile_means[used], tile_comoments[used])
-            counts[used] = b - a
+            counts[used] = tiles.tile_moments(
+                rows, b - a, {living}, pairs, work, tile_means[used], tile_comoments[used])
             used += 1
         tiles.merge(counts[:used], tile_means, tile_comoments, pairs)
+        sizes[group] = counts[0]
         tiles.copy(tile_means[0], means[group])
         tiles.copy(tile_comoments[0], comoments[group])
 
@@ -97,9 +100,10 @@ def merge(counts, means, comoments, pairs):
 def measure_source(plan: Plan) -> str:
     """Source of `measure` and `merge`.
 
-    `measure(X, S, low, high, t, parameters, pairs, extremes, means, comoments, tops, holders)` writes for each group of
-    tiles between the particles low and high, a multiple of the group, the means and co-moments of the plan's rows and
-    its extremes; X (≥ d, n) is the state and S (r, n) what it was at the start, in `plan.start_axes`.
+    `measure(X, S, low, high, t, parameters, pairs, extremes, sizes, means, comoments, tops, holders)` writes for each
+    group of tiles between the particles low and high, a multiple of the group, how many particles live, the means and
+    co-moments of the plan's rows over them, and their extremes; X (≥ d, n) is the state and S (r, n) what it was at the
+    start, in `plan.start_axes`.
     `merge(counts, means, comoments, pairs)` merges groups into the first.
     """
     system, d = plan.system, plan.d
@@ -117,10 +121,12 @@ def measure_source(plan: Plan) -> str:
         if isinstance(row, SquaredDisplacement):
             calls += [f"rows[{k}, :n] = 0.0", *(_displacement(system, a, at, k) for a in row.axes)]
         elif isinstance(row, Kept):
-            calls.append(f"tiles.copy(turns[{row.at - d}, :n], rows[{k}, :n])")
+            vector_rows.append(f"tiles.copy(X[{row.at}, a:b], rows[{k}])")
         elif isinstance(row, Product):
             calls.append(f"tiles.multiply(rows[{row.first}], rows[{row.second}], rows[{k}, :n])")
     definitions = "" if system.functions is None else system.functions.definitions
+    gone = system.absorption_row
+    living = -1 if gone is None else len(plan.rows)
     return (
         _HEADER
         + definitions
@@ -129,7 +135,11 @@ def measure_source(plan: Plan) -> str:
             rows="\n".join(f"    {call}" for call in calls) or "    pass",
             scalars=", ".join(scalars),
             unpack="; ".join(f"{p} = parameters[{j}]" for j, p in enumerate(scalars)) or "pass",
-            extremes=_EXTREMES if len(plan.extremes) else "pass",
+            alive="pass" if gone is None else f"tiles.live(X[{gone}, a:b], rows[{len(plan.rows)}])",
+            living=living,
+            absorbs=int(gone is not None),
+            periodic=len(system.walled("periodic")),
+            extremes=_EXTREMES.format(living=living) if len(plan.extremes) else "pass",
             vector_rows="; ".join(vector_rows) or "pass",
             q=len(plan.rows),
             d=d,

@@ -1,7 +1,8 @@
 """A system, a scheme and what is measured → the source of one module: particles in registers, small d.
 
-Coordinates are `x0, x1`, turns round periodic ones `w0, …`, parameters `p0, p1, …`, bounds of walled coordinates
-`lower0, upper0, …`; bounds, temperature, time step, seed and parameters are run-time arguments.
+Coordinates are `x0, x1`, turns round periodic ones `w0, …`, the time of absorption `gone`, parameters `p0, p1, …`,
+bounds of walled coordinates `lower0, upper0, …`; bounds, temperature, time step, seed and parameters are run-time
+arguments.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from langevin_kit.system.names import ELEMENTARY
 _HEADER = """\
 import math
 import numpy as np
-from langevin_kit.kernels.counter_rng import STREAM_BEGIN, STREAM_BRIDGE, STREAM_DYNAMICS, philox
+from langevin_kit.kernels.counter_rng import STREAM_BRIDGE, STREAM_DYNAMICS, philox
+from langevin_kit.kernels.counter_rng import STREAM_ABSORPTION, STREAM_ABSORPTION_LATER, STREAM_BEGIN
 from langevin_kit.kernels.jit import cached_driver, fma, inline, inner
 from langevin_kit.kernels.scratch import empty
 from langevin_kit.kernels.elementary.{dtype} import {functions}
@@ -28,8 +30,8 @@ R = np.{dtype}
 """
 
 _STEP = """\
-from langevin_kit.kernels.noise import {noise} as numbers
-from langevin_kit.kernels.walls import held, overshoot, settled, slope, wrapped
+from langevin_kit.kernels.noise import {noise} as numbers, {uniform} as uniform
+from langevin_kit.kernels.walls import bridge, held, overshoot, settled, slope, wrapped
 
 @inline
 def coefficients({state}):
@@ -37,12 +39,12 @@ def coefficients({state}):
     return {outputs}
 {mobility}
 @inline
-def noiseless_step({state}, {carried_and_bounds}dt):
+def noiseless_step({state}, {rest}dt):
 {noiseless}
     return ({result},)
 
 @inline
-def step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}):
+def step({state}, {rest}dt, temperature, amplitude, {z}):
 {noisy}
     return ({result},)
 {begin}"""
@@ -79,7 +81,7 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
         t = R(k*time_step)
         for i in range(X0.size):
             {load}
-            {moved} = noiseless_step({state}, {carried_and_bounds}dt)
+            {moved} = noiseless_step({state}, {rest}dt)
             {store}
 
 @cached_driver
@@ -121,7 +123,7 @@ def words_of(particle, call, stream, key0, key1):
             for i in range(X0.size):
 {drawn}
                 {load}
-                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z})
+                {moved} = step({state}, {rest}dt, temperature, amplitude, {z})
                 {store}
                 {keep}
             k += 1
@@ -137,7 +139,7 @@ _LATER_STEP = """\
             t = R(k*time_step)
             for i in range(X0.size):
                 {load}
-                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z})
+                {moved} = step({state}, {rest}dt, temperature, amplitude, {z})
                 {store}
             k += 1
 """
@@ -156,7 +158,7 @@ _BITS = """
         for i in range(X0.size):
             {load}
             {bits}
-            {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z})
+            {moved} = step({state}, {rest}dt, temperature, amplitude, {z})
             {store}
         k += 1
 """
@@ -168,12 +170,12 @@ from langevin_kit.kernels.cpu.initial import standard_normal as _normal, standar
 from langevin_kit.kernels.jit import cached_driver
 
 @cached_driver
-def count_1d(X, low, high, lower, inverse_width, counts):
-    return histogram_1d(X[0, low:high], lower, inverse_width, counts)
+def count_1d(X, low, high, gone, lower, inverse_width, counts):
+    return histogram_1d(X[0, low:high], X[gone:, low:high], lower, inverse_width, counts)
 
 @cached_driver
-def count_2d(X, low, high, lower, inverse_width, counts):
-    return histogram_2d(X[0, low:high], X[1, low:high], lower, inverse_width, counts)
+def count_2d(X, low, high, gone, lower, inverse_width, counts):
+    return histogram_2d(X[0, low:high], X[1, low:high], X[gone:, low:high], lower, inverse_width, counts)
 
 @cached_driver
 def standard_normal(out, first, key0, key1):
@@ -198,18 +200,16 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
 
     It moves the columns low … high of X, whose column 0 is particle `particle0` (0 if left out), from step `first`
     through `n_steps` steps, in blocks that stay in the first-level cache through all of them. X holds the d coordinates
-    and, behind them, the turns round each periodic one, then what the scheme remembers and counts. Some calls of the
-    generator serve a group of steps: its first step is made where its numbers are drawn, the later ones from a scratch
-    block. A start inside a group draws it and uses its part, so any split of the steps gives the same bits.
+    and, behind them, the turns round each periodic one and the time of absorption, then what the scheme remembers and
+    counts. Some calls of the generator serve a group of steps: its first step is made where its numbers are drawn, the
+    later ones from a scratch block. A start inside a group draws it and uses its part, so any split of the steps gives
+    the same bits.
     """
     made = coefficients(system, dtype, energy=scheme.reads_energy)
     noise = scheme.noise
     steps, _ = scheme.group(system.n_dim, dtype)
-    common = {
-        **pieces(system, scheme),
-        "steps": str(steps),
-        "z": ", ".join(f"z{a}" for a in range(scheme.numbers(system.n_dim))),
-    }
+    names = _Names(system, scheme)
+    common = {**pieces(system, scheme), "steps": str(steps), "z": ", ".join(step_numbers(system, scheme, 0))}
     common["begin_block"] = _begin_block(system, scheme, dtype, common)
     needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
@@ -217,21 +217,24 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     outputs |= {"energy": made.energy} if made.energy else {}
     outputs |= _entries("factor", made.factor)
     outputs |= _entries("k", made.conormal) if needs_mobility else {}
-    parameters = ", ".join(_Names(system, scheme).p)
-    noiseless, noisy = (Step(made, parameters, cold=cold) for cold in (True, False))
+    noiseless, noisy = (Step(made, common["parameters"], cold=cold) for cold in (True, False))
     cold, warm = scheme.step(noiseless), scheme.step(noisy)
-    outputs |= _entries("s", made.mobility) if noiseless.takes_mobility or noisy.takes_mobility else {}
+    takes_mobility = noiseless.takes_mobility or noisy.takes_mobility
+    spreads = {(a, a): made.mobility[a, a] for a in system.walled("absorbing")}
+    outputs |= _entries("s", made.mobility if takes_mobility else spreads)
     walls = _walls(system, made, common["parameters"])
+    ends = {is_cold: [*walls, *_absorption(system, cold=is_cold)] for is_cold in (True, False)}
     step = _STEP.format(
         **common,
-        noiseless=indent([*noiseless.body(scheme, cold, list(outputs)), *walls], 4),
-        noisy=indent([*noisy.body(scheme, warm, list(outputs)), *walls], 4),
+        noiseless=indent([*noiseless.body(scheme, cold, list(outputs)), *ends[True]], 4),
+        noisy=indent([*noisy.body(scheme, warm, list(outputs)), *ends[False]], 4),
         begin=_begin(scheme, made, list(outputs), common),
         noise=noise.kernel[dtype],
+        uniform=UNIFORM[dtype],
         coefficients=indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
         outputs=_tuple(list(outputs)),
         mobility=_second_look(system, common) if _looks_twice(system) else "",
-        result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *_Names(system, scheme).carried]),
+        result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *names.carried]),
     )
     blocks = _from_bits if noise.takes == "bit" else _from_calls
     model = system.functions
@@ -301,8 +304,47 @@ def _walls(system: System, made: Coefficients, parameters: str) -> list[str]:
         end = f"settled(y{a}, b{a}" if corners else f"held(y{a}"
         lines.append(f"y{a} = {end}, lower{a}, upper{a})")
     for j, a in enumerate(system.walled("periodic")):
-        lines += [f"y{a}, turned = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned"]
+        lines += [f"y{a}, turned{j} = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned{j}"]
     return lines
+
+
+UNIFORM = {"float32": "uniform_word_f32", "float64": "uniform_word_f64"}
+"""Kernels that make a uniform number of one word."""
+
+
+def _absorption(system: System, *, cold: bool) -> list[str]:
+    """Lines that leave a particle at the absorbing wall that it has met, and one that was absorbed where it is."""
+    if not system.absorbers:
+        return []
+    lines = [line for j, a in enumerate(system.walled("absorbing")) if not cold for line in _crossing(system, a, j)]
+    for k, (a, side) in enumerate(system.absorbers):
+        beyond = f"(y{a} {'<=' if side == 'lower' else '>='} {side}{a})"
+        between = "" if cold else f" | (meets{a} & {f'is_low{a}' if side == 'lower' else f'(not is_low{a})'})"
+        lines.append(f"met{k} = {beyond}{between}")
+    lines += [f"y{a} = {side}{a} if met{k} else y{a}" for k, (a, side) in enumerate(system.absorbers)]
+    lines.append("stays = gone > R(0.0)")
+    lines += [f"y{a} = x{a} if stays else y{a}" for a in range(system.n_dim)]
+    lines += [f"w{j} = w{j} - turned{j} if stays else w{j}" for j in range(len(system.walled("periodic")))]
+    met = " | ".join(f"met{k}" for k in range(len(system.absorbers)))
+    # Flux is as good as steady during a step, so on the mean a particle is absorbed in the middle of it.
+    lines.append(f"gone = gone if stays else fma(R(0.5), dt, t) if {met} else gone")
+    return lines
+
+
+def _crossing(system: System, a: int, number: int) -> list[str]:
+    """Lines that decide whether a bridge between the ends of a step meets a wall: the nearer one, if there are two."""
+    sides = system.walls[system.names[a]].sides
+    away = {"lower": f"(x{a} - lower{a})*(y{a} - lower{a})", "upper": f"(upper{a} - x{a})*(upper{a} - y{a})"}
+    lines = [f"{side}_way{a} = {away[side]}" for side in sides]
+    lines.append(f"is_low{a} = {f'lower_way{a} < upper_way{a}' if len(sides) > 1 else 'lower' in sides}")
+    way = f"lower_way{a} if is_low{a} else upper_way{a}" if len(sides) > 1 else f"{sides[0]}_way{a}"
+    return [*lines, f"meets{a} = u{number} < exp(bridge({way}, amplitude*amplitude*s{a}_{a}))"]
+
+
+def step_numbers(system: System, scheme: Scheme, slot: int) -> list[str]:
+    """What the random numbers of one of a group's steps are called: z0, z1, … and, for absorbing walls, u0, …"""
+    made = {"z": scheme.numbers(system.n_dim), "u": len(system.walled("absorbing"))}
+    return [f"{kind}{slot * count + j}" for kind, count in made.items() for j in range(count)]
 
 
 def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, k: Entries) -> list[str]:
@@ -330,9 +372,9 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
     The words are drawn in a loop of their own: the integer work of the generator and the step with the numbers'
     transformation each fit the registers, both together do not.
     """
-    d, count = system.n_dim, scheme.numbers(system.n_dim)
-    steps, calls = scheme.group(d, dtype)
-    z = [f"z{j}" for j in range(steps * count)]
+    steps, calls = scheme.group(system.n_dim, dtype)
+    z = [name for slot in range(steps) for name in step_numbers(system, scheme, slot)]
+    count = len(z) // steps
     words, drawn = draws(
         system, scheme, dtype, "W{}[i]", "words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)"
     )
@@ -351,7 +393,7 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         calls=calls,
         words=indent(words, 16),
         drawn=indent(drawn, 16),
-        keep="; ".join(f"S{j}[i] = z{j}" for j in kept) or "pass",
+        keep="; ".join(f"S{j}[i] = {z[j]}" for j in kept) or "pass",
         later_steps="".join(later),
     ) + _NOISELESS.format(
         **common,
@@ -361,7 +403,7 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
 
 
 def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
-    """Lines that draw the words of one group of steps, a call each; and those that make numbers z0, z1, … of them."""
+    """Lines that draw the words of one group of steps, a call each; and those that make z0, z1, …, u0, … of them."""
     per_call, calls = scheme.noise.per_call[dtype], scheme.group(system.n_dim, dtype)[1]
     count = scheme.numbers(system.n_dim)
     words: list[str] = []
@@ -375,6 +417,13 @@ def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str)
             words.append(f"{four} = {generator.format(call=call, stream=stream)}")
             numbers = _tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
             drawn.append(f"{numbers} = numbers({four})")
+    uniforms = scheme.group(system.n_dim, dtype)[0] * len(system.walled("absorbing"))
+    for c in range(-(-uniforms // 4)):
+        own = [word.format(4 * len(words) + j) for j in range(4)]
+        stream = "STREAM_ABSORPTION" if c < calls else "STREAM_ABSORPTION_LATER"
+        call = f"np.uint32(call + np.uint32({c % calls}))" if c % calls else "call"
+        words.append(f"{', '.join(own)} = {generator.format(call=call, stream=stream)}")
+        drawn.append("; ".join(f"u{4 * c + j} = uniform({w})" for j, w in enumerate(own[: uniforms - 4 * c])))
     if scheme.halved:
         for j, (step, a) in enumerate(divmod(j, count) for j in range(calls * per_call)):
             targets = (f"z{(2 * step + half) * count + a}" for half in (0, 1))
@@ -407,7 +456,7 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
         from langevin_kit.codegen import dense
 
         return dense.stepper(system.content.derived, scheme, dtype)
-    walls = [(name, wall.kind) for name, wall in system.walls.items()]
+    walls = [(name, wall.kind, wall.sides) for name, wall in system.walls.items()]
     key = f"stepper {system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))
     model = system.functions
@@ -436,7 +485,8 @@ class _Names:
         self.memory = [f"m{a}" for a in range(d)] if scheme.begin else []
         self.constants = [f"c{j}" for j in range(len(scheme.constants(system, 1.0)) if scheme.constants else 0)]
         turns = [f"w{j}" for j in range(len(system.walled("periodic")))]
-        self.carried = [*turns, *self.memory, *(["n0"] if scheme.counts else [])]
+        gone = ["gone"] if system.absorbers else []
+        self.carried = [*turns, *gone, *self.memory, *(["n0"] if scheme.counts else [])]
 
     def arguments(self, cell: str) -> dict[str, str]:
         """Pieces of the templates."""
@@ -445,7 +495,7 @@ class _Names:
         scalars = [*self.p, *self.bounds, *self.constants]
         return {
             "state": ", ".join(["t", *self.x, *self.p]),
-            "carried_and_bounds": "".join(f"{name}, " for name in [*self.carried, *self.bounds, *self.constants]),
+            "rest": "".join(f"{name}, " for name in [*self.carried, *self.bounds, *self.constants]),
             "parameters": ", ".join(self.p),
             "z_of_begin": ", ".join(f"z{a}" for a in range(len(self.memory))),
             "rows": ", ".join(f"X{j}" for j in range(len(rows))),

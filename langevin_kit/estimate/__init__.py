@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langevin_kit.estimate._verdict import Verdict, verdict
     from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
     from langevin_kit.estimate.dissipation import dissipation as dissipation_rate
+    from langevin_kit.estimate.first_passage import mean_first_passage, wall_flux
     from langevin_kit.estimate.gaussian import GAUSSIAN_NAMES, gaussian_relaxation
     from langevin_kit.estimate.monotone import Monotone, falls
 
@@ -33,8 +34,10 @@ __all__ = [
     "gaussian_relaxation",
     "kl_by",
     "laws",
+    "mean_first_passage",
     "relaxation",
     "verdict",
+    "wall_flux",
 ]
 __getattr__, _ = lazily(
     __name__,
@@ -51,7 +54,9 @@ __getattr__, _ = lazily(
         "free_energy_of_density": "_relaxation:free_energy_of_density",
         "gaussian_relaxation": "gaussian:gaussian_relaxation",
         "kl_by": "_methods:kl_by",
+        "mean_first_passage": "first_passage:mean_first_passage",
         "relaxation": "_relaxation:relaxation",
         "verdict": "_verdict:verdict",
+        "wall_flux": "first_passage:wall_flux",
     },
 )

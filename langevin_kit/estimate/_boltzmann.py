@@ -136,7 +136,8 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
     Raises
     ------
     NotNormalizable
-        At T = 0, where E does not rise, under an extra drift, and with more than two coordinates unless E is quadratic.
+        At T = 0, where E does not rise, under an extra drift, with absorbing walls, and with more than two coordinates
+        unless E is quadratic.
 
     Examples
     --------
@@ -151,6 +152,8 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
         raise NotNormalizable("temperature 0 has no Boltzmann law: the ensemble ends in the minima of E.")
     if system.facts.has_drift:
         raise NotNormalizable("an extra drift that is no −K ∇E has no Boltzmann law in general.")
+    if system.absorbers:
+        raise NotNormalizable("absorbing walls take the particles: there is no law that stays.")
     _require_bounds(system, t)
     quadratic = system.facts.is_quadratic and not system.walls
     if system.n_dim <= 2:

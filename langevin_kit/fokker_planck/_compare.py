@@ -5,6 +5,9 @@ equal mass, at two widths, and on a line Kolmogorov's distance are looked at for
 all of them. A run has the error of its time step, and a grid that of its cells: where both were halved once, the errors
 are known, δ in each bin, and χ² is held against the noncentral law with :math:`λ = N \sum_b δ_b^2 / p_b`.
 
+Where walls absorb, the living are held against the density of the living, and their number against what is left of the
+density's mass, with a normal law's p-value.
+
 What chance adds to λ is known where the runs at both time steps kept the positions of some particles: a share
 :math:`m_b` of them is in bin b in one run only, which adds :math:`4 \sum_b m_b / p_b` in the mean. That is taken away
 and twice λ's standard error added.
@@ -23,6 +26,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.estimate import Verdict
 from langevin_kit.estimate.binned import BINS, Bins, equal_mass_bins
 from langevin_kit.fokker_planck._cells import grid_of
+from langevin_kit.fokker_planck._survival import loses, survival_tests
 from langevin_kit.system import Grid, cells
 
 Floats = NDArray[np.float64]
@@ -133,6 +137,13 @@ def compare(
             counts[later], mass[later], np.broadcast_to(bias, mass.shape)[later], partners[later], strict=True
         )
     ]
+    if loses(density):
+        shares = [
+            None if run is None else np.array([float(run.survival[_row_at(run, float(t))]) for t in density.time])
+            for run in (ds, whole, halved)
+        ]
+        for row, test in zip(rows, survival_tests(shares, density, other, int(counts[0].sum())), strict=True):
+            row.tests["survival"] = test
     if not rows:
         raise InvalidArgument("compare: the density has one time, at which it begins; give later ones of the run.")
     names = list(rows[0].tests)
@@ -216,6 +227,9 @@ def _tests(count: NDArray[np.int64], mass: Floats, bias: Floats, partners: _Pair
     from scipy.special import chdtrc, chndtr, kolmogorov
 
     n, d = int(count.sum()), count.ndim
+    if not n:
+        names = ("chi2", "chi2_coarse", *["kolmogorov"] * (d == 1))
+        return _Row(dict.fromkeys(names, (0.0, np.nan, 1.0, 0.0, 1.0)), np.nan, np.nan)
     tests: dict[str, tuple[float, ...]] = {}
     for name, most in (("chi2", BINS[d]), ("chi2_coarse", COARSE[d])):
         bins = equal_mass_bins(mass, n, most, tails=name == "chi2")
@@ -298,9 +312,10 @@ def _step_error(whole: xr.Dataset, density: xr.DataArray, halved: xr.Dataset | N
     if halved is None:
         return 0.0
     (counts, _), (finer, _) = _aligned(whole, density), _aligned(halved, density)
-    if finer.sum() != counts.sum():
+    if finer[0].sum() != counts[0].sum():
         raise InvalidArgument("halved: it has another number of particles; give the same run with half the time step.")
-    return np.asarray(2.0 * (counts - finer) / counts[0].sum())
+    shares = [n / np.maximum(n.sum(axis=tuple(range(1, n.ndim)), keepdims=True), 1) for n in (counts, finer)]
+    return np.asarray(2.0 * (shares[0] - shares[1]))
 
 
 def _grid_error(density: xr.DataArray, mass: Floats, other: xr.DataArray | None) -> Floats | float:
@@ -351,7 +366,8 @@ def _masses(density: xr.DataArray, shape: tuple[int, ...]) -> Floats:
             mass = _shared(mass, n, axis)
         rows.append(_merged(mass, shape))
     masses = np.stack(rows)
-    return np.asarray(masses / masses.sum(axis=tuple(range(1, masses.ndim)), keepdims=True))
+    total = masses.sum(axis=tuple(range(1, masses.ndim)), keepdims=True)
+    return np.asarray(np.divide(masses, total, out=np.zeros_like(masses), where=total > 0))
 
 
 def _shared(mass: Floats, n: int, axis: int) -> Floats:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.estimate._boltzmann import integrate_cells
+from langevin_kit.fokker_planck._absorbing import exits
 from langevin_kit.fokker_planck._steppers import (
     MOST_CELLS,
     ROUND_OFF,
@@ -45,7 +46,8 @@ def evolve(
     """Solve the Fokker–Planck equation of the system on a grid.
 
     Second order in the cell width, for any mobility; beside a reflecting wall that K n does not meet at right angles,
-    first. Mass is kept to round-off, no density is negative, and the Boltzmann law of the cells stays as it is.
+    first. Mass is kept to round-off, no density is negative, and the Boltzmann law of the cells stays as it is. At
+    absorbing walls, where the grid must end, mass leaves: what is left is the probability of survival.
 
     Parameters
     ----------
@@ -97,7 +99,9 @@ def evolve(
         raise InvalidArgument(f"method: 'eigenvectors' does not serve: {hindrance}; take 'sdirk2'.")
     chosen = method if method != "auto" else "sdirk2" if hindrance else "eigenvectors"
     if chosen == "eigenvectors":
-        rows = by_eigenvectors(edges(system, grid, instants[0]), weight_from(weights), mass, instants)
+        leaving = exits(system, grid, instants[0], weight_from(weights))
+        lost = None if leaving is None else leaving.by_wall(len(system.absorbers), mass.size).sum(axis=0)
+        rows = by_eigenvectors(edges(system, grid, instants[0]), weight_from(weights), mass, instants, lost)
     else:
         resolvent = Resolvent(
             lambda t: first if constant else operator(system, grid, t, weights=weights), constant=constant

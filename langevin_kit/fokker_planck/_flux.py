@@ -14,6 +14,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.fokker_planck._absorbing import exits
 from langevin_kit.fokker_planck._cells import grid_of
 from langevin_kit.fokker_planck.operator import Edges, edges, parts, weight_from
 from langevin_kit.system import System
@@ -61,6 +63,12 @@ def flux(system: System, density: xr.DataArray, *, weights: str = "scharfetter_g
                 steps = (steps + n // 2) % n - n // 2  # the short way round a ring
                 along = 0.5 * steps * width * moved / grid.volume
                 row[a] += np.bincount(first, along, number.size) + np.bincount(second, along, number.size)
+        leaving = exits(system, grid, float(t), weight_from(weights))
+        if leaving is not None:
+            moved = leaving.rate * mass[leaving.cell]
+            for a, width in enumerate(grid.width):
+                along = 0.5 * np.sign(leaving.direction[:, a]) * width * moved / grid.volume
+                row[a] += np.bincount(leaving.cell, along, number.size)
     values = rows.reshape(len(rows), len(grid.shape), *grid.shape)
     coordinates = {"component": list(map(str, system.names)), **density.coords}
     return xr.DataArray(
@@ -85,6 +93,8 @@ def dissipation(system: System, density: xr.DataArray, *, weights: str = "scharf
     >>> dissipation(system, p).values.round(3)  # ⟨x⟩²
     array([1.   , 0.135])
     """
+    if system.absorbers:
+        raise InvalidArgument("system: at absorbing walls mass leaves, and F with it; −dF/dt is for all of the mass.")
     rows = []
     for mass, e, net in _nets(system, density, weights):
         # Cells without mass are met far outside, where what flows is as good as nothing too.

@@ -78,10 +78,13 @@ STEPPERS: dict[str, Callable[[Resolvent, Floats, float, float], Floats]] = {
 }
 
 
-def by_eigenvectors(edges: Edges, weight: Callable[[Floats], Floats], mass: Floats, times: Floats) -> Floats:
+def by_eigenvectors(
+    edges: Edges, weight: Callable[[Floats], Floats], mass: Floats, times: Floats, lost: Floats | None = None
+) -> Floats:
     r"""Masses at times from the first on, exact in time.
 
-    With s = √q, :math:`H = s^{-1} M s` is symmetric and :math:`P(t) = s\, V e^{Λt} V^T s^{-1} P(0)`.
+    With s = √q, :math:`H = s^{-1} M s` is symmetric and :math:`P(t) = s\, V e^{Λt} V^T s^{-1} P(0)`. `lost` are the
+    rates at which mass leaves each cell; None if all of it stays.
     """
     n = len(mass)
     h = np.zeros((n, n))
@@ -91,17 +94,19 @@ def by_eigenvectors(edges: Edges, weight: Callable[[Floats], Floats], mass: Floa
     np.fill_diagonal(
         h,
         -np.bincount(edges.first, edges.conductance * weight(edges.rise), n)
-        - np.bincount(edges.second, edges.conductance * weight(-edges.rise), n),
+        - np.bincount(edges.second, edges.conductance * weight(-edges.rise), n)
+        - (0.0 if lost is None else lost),
     )
     values, vectors = eigh(h)
-    values[-1] = 0.0  # that of the Boltzmann law
     s = np.exp(-0.5 * edges.energy)
-    vectors[:, -1] = s / np.linalg.norm(s)
+    if lost is None:
+        values[-1] = 0.0  # that of the Boltzmann law
+        vectors[:, -1] = s / np.linalg.norm(s)
     start = vectors.T @ (mass / s)
     rows = s * (np.exp(np.multiply.outer(times - times[0], np.minimum(values, 0.0))) * start @ vectors.T)
     rows[0] = mass
     rows = np.maximum(rows, 0.0)
-    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+    return rows if lost is not None else np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
 def amplification(edges: Edges, mass: Floats) -> float:

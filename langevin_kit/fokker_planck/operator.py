@@ -18,6 +18,7 @@ import scipy.sparse as sparse
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, MobilityNotPositive, did_you_mean
+from langevin_kit.fokker_planck._absorbing import exits
 from langevin_kit.fokker_planck._circulation import circulation
 from langevin_kit.fokker_planck._selling import jumps
 from langevin_kit.system import Grid, System
@@ -93,7 +94,8 @@ def operator(
 ) -> sparse.csc_array:
     """Assemble M with dP/dt = M P for the cells' masses P, flattened in C order.
 
-    No flux passes the grid's boundary, be it a reflecting wall or not; along a periodic coordinate there is none.
+    No flux passes the grid's boundary, be it a reflecting wall or not, but mass leaves at absorbing walls; along a
+    periodic coordinate there is no boundary.
 
     Parameters
     ----------
@@ -108,7 +110,8 @@ def operator(
     Returns
     -------
     csc_array (n, n)
-        Columns sum to zero, off-diagonal entries are not negative, and M exp(−E/T) = 0.
+        Off-diagonal entries are not negative. Without absorbing walls columns sum to zero, and M exp(−E/T) = 0; beside
+        these, columns sum to minus the rate at which mass leaves.
 
     Raises
     ------
@@ -123,6 +126,10 @@ def operator(
     True
     """
     symmetric, added = parts(system, grid, t, weights)
+    leaving = exits(system, grid, t, weight_from(weights))
+    if leaving is not None:
+        lost = leaving.by_wall(len(system.absorbers), symmetric.shape[0]).sum(axis=0)
+        return sparse.csc_array(symmetric - sparse.diags_array(lost))
     if added is None:
         return symmetric
     left = np.asarray(added.sum(axis=0)).ravel()
@@ -213,6 +220,13 @@ def _require_supported(system: System, grid: Grid) -> None:
             raise InvalidArgument(
                 f"grid: {name} goes from {low:g} to {high:g}; its ring goes from {wall.lower:g} to {wall.upper:g}, and "
                 "all of it is needed."
+            )
+        if wall.kind == "absorbing" and any(
+            end != bound for end, bound in ((low, wall.lower), (high, wall.upper)) if np.isfinite(bound)
+        ):
+            raise InvalidArgument(
+                f"grid: {name} goes from {low:g} to {high:g}; let it end at the absorbing walls, {wall.lower:g} and "
+                f"{wall.upper:g}, where these are finite."
             )
         if low < wall.lower or high > wall.upper:
             raise InvalidArgument(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from langevin_kit.observables._kind import Finish
 from langevin_kit.observables.rows import Rows, Sums, Text
 from langevin_kit.observables.variables import TIME, Variable
@@ -28,7 +30,8 @@ class Extreme:
         extreme = rows.extreme(rows.value(self.of, where), self.sign)
 
         def finish(sums: Sums) -> dict[str, Any]:
-            return {"": self.sign * sums.top[extreme], "_particle": sums.holder[extreme]}
+            top = sums.top[extreme] if sums.n else np.nan
+            return {"": self.sign * top, "_particle": sums.holder[extreme]}
 
         return finish
 

@@ -198,7 +198,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Sums:
-    """What an ensemble of n particles reduces to at one time.
+    """What the n living particles of an ensemble reduce to at one time.
 
     Attributes
     ----------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-TIME, COMPONENT, COMPONENT2, PARTICLE = "time", "component", "component_", "particle"
+TIME, COMPONENT, COMPONENT2, PARTICLE, WALL = "time", "component", "component_", "particle", "wall"
 CELLS = "<cells>"
 """Stands for the histogram's axes: one dim a coordinate, named like it."""
 
@@ -19,7 +19,8 @@ class Variable:
     dims : tuple of str
     long_name : str
     unit : str
-        "coordinate", "coordinate²", "energy" or "1"; "" for an expression of the user's own, which has none to name.
+        "coordinate", "coordinate²", "energy", "time" or "1"; "" for an expression of the user's own, which has none to
+        name.
     coordinates : tuple of str
         Those that it is over; all if empty.
     """
@@ -47,6 +48,9 @@ VARIABLES = {
     "n_accepted_stderr": Variable((TIME,), "standard error of the mean number of accepted steps"),
     "n_tamed": Variable((TIME,), "steps since the start whose drift was cut, mean over particles"),
     "n_tamed_stderr": Variable((TIME,), "standard error of the mean number of steps that were cut"),
+    "survival": Variable((TIME,), "fraction of the particles that no absorbing wall has taken"),
+    "survival_stderr": Variable((TIME,), "standard error of the survival"),
+    "n_absorbed": Variable((TIME, WALL), "number of particles that each absorbing wall has taken"),
     "position": Variable((TIME, COMPONENT, PARTICLE), "position", "coordinate"),
     "free_energy": Variable((TIME,), "free energy F = T KL − T ln Z", "energy"),
     "free_energy_stderr": Variable((TIME,), "standard error of F", "energy"),
@@ -68,11 +72,15 @@ ESTIMATES = {
     "degrees_of_freedom": Variable((TIME,), "m: near q the standard error of KL is √(2 KL/N + m/2N²)"),
     "dissipation": Variable((TIME,), "−dF/dt = ∫ p ∇Φ·S∇Φ dx, from the ensemble", "energy"),
     "dissipation_stderr": Variable((TIME,), "standard error of −dF/dt", "energy"),
+    "first_passage_time": Variable((TIME,), "mean of min(τ, t), of the first-passage time τ", "time"),
+    "first_passage_time_stderr": Variable((TIME,), "standard error of the mean of min(τ, t)", "time"),
+    "boundary_flux": Variable((TIME, WALL), "probability per time that each absorbing wall takes"),
+    "boundary_flux_stderr": Variable((TIME, WALL), "standard error of the probability per time"),
     "method": Variable((TIME,), "how KL was estimated"),
 }
 """Variables of `ds.langevin` that a run does not store."""
 
-RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE, "restart"})
+RESERVED = frozenset({*VARIABLES, TIME, COMPONENT, COMPONENT2, PARTICLE, WALL, "restart"})
 """Names that coordinates and observables may not have; `restart` is a folder of a store."""
 
 LONGEST = 100
@@ -85,7 +93,7 @@ def attributes(about: Variable, coordinates: Sequence[str], units: Mapping[str, 
     A quantity over coordinates of different units has no unit to name.
     """
     own = {units.get(coordinate, "1") for coordinate in about.coordinates or coordinates}
-    unit = units.get("energy", "1") if about.unit == "energy" else "1" if about.unit == "1" else own.pop()
+    unit = units.get(about.unit, "1") if about.unit in ("energy", "time") else "1" if about.unit == "1" else own.pop()
     if not about.unit or (about.unit.startswith("coordinate") and own):
         return {"long_name": about.long_name}
     return {"long_name": about.long_name, "units": f"{unit}**2" if about.unit.endswith("²") and unit != "1" else unit}

@@ -74,7 +74,7 @@ def _noise_slope(slope: Floats, values: Floats, vectors: Floats) -> float:
 
 
 def _between_walls(system: System, mobility: Floats) -> float:
-    closed = {name: wall.length for name, wall in system.walls.items() if wall.kind == "reflecting"}
+    closed = {name: wall.length for name, wall in system.walls.items() if wall.kind != "periodic"}
     return max(
         (
             float(np.pi**2 * mobility[a, a].max() / closed[name] ** 2)

@@ -56,7 +56,7 @@ def place(system: System, x: Floats, t: float) -> str:
 
 
 def require_inside(system: System, positions: NDArray[np.floating]) -> None:
-    """Refuse particles that start beyond a reflecting wall."""
+    """Refuse particles that start beyond a wall."""
     for a, name in enumerate(system.names):
         wall = system.walls.get(name)
         if wall is None or wall.kind == "periodic":

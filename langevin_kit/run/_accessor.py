@@ -18,7 +18,9 @@ from langevin_kit.estimate import (
     falls,
     kl_by,
     laws,
+    mean_first_passage,
     verdict,
+    wall_flux,
 )
 from langevin_kit.observables import ESTIMATES, VARIABLES, attributes
 from langevin_kit.run._estimates import estimate
@@ -160,6 +162,81 @@ class Langevin:
             for attrs in about.values():
                 attrs["units"] = f"{attrs['units']}/{self.system.units['time']}"
         return xr.Dataset({name: ("time", value, about[name]) for name, value in values.items()}, {"time": ds.time})
+
+    def first_passage(self) -> xr.Dataset:
+        """Mean first-passage time of a run with absorbing walls, as far as the run went.
+
+        Returns
+        -------
+        Dataset
+            ``first_passage_time`` (time,): the mean of min(τ, t) with its standard error, where τ is the time at which
+            a particle was absorbed. Once none survives it is the mean of τ; before, it is less. Between two saved times
+            passages count as uniform. And ``survival`` (time,), which is the law of τ: P(τ > t).
+
+        Raises
+        ------
+        InvalidArgument
+            For a run without absorbing walls, or times that do not begin at its start.
+
+        Examples
+        --------
+        >>> import langevin_kit as lk
+        >>> system = lk.System(energy=0.0, temperature=1.0, walls={"x": lk.absorbing(0.0, 1.0)})
+        >>> ds = lk.simulate(system, initial=lk.initial.point([0.5]), n_particles=20_000, time_step=0.001, n_steps=1500,
+        ...                  rng=1)
+        >>> last = ds.langevin.first_passage().isel(time=-1)
+        >>> float(last.survival), bool(abs(last.first_passage_time - 0.125) < 4 * last.first_passage_time_stderr)
+        (0.0, True)
+        """
+        ds, n = self._absorbing()
+        found = mean_first_passage(ds.time.values, n - ds.n_absorbed.sum("wall").values, n)
+        values = {"first_passage_time": found.value, "first_passage_time_stderr": found.stderr}
+        return ds[["survival", "survival_stderr"]].assign(
+            {k: ("time", v, attributes(ESTIMATES[k], self.system.names, self.system.units)) for k, v in values.items()}
+        )
+
+    def boundary_flux(self) -> xr.Dataset:
+        """Probability per time that each absorbing wall takes, between every two saved times.
+
+        Returns
+        -------
+        Dataset
+            ``boundary_flux`` (time, wall) and its standard error, at the middle of each interval.
+
+        Raises
+        ------
+        InvalidArgument
+            As `first_passage`.
+
+        Examples
+        --------
+        >>> import langevin_kit as lk
+        >>> system = lk.System(energy=0.0, temperature=1.0, walls={"x": lk.absorbing(0.0, 1.0)})
+        >>> ds = lk.simulate(system, initial=lk.initial.point([0.5]), n_particles=20_000, time_step=0.001, n_steps=300,
+        ...                  save_every=100, rng=1)
+        >>> flux = ds.langevin.boundary_flux()
+        >>> bool((0.1 * flux.boundary_flux.sum() - (1 - ds.survival[-1])).round(12) == 0)
+        True
+        """
+        ds, n = self._absorbing()
+        found = wall_flux(ds.time.values, ds.n_absorbed.values, n)
+        values = {"boundary_flux": found.value, "boundary_flux_stderr": found.stderr}
+        middle = 0.5 * (ds.time.values[1:] + ds.time.values[:-1])
+        about = {name: {"long_name": ESTIMATES[name].long_name} for name in values}
+        return xr.Dataset(
+            {name: (("time", "wall"), value, about[name]) for name, value in values.items()},
+            {"time": ("time", middle, ds.time.attrs), "wall": ds.wall},
+        )
+
+    def _absorbing(self) -> tuple[xr.Dataset, int]:
+        """The run from its start, and its number of particles."""
+        ds = self._ds
+        if "n_absorbed" not in ds:
+            raise InvalidArgument("this run has no absorbing walls, as in walls={'x': absorbing(0, 1)}.")
+        if int(ds.step[0]):
+            raise InvalidArgument("the saved times of the run are needed, from t = 0 on.")
+        self._require_whole()
+        return ds, json.loads(ds.attrs["run"])["n_particles"]
 
     def entropy(self) -> xr.Dataset:
         """H for each time, from an estimator that does not use q."""

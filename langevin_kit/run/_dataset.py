@@ -43,6 +43,9 @@ def coordinates(plan: Plan, times: NDArray[np.float64], attrs: Mapping[str, Any]
     }
     if covariance:
         found["component_"] = ("component_", components, {"long_name": "second coordinate"})
+    if system.absorbers:
+        walls = np.array([f"{system.names[a]} {side}" for a, side in system.absorbers], dtype=object)
+        found["wall"] = ("wall", walls, {"long_name": "absorbing wall"})
     for name, axis in ({} if plan.histogram is None else plan.histogram.axes).items():
         about = {"long_name": f"{name}, midpoint of the cell", "units": units.get(name, "1")}
         found[name] = (name, axis.centers, {**about, "lower": axis.lower, "upper": axis.upper})

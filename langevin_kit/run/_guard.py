@@ -54,7 +54,7 @@ class Guard:
             raise self._loss(measurement.nonfinite, last)
         if len(measurement.leaked):
             raise self._leaked(measurement.leaked, ensemble.position, last)
-        if not np.isfinite(energy):
+        if measurement.sums.n and not np.isfinite(energy):
             raise NonFinite(self._no_energy(ensemble.position, last))
 
     def _loss(self, lost: NDArray[np.int64], last: int) -> LangevinKitError:

@@ -56,6 +56,8 @@ class Recorder:
         if len(measurement.nonfinite):  # of those that are left there is no average that means anything
             values = {name: np.asarray(value) * np.nan if _is_real(value) else value for name, value in values.items()}
         row = {"step": self._job.steps[self.rows], **values, "n_nonfinite": len(measurement.nonfinite)}
+        if self._plan.system.absorbers:
+            row |= _survival(measurement.sums.n, self._job.n_particles) | {"n_absorbed": measurement.absorbed}
         if measurement.histogram is not None:
             row |= {"histogram": measurement.histogram, "n_outside": measurement.n_outside}
         at_once = _nothing
@@ -101,6 +103,11 @@ class Recorder:
             self._cells = Cells(self._plan.histogram)
         estimates, long_names = estimate(law, self._cells, self._job.n_particles, arrays)
         return arrays | estimates, long_names
+
+
+def _survival(living: int, n: int) -> dict[str, Any]:
+    share = living / n
+    return {"survival": share, "survival_stderr": np.sqrt(share * (1 - share) / (n - 1)) if n > 1 else np.nan}
 
 
 def _is_real(value: Any) -> bool:

@@ -65,7 +65,8 @@ def replay(
     -------
     Dataset
         ``position`` (time, component, particle) in the run's dtype, and for periodic coordinates ``turns`` of the same
-        dims: x + length·turns is continuous. After a particle was lost its position is NaN or infinite.
+        dims: x + length·turns is continuous; with absorbing walls ``absorption_time`` (time, particle). After a
+        particle was lost its position is NaN or infinite.
 
     Raises
     ------
@@ -201,8 +202,12 @@ def _dataset(
     variables: dict[str, Any] = {"position": (dims, states[:, :d], about)}
     if periodic:
         turns = np.zeros_like(states[:, :d])
-        turns[:, periodic] = states[:, d : system.n_rows]
+        turns[:, periodic] = states[:, d : d + len(periodic)]
         variables["turns"] = (dims, turns, {"long_name": "turns round the period", "units": "1"})
+    if system.absorption_row is not None:
+        when = states[:, system.absorption_row]
+        about = {"long_name": "time of absorption, NaN of the living", "units": system.units.get("time", "1")}
+        variables["absorption_time"] = (("time", "particle"), np.where(when > 0, when, np.nan), about)
     unit = {"long_name": "time", "units": system.units.get("time", "1")}
     coordinates = {
         "time": ("time", steps * np.float64(record["time_step"]), unit),

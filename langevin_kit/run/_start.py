@@ -49,14 +49,14 @@ def initial_state(
     key: tuple[np.uint32, np.uint32],
     first: int = 0,
 ) -> NDArray[np.floating]:
-    """Positions of the particles first … first + n, and zeros in all other rows: turns, and what a scheme keeps.
+    """Positions of the particles first … first + n, and zeros in all other rows: no turns, none absorbed, no memory.
 
     Positions are made in float64, so that runs of either dtype start at the same place, up to rounding.
 
     Raises
     ------
     InvalidArgument
-        For particles that start at no finite place, or beyond a reflecting wall.
+        For particles that start at no finite place, or beyond a wall.
     """
     state = np.zeros((rows, n), dtype)
     for low in range(0, n, BLOCK):
@@ -92,7 +92,7 @@ def _require_inside(system: System, x: NDArray[np.float64], first: int, dtype: s
     lower, upper = system.lower, system.upper
     for a in system.walled("periodic"):
         x[a] = lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a])
-    for a in system.walled("reflecting"):
+    for a in (*system.walled("reflecting"), *system.walled("absorbing")):
         beyond = (x[a] < lower[a]) | (x[a] > upper[a])
         if beyond.any():
             i = int(np.argmax(beyond))

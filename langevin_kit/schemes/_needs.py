@@ -22,6 +22,10 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
         lambda system: not system.walled("reflecting"),
         "reflecting walls are for steps with one evaluation",
     ),
+    "no absorbing walls": (
+        lambda system: not system.absorbers,
+        "what happens at absorbing walls between two steps is known for normal noise and one evaluation",
+    ),
     "no extra drift": (lambda system: not system.facts.has_drift, "an extra drift has no law to be accepted by"),
     "no walls": (lambda system: not system.walls, "no coordinate may have walls"),
     "linear force": (
@@ -61,4 +65,5 @@ def able(system: System) -> list[str]:
 
 def _missing(scheme: Scheme, system: System) -> list[str]:
     needs = scheme.needs if scheme.name == "euler_maruyama" else ("scalar coordinates", *scheme.needs)
+    needs = needs if scheme.is_bridged else (*needs, "no absorbing walls")
     return [need for need in needs if not NEEDS[need][0](system)]

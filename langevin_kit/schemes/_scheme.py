@@ -52,6 +52,9 @@ class Scheme:
         System, time step → numbers that the step takes at run time, such as the exponential of a matrix.
     counts : str
         What `Step.count` counts; the run's variable is `n_` and this name.
+    bridged : bool
+        Whether a path between a step's two ends is, to first order, a Brownian bridge with the noise of its beginning:
+        then it is known what absorbing walls take.
     noise : Noise
         What stands for the increments of the Wiener process.
     halved : bool
@@ -74,6 +77,7 @@ class Scheme:
     begin: Callable[[Any], Any] | None = None
     counts: str = ""
     constants: Callable[[System, float], NDArray[np.float64]] | None = None
+    bridged: bool = False
     takes_jumps: bool = False
     is_stable: bool = False
     average_order: float = 0.0
@@ -82,6 +86,11 @@ class Scheme:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "average_order", self.average_order or self.weak_order)
+
+    @property
+    def is_bridged(self) -> bool:
+        """Whether it may be used with absorbing walls."""
+        return self.bridged and self.noise.is_gaussian
 
     def rows(self, system: System) -> int:
         """Rows of a particle's state: the system's own, then what the scheme remembers and counts."""

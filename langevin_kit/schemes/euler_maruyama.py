@@ -25,4 +25,5 @@ SCHEME = Scheme(
     evaluations=1,
     source="Kloeden & Platen 1992, sections 10.2 and 14.1",
     use="everything, at small steps; the reference",
+    bridged=True,
 )

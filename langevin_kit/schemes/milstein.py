@@ -28,4 +28,5 @@ SCHEME = Scheme(
     source="Kloeden & Platen 1992, section 10.3",
     needs=("own noise",),
     use="paths",
+    bridged=True,
 )

@@ -3,6 +3,17 @@
 from langevin_kit.system import initial
 from langevin_kit.system._system import System
 from langevin_kit.system.grid import Cells, Grid, cells, grid_from_dict
-from langevin_kit.system.walls import Wall, periodic, reflecting
+from langevin_kit.system.walls import Wall, absorbing, periodic, reflecting
 
-__all__ = ["Cells", "Grid", "System", "Wall", "cells", "grid_from_dict", "initial", "periodic", "reflecting"]
+__all__ = [
+    "Cells",
+    "Grid",
+    "System",
+    "Wall",
+    "absorbing",
+    "cells",
+    "grid_from_dict",
+    "initial",
+    "periodic",
+    "reflecting",
+]

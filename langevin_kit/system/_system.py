@@ -59,7 +59,7 @@ class System:
     units : mapping of str to str
         Labels for the coordinates, ``energy`` and ``time``; reduced units ("1") otherwise.
     walls : mapping of str to Wall
-        Coordinates that are `periodic` or have `reflecting` walls; unbounded otherwise.
+        Coordinates that are `periodic`, or have `reflecting` or `absorbing` walls; unbounded otherwise.
 
     Raises
     ------
@@ -153,11 +153,6 @@ class System:
         return len(self.names)
 
     @property
-    def n_rows(self) -> int:
-        """Rows of a particle's state: its coordinates, then the turns round the periodic ones."""
-        return self.n_dim + len(self.walled("periodic"))
-
-    @property
     def lower(self) -> Floats:
         """Lower bounds of the coordinates (d,), −∞ where there is none."""
         return np.array([self.walls[x].lower if x in self.walls else -np.inf for x in self.names])
@@ -170,6 +165,21 @@ class System:
     def walled(self, kind: str) -> tuple[int, ...]:
         """Numbers of the coordinates with walls of one kind."""
         return tuple(a for a, x in enumerate(self.names) if x in self.walls and self.walls[x].kind == kind)
+
+    @property
+    def absorbers(self) -> tuple[tuple[int, str], ...]:
+        """Coordinate and side of each absorbing wall."""
+        return tuple((a, side) for a in self.walled("absorbing") for side in self.walls[self.names[a]].sides)
+
+    @property
+    def absorption_row(self) -> int | None:
+        """The row of a state that holds when each particle was absorbed, 0 for the living; None without such walls."""
+        return self.n_dim + len(self.walled("periodic")) if self.absorbers else None
+
+    @property
+    def n_rows(self) -> int:
+        """Numbers that a run keeps of a particle: its coordinates, its turns, and when it was absorbed."""
+        return self.n_dim + len(self.walled("periodic")) + bool(self.absorbers)
 
     @property
     def values(self) -> Floats:

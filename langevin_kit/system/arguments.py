@@ -134,7 +134,9 @@ def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:
         if isinstance(wall, Mapping) and set(wall) == {"kind", "lower", "upper"}:
             wall = Wall.from_dict(wall)
         if not isinstance(wall, Wall):
-            raise InvalidArgument(f"walls: got {wall!r} for {key!r}; give periodic(a, b) or reflecting(a, b).")
+            raise InvalidArgument(
+                f"walls: got {wall!r} for {key!r}; give periodic(a, b), reflecting(a, b) or absorbing(a, b)."
+            )
         made[key] = wall
     return made
 

@@ -1,4 +1,4 @@
-"""What bounds a coordinate: nothing, a period, or reflecting walls."""
+"""What bounds a coordinate: nothing, a period, reflecting or absorbing walls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 
-KINDS = ("periodic", "reflecting")
+KINDS = ("periodic", "reflecting", "absorbing")
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,11 @@ class Wall:
     ----------
     kind : str
         "periodic": `lower` and `upper` are the same place. "reflecting": particles turn back along the co-normal K n,
-        so that no flux passes; one of the two may be infinite.
+        so that no flux passes; "absorbing": particles end there. Of walls one of the two may be infinite.
     lower, upper : float
     """
 
-    kind: Literal["periodic", "reflecting"]
+    kind: Literal["periodic", "reflecting", "absorbing"]
     lower: float
     upper: float
 
@@ -41,6 +41,11 @@ class Wall:
     def length(self) -> float:
         """The distance of the two bounds."""
         return self.upper - self.lower
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """Which of "lower" and "upper" there are."""
+        return tuple(side for side in ("lower", "upper") if np.isfinite(getattr(self, side)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with None for an infinite bound."""
@@ -74,6 +79,27 @@ def reflecting(lower: float = -np.inf, upper: float = np.inf) -> Wall:
     inf
     """
     return Wall("reflecting", *_bounds(lower, upper))
+
+
+def absorbing(lower: float = -np.inf, upper: float = np.inf) -> Wall:
+    """Give a coordinate one or two absorbing walls.
+
+    A particle that meets one stays there and is no longer counted among the living, over which all averages and
+    histograms of a run go; the run records how many there are (`survival`) and how many each wall has taken
+    (`n_absorbed`). There is no Boltzmann law.
+
+    Notes
+    -----
+    A step meets a wall if it ends beyond it, or else with the probability exp(−2 d₀ d₁/(2T Sᵃᵃ Δt)) that a Brownian
+    bridge does, where d₀ and d₁ are the distances of the step's two ends: first-passage times are then right to first
+    order in Δt (Gobet, Stoch. Proc. Appl. 87, 167 (2000)). The other coordinates stay where that step led.
+
+    Examples
+    --------
+    >>> absorbing(upper=1.0).sides
+    ('upper',)
+    """
+    return Wall("absorbing", *_bounds(lower, upper))
 
 
 def _bounds(lower: Any, upper: Any) -> tuple[float, float]:

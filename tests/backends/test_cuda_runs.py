@@ -33,6 +33,13 @@ BOX = lk.System(
     coordinates=("x", "y"),
     walls={"x": lk.reflecting(-1.0, 1.5), "y": lk.periodic(-1.0, 1.0)},
 )
+OPEN = lk.System(
+    energy="x**2/2 + 0.3*cos(y)",
+    mobility=[["1 + x**2/9", "x*y/9"], ["x*y/9", "1"]],
+    temperature=0.5,
+    coordinates=("x", "y"),
+    walls={"x": lk.absorbing(-1.0, 1.0), "y": lk.periodic(-1.0, 1.0)},
+)
 MOVING = lk.System(energy="(x - sin(t))**2*exp(-x**2/9)", temperature=0.5)
 NETWORK = lk.System(
     coordinates={"v": 12},
@@ -44,7 +51,7 @@ NETWORK = lk.System(
 
 @pytest.mark.claim("F01")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("system", [WELL, BOX, MOVING], ids=["well", "box", "moving"])
+@pytest.mark.parametrize("system", [WELL, BOX, MOVING, OPEN], ids=["well", "box", "moving", "open"])
 def test_a_run_is_that_of_the_cpu(system: lk.System, dtype: str) -> None:
     """Positions, moments, energies, observables, extremes, histograms and estimates; saved times inside groups."""
     arguments: dict[str, Any] = {"observables": OBSERVABLES, "dtype": dtype}

@@ -52,7 +52,8 @@ def test_measurement(benchmark: Any, name: str) -> None:
     start = x[list(reduced.start_axes)]
     means, comoments = np.empty((1, len(reduced.rows))), np.empty((1, len(reduced.pairs)))
     tops, holders = np.empty((1, len(reduced.extremes))), np.empty((1, len(reduced.extremes)), np.int64)
-    arguments = (x, start, 0, N, 0.0, np.zeros(1), reduced.pairs, reduced.extremes, means, comoments, tops, holders)
+    arguments = (x, start, 0, N, 0.0, np.zeros(1), reduced.pairs, reduced.extremes, np.empty(1), means)
+    arguments += comoments, tops, holders
     module.measure(*arguments)
     benchmark(module.measure, *arguments)
     assert np.isfinite(means).all()
@@ -61,7 +62,7 @@ def test_measurement(benchmark: Any, name: str) -> None:
 def test_histogram(benchmark: Any) -> None:
     x = np.random.default_rng(0).normal(size=(2, N))
     counts = np.zeros((256, 256), np.int64)
-    arguments = (x, 0, N, np.array([-5.0, -5.0]), np.array([25.6, 25.6]), counts)
+    arguments = (x, 0, N, len(x), np.array([-5.0, -5.0]), np.array([25.6, 25.6]), counts)
     library().count_2d(*arguments)
     benchmark(library().count_2d, *arguments)
     assert counts.sum() % N == 0

@@ -52,12 +52,14 @@ def test_rows_of_any_number_of_coordinates(d: int, dtype: str) -> None:
     means, comoments = np.full((2, len(made.rows)), np.nan), np.full((2, len(made.pairs)), np.nan)
     tops, holders = np.empty((2, 1)), np.empty((2, 1), np.int64)
     module = measurer(made)
-    arguments = (2.0, made.system.values, made.pairs, made.extremes, means, comoments, tops, holders)
+    sizes = np.empty(2)
+    arguments = (2.0, made.system.values, made.pairs, made.extremes, sizes, means, comoments, tops, holders)
     module.measure(state, start[list(made.start_axes)], GROUP, N, *arguments)
     assert np.isnan(means[0]).all()
     assert np.isnan(comoments[0]).all()  # the other group is another task's
     module.measure(state, start[list(made.start_axes)], 0, GROUP, *arguments)
-    module.merge(np.array([GROUP, N - GROUP], float), means, comoments, made.pairs)
+    assert sizes.tolist() == [GROUP, N - GROUP]
+    module.merge(sizes, means, comoments, made.pairs)
     rows = expected_rows(state[:d].astype(float), start.astype(float), 2.0)
     np.testing.assert_allclose(means[0], rows.mean(axis=1), rtol=1e-13, atol=1e-14)
     delta = rows - rows.mean(axis=1, keepdims=True)

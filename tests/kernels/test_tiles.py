@@ -39,7 +39,7 @@ def test_tile_moments(count: int, offset: float) -> None:
     x = rows[:, :count].copy()
     rows[:, count:] = np.nan  # what an earlier tile left
     means, comoments = np.empty(3), np.empty(4)
-    tile_moments(rows, count, PAIRS, np.empty(TILE), means, comoments)
+    tile_moments(rows, count, -1, PAIRS, np.empty(TILE), means, comoments)
     exact = np.array([math.fsum(row) / count for row in x])
     np.testing.assert_allclose(means, exact, rtol=1e-15, atol=1e-15)
     shifted = x - np.round(exact)[:, None]
@@ -55,9 +55,43 @@ def test_a_nan_stays_in_its_row() -> None:
     rows = np.random.default_rng(3).normal(size=(3, TILE))
     rows[2, 5] = np.nan
     means, comoments = np.empty(3), np.empty(4)
-    tile_moments(rows, TILE, PAIRS, np.empty(TILE), means, comoments)
+    tile_moments(rows, TILE, -1, PAIRS, np.empty(TILE), means, comoments)
     assert np.isfinite(means).tolist() == [True, True, False]
     assert np.isfinite(comoments).tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("count", [2, 100, 256])
+def test_the_living_alone_are_counted(count: int) -> None:
+    """The sums are those of the living in a tile of their own, whatever stands in the place of the others."""
+    rng = np.random.default_rng(count)
+    rows = rng.normal(size=(4, TILE))
+    alive = rng.random(TILE) < 0.5
+    alive[:2] = True, False
+    rows[3] = alive
+    rows[:3, ~alive] = np.nan
+    x = rows[:3, :count][:, alive[:count]]
+    table, tops, holders = np.array([(0, 1), (1, -1)]), np.empty(2), np.full(2, -1, np.int64)
+    tile_extremes(rows, count, 3, 1000, table, np.empty(TILE), tops, holders)
+    assert tops.tolist() == [x[0].max(), -x[1].min()]
+    assert holders.tolist() == [1000 + np.flatnonzero(alive)[k] for k in (x[0].argmax(), x[1].argmin())]
+    means, comoments = np.empty(3), np.empty(4)
+    assert tile_moments(rows, count, 3, PAIRS, np.empty(TILE), means, comoments) == x.shape[1]
+    np.testing.assert_allclose(means, x.mean(axis=1), rtol=1e-14, atol=1e-15)
+    d = x - x.mean(axis=1)[:, None]
+    np.testing.assert_allclose(comoments, [d[i] @ d[j] for i, j in PAIRS], rtol=1e-12, atol=1e-13)
+
+
+def test_tiles_without_living_change_nothing() -> None:
+    rows = np.full((2, TILE), np.nan)
+    rows[1] = 0.0
+    pairs, table, tops, holders = np.array([(0, 0)]), np.array([(0, 1)]), np.empty(1), np.full(1, -1, np.int64)
+    tile_extremes(rows, TILE, 1, 0, table, np.empty(TILE), tops, holders)
+    means, comoments = np.full((3, 1), 5.0), np.full((3, 1), 2.0)
+    counts = np.array([tile_moments(rows, TILE, 1, pairs, np.empty(TILE), means[0], comoments[0]), 3.0, 0.0])
+    means[2] = comoments[2] = 0.0
+    assert (holders[0], counts[0]) == (-1, 0)
+    merge(counts, means, comoments, pairs)
+    assert (counts[0], means[0, 0], comoments[0, 0]) == (3.0, 5.0, 2.0)
 
 
 def extremes_of(values: np.ndarray, signs: list[int] | None = None) -> tuple[list[float], list[int]]:
@@ -68,7 +102,7 @@ def extremes_of(values: np.ndarray, signs: list[int] | None = None) -> tuple[lis
         part = values[first : first + TILE]
         rows = np.full((1, TILE), np.inf)  # what an earlier tile left
         rows[0, : len(part)] = part
-        tile_extremes(rows, len(part), first, table, np.empty(TILE), tops, holders)
+        tile_extremes(rows, len(part), -1, first, table, np.empty(TILE), tops, holders)
     return tops.tolist(), holders.tolist()
 
 
@@ -194,7 +228,7 @@ def clipped(x: np.ndarray) -> np.ndarray:
 def test_histogram_1d() -> None:
     x = np.concatenate([EDGE, np.random.default_rng(4).normal(size=2000)])
     counts = np.zeros(16, np.int64)
-    outside = histogram_1d(x, np.array([-2.0]), np.array([4.0]), counts)
+    outside = histogram_1d(x, x[None, :][1:], np.array([-2.0]), np.array([4.0]), counts)
     expected, _ = np.histogram(clipped(x[np.isfinite(x)]), bins=16, range=(-2.0, 2.0))
     np.testing.assert_array_equal(counts, expected)
     assert outside == np.sum(~((x >= -2.0) & (x < 2.0)))
@@ -205,16 +239,26 @@ def test_histogram_2d() -> None:
     x, y = np.meshgrid(EDGE, EDGE)
     x, y = np.concatenate([x.ravel(), rng.normal(size=2000)]), np.concatenate([y.ravel(), rng.normal(size=2000)])
     counts = np.ones((16, 8), np.int64)  # it adds
-    outside = histogram_2d(x, y, np.array([-2.0, -2.0]), np.array([4.0, 2.0]), counts)
+    outside = histogram_2d(x, y, x[None, :][1:], np.array([-2.0, -2.0]), np.array([4.0, 2.0]), counts)
     known = np.isfinite(x) & np.isfinite(y)
     expected, *_ = np.histogram2d(clipped(x[known]), clipped(y[known]), bins=(16, 8), range=((-2.0, 2.0), (-2.0, 2.0)))
     np.testing.assert_array_equal(counts, 1 + expected)
     assert outside == np.sum(~((x >= -2.0) & (x < 2.0) & (y >= -2.0) & (y < 2.0)))
 
 
+def test_histograms_leave_out_the_absorbed() -> None:
+    x = np.array([-5.0, 0.5, 7.0, np.nan])
+    gone, counts = np.array([[0.0, 1.0, 0.0, 3.0]]), np.zeros(1, np.int64)
+    assert histogram_1d(x, gone, np.array([0.0]), np.array([1.0]), counts) == 2
+    assert counts.tolist() == [2]
+    plane = np.zeros((1, 1), np.int64)
+    assert histogram_2d(x, x, gone, np.zeros(2), np.ones(2), plane) == 2
+    assert plane.tolist() == [[2]]
+
+
 def test_histogram_of_one_cell() -> None:
     counts = np.zeros(1, np.int64)
-    outside = histogram_1d(np.array([-5.0, 0.5, 7.0]), np.array([0.0]), np.array([1.0]), counts)
+    outside = histogram_1d(np.array([-5.0, 0.5, 7.0]), np.empty((0, 3)), np.array([0.0]), np.array([1.0]), counts)
     assert (outside, counts.tolist()) == (2, [3])
 
 

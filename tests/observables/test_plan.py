@@ -134,7 +134,8 @@ def test_a_parameter_named_energy_keeps_its_meaning() -> None:
     means, comoments = np.empty((1, 3)), np.empty((1, len(made.pairs)))
     tops, holders = np.empty((1, 1)), np.empty((1, 1), np.int64)
     x = np.array([[2.0, 4.0]])
-    module.measure(x, x[:0], 0, 2, 0.0, system.values, made.pairs, made.extremes, means, comoments, tops, holders)
+    tables = (made.pairs, made.extremes, np.empty(1), means, comoments, tops, holders)
+    module.measure(x, x[:0], 0, 2, 0.0, system.values, *tables)
     assert means.tolist() == [[3.0, 10.0, 3.0]]
 
 

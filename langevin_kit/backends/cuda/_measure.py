@@ -46,7 +46,9 @@ class Measurer:
         self._filled = rows_of(device, program)
         names = ["tile_moments", "merge_tiles"] + ["tile_extremes"] * bool(len(plan.extremes))
         self._walls = walls_of(program.system, np.dtype(dtype))
-        names += ["count_leaked"] * bool(self._walls)
+        names += ["count_leaked"] * bool(self._walls) + ["count_absorbed"] * bool(program.system.absorbers)
+        gone = program.system.absorption_row
+        self._gone, self._living = map(np.int64, (-1, -1) if gone is None else (gone, len(plan.rows)))
         if plan.histogram is not None:
             self._counter = "count_few_cells" if prod(plan.histogram.shape) <= SHARED else "count_cells"
             names.append(self._counter)
@@ -65,7 +67,7 @@ class Measurer:
     def bytes_beside(self) -> int:
         """Memory that a measurement needs whatever the number of particles in a block."""
         p, plan = self._program, self._program.plan
-        sums = 8 * (len(plan.rows) + len(plan.pairs) + 2 * len(plan.extremes)) / TILE
+        sums = 8 * (len(plan.rows) + len(plan.pairs) + 2 * len(plan.extremes) + 1) / TILE
         cells = 0 if plan.histogram is None else prod(plan.histogram.shape)
         kept = p.system.n_dim * p.n_kept * np.dtype(p.dtype).itemsize
         return int((8 * self._filled.count + self._filled.bytes_each + sums) * self._chunk) + 8 * cells + kept
@@ -78,6 +80,7 @@ class Measurer:
         tiles = chunk // TILE
         self._filled.begin(chunk)
         self._rows = zeros((self._filled.count, chunk), np.float64)
+        self._sizes = zeros((tiles, 1), np.float64)
         self._means, self._comoments = (zeros((tiles, len(k)), np.float64) for k in (plan.rows, plan.pairs))
         self._tops = zeros((tiles, len(plan.extremes)), np.float64)
         self._holders = zeros((tiles, len(plan.extremes)), np.int64)
@@ -85,6 +88,10 @@ class Measurer:
         self._begun = zeros((max(1, self._start.shape[0] * self._widest),), self._start.dtype)
         axes, lower, upper = ([wall[k] for wall in self._walls] for k in range(3))
         self._axes = placed(self._device, np.array(axes, np.int64))
+        absorbers = p.system.absorbers
+        self._absorbers = placed(self._device, np.array([a for a, _ in absorbers], np.int64))
+        ends = [getattr(p.system, side)[a] for a, side in absorbers]
+        self._ends, self._taken = placed(self._device, np.array(ends, p.dtype)), zeros((len(absorbers),), np.int64)
         self._lower, self._upper = (placed(self._device, np.array(bound, p.dtype)) for bound in (lower, upper))
         if plan.histogram is not None:
             grid = plan.histogram
@@ -106,13 +113,14 @@ class Measurer:
         """Give memory back."""
         self._arrive()
         self._filled.end()
-        for name in ("rows", "means", "comoments", "tops", "holders", "begun", "cells", "snapshot", "kept"):
+        for name in ("rows", "sizes", "means", "comoments", "tops", "holders", "begun", "cells", "snapshot", "kept"):
             self.__dict__.pop(f"_{name}", None)
 
     def clear(self) -> None:
         """Forget what was counted before."""
         self._leaked: list[NDArray[np.int64]] = []
         self._device.put(np.zeros(2, np.int64), self._counted)
+        self._device.put(np.zeros(self._taken.shape, np.int64), self._taken)
         if self._program.plan.histogram is not None:
             self._device.put(np.zeros(self._cells.shape, np.int64), self._cells)
         self._arrive()
@@ -125,9 +133,12 @@ class Measurer:
             self._reduce(X, S, low, begin, min(chunk, high - low - begin), step)
         if self._program.plan.histogram is not None:
             grid = min(_BLOCKS, -(-X.shape[1] // TILE))
-            self._kernels[self._counter](grid, TILE, X, *self._edges, self._cells, self._counted[:1])
+            self._kernels[self._counter](grid, TILE, X, self._gone, *self._edges, self._cells, self._counted[:1])
         if self._walls:
             self._find_leaked(X, low)
+        if "count_absorbed" in self._kernels:
+            grid = min(_BLOCKS, -(-X.shape[1] // TILE))
+            self._kernels["count_absorbed"](grid, TILE, X, self._gone, self._absorbers, self._ends, self._taken)
         kept = min(high, self._program.n_kept)
         if kept > low:
             self._device.copy(X[: self._program.system.n_dim, : kept - low], self._snapshot[:, low:kept])
@@ -135,16 +146,17 @@ class Measurer:
     def _reduce(self, X: Array, S: Array, low: int, begin: int, n: int, step: int) -> None:
         tiles, groups, first = -(-n // TILE), -(-n // GROUP), (low + begin) // GROUP
         count = np.int64(n)
-        run, sums = self._kernels, (self._pairs, self._means, self._comoments)
+        run, sums = self._kernels, (self._pairs, self._sizes, self._means, self._comoments)
         self._filled.fill(X, S, begin, n, step, self._rows)
-        rows = self._rows[: len(self._program.plan.rows)]
+        rows = self._rows
         if "tile_extremes" in run:
             extremes = np.int64(low + begin), self._extremes, self._tops, self._holders
-            run["tile_extremes"](tiles, TILE // 2, rows, count, *extremes)
-        run["tile_moments"](tiles, TILE // 2, rows, count, *sums)
+            run["tile_extremes"](tiles, TILE // 2, rows, count, self._living, *extremes)
+        run["tile_moments"](tiles, TILE // 2, rows, count, self._living, *sums)
         run["merge_tiles"](groups, TILES // 2, count, *sums, self._tops, self._holders)
         found, here = self._groups, slice(first, first + groups)
         for array, host in (
+            (self._sizes, found.sizes[:, None]),
             (self._means, found.means),
             (self._comoments, found.comoments),
             (self._tops, found.tops),
@@ -176,8 +188,10 @@ class Measurer:
         bad = self._groups.nonfinite(positions)
         leaked = np.concatenate([np.zeros(0, np.int64), *self._leaked])
         sums = self._groups.merged(self._merge)
+        absorbed = np.empty(self._taken.shape, np.int64)
+        self._device.get(self._taken, absorbed)
         kept, arrive = self._fetch() if self._program.n_kept else (None, at_once)
-        return Measurement(sums, cells, int(outside[0]), bad, leaked, kept, arrive)
+        return Measurement(sums, cells, int(outside[0]), bad, leaked, absorbed, kept, arrive)
 
     def _fetch(self) -> tuple[NDArray[np.floating], Callable[[], None]]:
         """Where the kept positions will be, and what waits for them: they are copied while kernels run."""

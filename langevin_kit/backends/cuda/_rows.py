@@ -46,7 +46,7 @@ class ScalarRows:
 
     def __init__(self, device: Device, program: Program) -> None:
         self._device, self._program = device, program
-        self.count = len(program.plan.rows)
+        self.count = len(program.plan.rows) + bool(program.system.absorbers)
         self._kernel = device.load(rows_text(program.plan, program.dtype, device.capability))
 
     def begin(self, chunk: int) -> None:
