@@ -240,6 +240,31 @@ def test_the_naive_equation_of_the_trap_is_the_one_without_the_divergence() -> N
     np.testing.assert_allclose(paths, x, rtol=0, atol=1e-13)
 
 
+def test_small_noise_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "small_noise_limit.py"))
+    figure = tmp_path / "small_noise_limit.png"
+    found = study["main"](20_000, 200, str(figure))
+    recorded = {
+        "shift": 1.0051185198333645,
+        "shift_stderr": 0.009555297961867382,
+        "shift_slope": 1.0000636203679152,
+        "shift_slope_stderr": 0.00016582025689666413,
+        "excess_slope": 1.116424548573737,
+        "excess_slope_stderr": 0.04695145420239198,
+        "mean_score": 1.1384387161668248,
+        "covariance_score": 2.058317198113428,
+        "score_without_divergence": 438.03683074852086,
+        "step_error": 0.04021699090791581,
+    }
+    assert found == pytest.approx(recorded, rel=1e-5)
+    assert max(found["mean_score"], found["covariance_score"]) < study["SEEN"]
+    assert found["score_without_divergence"] > 100
+    assert abs(found["shift_slope"] - 1) < 4 * found["shift_slope_stderr"] < 1e-3
+    assert abs(found["excess_slope"] - 1) < 4 * found["excess_slope_stderr"] < 0.2
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.endswith("consistent with the limits at T = 1e-05 (4.5 is chance)\n")
+
+
 @pytest.mark.claim("F03")
 @pytest.mark.parametrize("name", ["double_well", "free_diffusion"])
 def test_command_line_prints_the_recorded_summary(
