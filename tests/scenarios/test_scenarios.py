@@ -240,6 +240,33 @@ def test_the_naive_equation_of_the_trap_is_the_one_without_the_divergence() -> N
     np.testing.assert_allclose(paths, x, rtol=0, atol=1e-13)
 
 
+def test_mobility_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "mobility_in_time.py"))
+    figure = tmp_path / "mobility_in_time.png"
+    found = study["main"](20_000, 1_000, str(figure))
+    recorded = {
+        "grid's smallest fall": 0.0013304949433146076,
+        "largest score": 2.4602635750052335,
+        "largest rise": 0.16893206545170936,
+        "floor": 0.0013504529338735154,
+        "at rest: p": 0.3476309682660075,
+        "relaxing: p": 1.0,
+        "naive: p": 0.0,
+        "at rest: KL": 0.0004270247872708837,
+        "relaxing: KL": 0.009144672501756709,
+        "naive: KL": 0.06500748026579316,
+    }
+    assert found.pop("q moves") < 1e-13
+    assert found == pytest.approx(recorded, rel=1e-6)
+    assert found["grid's smallest fall"] > 0
+    assert found["at rest: p"] > study["ALARM"] > 1e-100 > found["naive: p"]
+    assert found["largest score"] < 4.5  # of 39: a false alarm of 3e-4
+    assert found["largest rise"] < 4.1  # of 39 times: 1e-3
+    assert found["at rest: KL"] < found["floor"] < 0.05 < found["naive: KL"]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.endswith("verdict: q stays, KL falls; naive: q does not stay\n")
+
+
 def test_small_noise_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = runpy.run_path(str(SCENARIOS / "small_noise_limit.py"))
     figure = tmp_path / "small_noise_limit.png"
