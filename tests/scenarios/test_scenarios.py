@@ -267,6 +267,36 @@ def test_mobility_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out.endswith("verdict: q stays, KL falls; naive: q does not stay\n")
 
 
+def test_non_reversible_acceleration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "non_reversible_acceleration.py"))
+    cases = {kind: study["CASES"][kind] for kind in ("ε = 0.2", "ε = 1, A(x)")}
+    study["main"].__globals__["CASES"] = cases
+    figure = tmp_path / "non_reversible_acceleration.png"
+    found = study["main"](10_000, 600, 128, str(figure))
+    recorded = {
+        "ε = 0.2, a = 0": 0.40587998515798096,
+        "ε = 0.2, a = 1": 0.00554495990898694,
+        "ε = 0.2, a = 2": 0.0034702858175598844,
+        "ε = 1, A(x), a = 0": 0.011827072082255637,
+        "ε = 1, A(x), a = 1": 0.0027000070503581976,
+        "ε = 1, A(x), a = 2": 0.00265250380656391,
+        "largest score": 2.378894692039286,
+        "least ratio of gaps": 2.5449716285980775,
+        "change of dF/dt": 0.0008009237185022666,
+        "from q, second index: p": 0.013782467453402798,
+        "from q, first index: p": 0.0,
+    }
+    assert found == pytest.approx(recorded, rel=1e-5)
+    assert found["largest score"] < study["SEEN"]
+    assert found["least ratio of gaps"] > 2
+    assert found["change of dF/dt"] < 1e-3
+    assert found["from q, second index: p"] > study["ALARM"] > 1e-100 > found["from q, first index: p"]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert printed.count("grid: consistent") == 3
+    assert printed.endswith("the gap never falls; q stays, and with the first index does not stay\n")
+
+
 def test_small_noise_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = runpy.run_path(str(SCENARIOS / "small_noise_limit.py"))
     figure = tmp_path / "small_noise_limit.png"
