@@ -297,6 +297,33 @@ def test_non_reversible_acceleration(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert printed.endswith("the gap never falls; q stays, and with the first index does not stay\n")
 
 
+def test_random_walk_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "random_walk_limit.py"))
+    figure = tmp_path / "random_walk_limit.png"
+    found = study["main"](1_000_000, str(figure))
+    recorded = {
+        "largest score": 1.7262506334999839,
+        "signs": -164.81346548057874,
+        "normal numbers": 0.7031534441870954,
+        "distribution: rate": 0.49994249659203494,
+        "distribution: rate_stderr": 0.005071338020889999,
+        "distribution: limit": 0.39847409669481504,
+        "distribution: limit_stderr": 0.0014941284839091642,
+        "mean of cos: rate": 0.9188005676451931,
+        "mean of cos: rate_stderr": 0.059427278361011804,
+        "mean of cos: limit": -0.04917576035180169,
+        "mean of cos: limit_stderr": 0.0012626106902048804,
+    }
+    assert found == pytest.approx(recorded, rel=1e-6)
+    assert max(found["largest score"], abs(found["normal numbers"])) < study["SEEN"]
+    assert found["signs"] < -100
+    for name, rate, limit in zip(("distribution", "mean of cos"), (0.5, 1.0), study["LIMITS"], strict=True):
+        assert abs(found[f"{name}: rate"] - rate) < 4 * found[f"{name}: rate_stderr"] < 0.25
+        assert abs(found[f"{name}: limit"] - limit) < 4 * found[f"{name}: limit_stderr"] < 0.11 * abs(limit)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "verdict: walks are those of the binomial law" in capsys.readouterr().out
+
+
 def test_small_noise_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = runpy.run_path(str(SCENARIOS / "small_noise_limit.py"))
     figure = tmp_path / "small_noise_limit.png"
