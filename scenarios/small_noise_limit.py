@@ -165,6 +165,7 @@ def main(n_particles: int = 200_000, n_steps: int = 1_000, figure: str = "small_
         "excess_slope_stderr": float(excess_slope[1][0]),
         "mean_score": coldest[0],
         "covariance_score": coldest[1],
+        "hottest_covariance_score": scores[0][1],
         "score_without_divergence": coldest[2],
         "step_error": float(step_error),
     }

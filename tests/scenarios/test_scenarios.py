@@ -337,12 +337,15 @@ def test_small_noise_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         "excess_slope_stderr": 0.04695145420239198,
         "mean_score": 1.1384387161668248,
         "covariance_score": 2.058317198113428,
+        "hottest_covariance_score": 20.982492684844026,
         "score_without_divergence": 438.03683074852086,
         "step_error": 0.04021699090791581,
     }
     assert found == pytest.approx(recorded, rel=1e-5)
     assert max(found["mean_score"], found["covariance_score"]) < study["SEEN"]
+    # Must be seen: a mean without the divergence, and the 7 % by which Cov/T exceeds Σ at T = 1e-2.
     assert found["score_without_divergence"] > 100
+    assert found["hottest_covariance_score"] > 10
     assert abs(found["shift_slope"] - 1) < 4 * found["shift_slope_stderr"] < 1e-3
     assert abs(found["excess_slope"] - 1) < 4 * found["excess_slope_stderr"] < 0.2
     assert figure.read_bytes().startswith(b"\x89PNG")
