@@ -158,6 +158,16 @@ def test_kl_above_its_limit_is_nan_and_not_a_wrong_number(mean: float, finite: b
         assert got["kl_divergence"][0] == pytest.approx(exact_kl(mean, 0.5), rel=0.02)
 
 
+def test_particles_where_q_is_too_small_for_a_float_have_no_kl() -> None:
+    """30 standard deviations out along both axes q is 1e-390, and the bins there are halved to 1e-308."""
+    line = np.exp(-(np.linspace(-30, 30, 128) ** 2) / 2)
+    q, count = np.multiply.outer(line, line) / line.sum() ** 2, np.zeros((1, 128, 128), np.int64)
+    count[0, :3, :3], count[0, 64, 64] = 20_000, 1_000
+    bins = equal_mass_bins(q, int(count.sum()), count=count[0])
+    assert bins.mass.min() < np.finfo(float).tiny
+    assert np.isnan(kl_divergence(bins, count).value)
+
+
 def test_a_temperature_one_percent_off_is_seen() -> None:
     """Negative control: KL = ½(s² − 1) − ln s = 2.5e-5 at s² = 1.01 needs 1e7 particles to stand above the floor."""
     law, n = boltzmann(HARMONIC), 10_000_000

@@ -240,6 +240,118 @@ def test_the_naive_equation_of_the_trap_is_the_one_without_the_divergence() -> N
     np.testing.assert_allclose(paths, x, rtol=0, atol=1e-13)
 
 
+def test_mobility_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "mobility_in_time.py"))
+    figure = tmp_path / "mobility_in_time.png"
+    found = study["main"](20_000, 1_000, str(figure))
+    recorded = {
+        "grid's smallest fall": 0.0013304949433146076,
+        "largest score": 2.4602635750052335,
+        "largest rise": 0.16893206545170936,
+        "floor": 0.0013504529338735154,
+        "at rest: p": 0.3476309682660075,
+        "relaxing: p": 1.0,
+        "naive: p": 0.0,
+        "at rest: KL": 0.0004270247872708837,
+        "relaxing: KL": 0.009144672501756709,
+        "naive: KL": 0.06500748026579316,
+    }
+    assert found.pop("q moves") < 1e-13
+    assert found == pytest.approx(recorded, rel=1e-6)
+    assert found["grid's smallest fall"] > 0
+    assert found["at rest: p"] > study["ALARM"] > 1e-100 > found["naive: p"]
+    assert found["largest score"] < 4.5  # of 39: a false alarm of 3e-4
+    assert found["largest rise"] < 4.1  # of 39 times: 1e-3
+    assert found["at rest: KL"] < found["floor"] < 0.05 < found["naive: KL"]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.endswith("verdict: q stays, KL falls; naive: q does not stay\n")
+
+
+def test_non_reversible_acceleration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "non_reversible_acceleration.py"))
+    cases = {kind: study["CASES"][kind] for kind in ("ε = 0.2", "ε = 1, A(x)")}
+    study["main"].__globals__["CASES"] = cases
+    figure = tmp_path / "non_reversible_acceleration.png"
+    found = study["main"](10_000, 600, 128, str(figure))
+    recorded = {
+        "ε = 0.2, a = 0": 0.40587998515798096,
+        "ε = 0.2, a = 1": 0.00554495990898694,
+        "ε = 0.2, a = 2": 0.0034702858175598844,
+        "ε = 1, A(x), a = 0": 0.011827072082255637,
+        "ε = 1, A(x), a = 1": 0.0027000070503581976,
+        "ε = 1, A(x), a = 2": 0.00265250380656391,
+        "largest score": 2.378894692039286,
+        "least ratio of gaps": 2.5449716285980775,
+        "change of dF/dt": 0.0008009237185022666,
+        "from q, second index: p": 0.013782467453402798,
+        "from q, first index: p": 0.0,
+    }
+    assert found == pytest.approx(recorded, rel=1e-5)
+    assert found["largest score"] < study["SEEN"]
+    assert found["least ratio of gaps"] > 2
+    assert found["change of dF/dt"] < 1e-3
+    assert found["from q, second index: p"] > study["ALARM"] > 1e-100 > found["from q, first index: p"]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert printed.count("grid: consistent") == 3
+    assert printed.endswith("the gap never falls; q stays, and with the first index does not stay\n")
+
+
+def test_random_walk_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "random_walk_limit.py"))
+    figure = tmp_path / "random_walk_limit.png"
+    found = study["main"](1_000_000, str(figure))
+    recorded = {
+        "largest score": 1.7262506334999839,
+        "signs": -164.81346548057874,
+        "normal numbers": 0.7031534441870954,
+        "distribution: rate": 0.49994249659203494,
+        "distribution: rate_stderr": 0.005071338020889999,
+        "distribution: limit": 0.39847409669481504,
+        "distribution: limit_stderr": 0.0014941284839091642,
+        "mean of cos: rate": 0.9188005676451931,
+        "mean of cos: rate_stderr": 0.059427278361011804,
+        "mean of cos: limit": -0.04917576035180169,
+        "mean of cos: limit_stderr": 0.0012626106902048804,
+    }
+    assert found == pytest.approx(recorded, rel=1e-6)
+    assert max(found["largest score"], abs(found["normal numbers"])) < study["SEEN"]
+    assert found["signs"] < -100
+    for name, rate, limit in zip(("distribution", "mean of cos"), (0.5, 1.0), study["LIMITS"], strict=True):
+        assert abs(found[f"{name}: rate"] - rate) < 4 * found[f"{name}: rate_stderr"] < 0.25
+        assert abs(found[f"{name}: limit"] - limit) < 4 * found[f"{name}: limit_stderr"] < 0.11 * abs(limit)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "verdict: walks are those of the binomial law" in capsys.readouterr().out
+
+
+def test_small_noise_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = runpy.run_path(str(SCENARIOS / "small_noise_limit.py"))
+    figure = tmp_path / "small_noise_limit.png"
+    found = study["main"](20_000, 200, str(figure))
+    recorded = {
+        "shift": 1.0051185198333645,
+        "shift_stderr": 0.009555297961867382,
+        "shift_slope": 1.0000636203679152,
+        "shift_slope_stderr": 0.00016582025689666413,
+        "excess_slope": 1.116424548573737,
+        "excess_slope_stderr": 0.04695145420239198,
+        "mean_score": 1.1384387161668248,
+        "covariance_score": 2.058317198113428,
+        "hottest_covariance_score": 20.982492684844026,
+        "score_without_divergence": 438.03683074852086,
+        "step_error": 0.04021699090791581,
+    }
+    assert found == pytest.approx(recorded, rel=1e-5)
+    assert max(found["mean_score"], found["covariance_score"]) < study["SEEN"]
+    # Must be seen: a mean without the divergence, and the 7 % by which Cov/T exceeds Σ at T = 1e-2.
+    assert found["score_without_divergence"] > 100
+    assert found["hottest_covariance_score"] > 10
+    assert abs(found["shift_slope"] - 1) < 4 * found["shift_slope_stderr"] < 1e-3
+    assert abs(found["excess_slope"] - 1) < 4 * found["excess_slope_stderr"] < 0.2
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert capsys.readouterr().out.endswith("consistent with the limits at T = 1e-05 (4.5 is chance)\n")
+
+
 @pytest.mark.claim("F03")
 @pytest.mark.parametrize("name", ["double_well", "free_diffusion"])
 def test_command_line_prints_the_recorded_summary(
