@@ -61,6 +61,11 @@ def mean_energy(rows: Rows) -> Finish:
     return _finish(rows, rows.energy())
 
 
+def mean_log_measure(rows: Rows) -> Finish:
+    """⟨ln μ⟩ with its standard error, in every run with a measure: H is taken against μ."""
+    return _finish(rows, rows.log_measure())
+
+
 def _finish(rows: Rows, row: int) -> Finish:
     variance = rows.pair(row, row)
 

@@ -1,4 +1,4 @@
-"""Exact derivatives of a system given as text: ∇E and ∇·K, as symbols and as source of NumPy functions.
+"""Exact derivatives of a system given as text: ∇E, ∇·K and ∇ ln μ, as symbols and as source of NumPy functions.
 
 The divergence contracts the second index, (∇·K)ᵃ = ∂_b Kᵃᵇ.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 
+from langevin_kit.errors import InvalidExpression
 from langevin_kit.system.expression import parse
 from langevin_kit.system.facts import Facts
 from langevin_kit.system.functions import Absolute
@@ -41,6 +42,8 @@ class Derived:
         K(x, t) = S(x, t) + A(x, t).
     drift : tuple of Expr
         The extra drift b(x, t).
+    measure : Expr
+        The reference measure μ(x).
     """
 
     coordinates: tuple[sp.Symbol, ...]
@@ -49,6 +52,7 @@ class Derived:
     energy: sp.Expr
     mobility: Matrix
     drift: Row
+    measure: sp.Expr
 
     @cached_property
     def gradient(self) -> Row:
@@ -93,6 +97,28 @@ class Derived:
         )
 
     @property
+    def log_measure(self) -> sp.Expr:
+        """The logarithm of μ."""
+        return sp.log(self.measure)
+
+    @cached_property
+    def log_measure_gradient(self) -> Row:
+        """The slope ∂ ln μ/∂xᵃ."""
+        return tuple(sp.diff(self.measure, x) / self.measure for x in self.coordinates)
+
+    @cached_property
+    def log_measure_hessian(self) -> Matrix:
+        """∂² ln μ/∂xᵃ∂xᵇ."""
+        return tuple(tuple(sp.diff(g, x) for x in self.coordinates) for g in self.log_measure_gradient)
+
+    @cached_property
+    def entropic(self) -> Row:
+        """What the measure adds to ∇·K: K ∇ ln μ."""
+        return tuple(
+            sp.Add(*(k * g for k, g in zip(row, self.log_measure_gradient, strict=True))) for row in self.mobility
+        )
+
+    @property
     def is_diagonal(self) -> bool:
         """Whether all entries of K beside the diagonal are zero."""
         return all(k == 0 for a, row in enumerate(self.mobility) for b, k in enumerate(row) if a != b)
@@ -104,10 +130,10 @@ class Derived:
 
     @cached_property
     def drift_jacobian(self) -> tuple[Matrix, Matrix]:
-        """∂(b − K∇E)ᵃ/∂xᵇ and ∂(∇·K)ᵃ/∂xᵇ; the second goes with T."""
+        """∂(b − K∇E)ᵃ/∂xᵇ and ∂(∇·K + K ∇ ln μ)ᵃ/∂xᵇ; the second goes with T."""
+        pushes = tuple(a + b for a, b in zip(self.mobility_divergence, self.entropic, strict=True))
         force, divergence = (
-            tuple(tuple(sp.diff(e, x) for x in self.coordinates) for e in row)
-            for row in (self.force, self.mobility_divergence)
+            tuple(tuple(sp.diff(e, x) for x in self.coordinates) for e in row) for row in (self.force, pushes)
         )
         return force, divergence
 
@@ -158,8 +184,9 @@ class Derived:
             has_constant_mobility=not any(set(self.coordinates) & k.free_symbols for k in mobility),
             energy_depends_on_time=self.time in self.energy.free_symbols,
             depends_on_time=any(self.time in e.free_symbols for e in (self.energy, *mobility, *self.drift)),
-            has_kinks=bool(self.energy.has(Absolute)),
-            is_quadratic=self.is_quadratic,
+            has_kinks=bool(self.energy.has(Absolute) or self.measure.has(Absolute)),
+            is_quadratic=self.is_quadratic and self.measure == 1,
+            has_measure=bool(self.measure != 1),
         )
 
     def array_source(self, name: str) -> str:
@@ -185,6 +212,7 @@ def derive(
     energy: Any,
     mobility: Any,
     drift: Sequence[Any] | None,
+    measure: Any = 1,
 ) -> Derived:
     """Read the texts of a system.
 
@@ -193,6 +221,8 @@ def derive(
     mobility : text or number, or rows of them
         A scalar stands for itself times the identity.
     drift : sequence of text or number, or None
+    measure : text or number
+        Of position and parameters, not of time.
 
     Raises
     ------
@@ -209,7 +239,20 @@ def derive(
         parse(energy, symbols, field="energy"),
         _matrix(mobility, symbols, len(x)),
         tuple(parse(b, symbols, field=f"drift[{a}]") for a, b in enumerate(extra)),
+        _measure(measure, symbols, t),
     )
+
+
+def _measure(text: Any, symbols: Mapping[str, sp.Symbol], t: sp.Symbol) -> sp.Expr:
+    measure = parse(text, symbols, field="measure")
+    if t in measure.free_symbols:
+        raise InvalidExpression(
+            f"measure: got {text!r}, which changes with time; a function of position and parameters is needed. "
+            "Put −T ln μ into the energy, which may change."
+        )
+    if measure.is_number and measure <= 0:
+        raise InvalidExpression(f"measure: got {text!r}; it must be positive.")
+    return measure
 
 
 def _matrix(mobility: Any, symbols: Mapping[str, sp.Symbol], d: int) -> Matrix:

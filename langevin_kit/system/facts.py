@@ -21,7 +21,7 @@ class Facts:
     has_idle_noise : bool
         Some coordinate has no noise: its Sᵃᵃ is zero.
     has_drift : bool
-        There is an extra drift b, so that q = exp(−E/T)/Z need not be stationary.
+        There is an extra drift b, so that q = μ exp(−E/T)/Z need not be stationary.
     has_constant_mobility : bool
         K does not depend on position.
     energy_depends_on_time : bool
@@ -31,7 +31,9 @@ class Facts:
     has_kinks : bool
         The slope of E may jump.
     is_quadratic : bool
-        E is a polynomial of degree two, or less, in the coordinates: then q is a normal law.
+        E is a polynomial of degree two, or less, in the coordinates, and μ = 1: then q is a normal law.
+    has_measure : bool
+        The reference measure μ is not 1.
     """
 
     is_diagonal: bool
@@ -44,6 +46,7 @@ class Facts:
     depends_on_time: bool
     has_kinks: bool
     is_quadratic: bool
+    has_measure: bool
 
     def to_json(self) -> str:
         """As text."""

@@ -91,6 +91,7 @@ class Vector:
             depends_on_time=derived.depends_on_time,
             has_kinks=derived.has_kinks,
             is_quadratic=degree(derived.energy) <= 2,
+            has_measure=False,
         )
 
     @cached_property
