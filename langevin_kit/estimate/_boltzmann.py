@@ -122,12 +122,12 @@ def _reach(width: float, distance: float) -> Floats:
 def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | None = None) -> Boltzmann:
     r"""Find where q lives and integrate it: :math:`Z = \int μ e^{-E(x,t)/T} dx`.
 
-    Coordinates with two walls, or on a ring, are integrated from end to end. For the others E (E − T ln μ, where there
-    is a measure) is sampled on boxes of half-width 1e-4 … 1e8 around the origin and around `near`, cut off at walls; q is normalisable for this package if
-    (E − min E)/T stays above 45 on all boxes from some size on. A well that is narrower than a six-hundredth of its
-    distance from both places, and behind a barrier, can be missed; so can one that is narrower than a four-thousandth
-    of a closed domain, in two dimensions a 384th of it. With more than two coordinates only a quadratic energy without
-    walls has its Z, in closed form.
+    Coordinates with two walls, or on a ring, are integrated from end to end. For the others E (or E − T ln μ, where
+    there is a measure) is sampled on boxes of half-width 1e-4 … 1e8 around the origin and around `near`, cut off at
+    walls; q is normalisable for this package if (E − min E)/T stays above 45 on all boxes from some size on. A well
+    that is narrower than a six-hundredth of its distance from both places, and behind a barrier, can be missed; so can
+    one that is narrower than a four-thousandth of a closed domain, in two dimensions a 384th of it. With more than two
+    coordinates only a quadratic energy without walls, and with μ = 1, has its Z, in closed form.
 
     Parameters
     ----------

@@ -4,7 +4,8 @@ r"""The Fokker–Planck operator on a grid, with the exact discrete Boltzmann la
 
 Masses of cells jump along lattice directions e with the weights λₑ of K in units of cells (`_selling`), at rates
 :math:`T λ_e\, B((E_j - E_i)/T)`, with E − T ln μ for E. Both weight functions B obey B(−u) = eᵘ B(u), so detailed
-balance with q is exact, no rate is negative, and F falls. An antisymmetric part of the mobility is added by `_circulation`.
+balance with q is exact, no rate is negative, and F falls. An antisymmetric part of the mobility is added by
+`_circulation`.
 """
 
 from __future__ import annotations

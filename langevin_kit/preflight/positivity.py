@@ -28,9 +28,10 @@ def require_measure(system: System, x: NDArray[np.floating], *, edge: bool = Fal
     bad = ~(np.isfinite(measure) & ((measure >= 0) if edge else (measure > 0)))
     if bad.any():
         where = int(bad.argmax())
+        at = place(system, x[:, where].astype(np.float64), 0.0)
         raise InvalidArgument(
-            f"measure is {measure[where]:.6g} at {place(system, x[:, where], 0.0)}; it must be positive where "
-            "particles may go. Confine them by walls, or change the measure."
+            f"measure is {measure[where]:.6g} at {at}; it must be positive where particles may go. Confine them by "
+            "walls, or change the measure."
         )
 
 

@@ -229,8 +229,7 @@ class System:
 
     def log_measure_at(self, x: Any) -> Floats:
         """The logarithm of μ, shape (...): −∞ where μ = 0, and NaN where it is negative."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(np.log(self.measure_at(x)))
+        return self._evaluate("log_measure", x, 0.0) if self.facts.has_measure else np.zeros(np.shape(x)[1:])
 
     def effective_energy_at(self, x: Any, t: float = 0.0) -> Floats:
         """E − T ln μ, shape (...): against dx, q ∝ μ exp(−E/T) has it for its energy."""

@@ -98,8 +98,8 @@ class Derived:
 
     @property
     def log_measure(self) -> sp.Expr:
-        """The logarithm of μ."""
-        return sp.log(self.measure)
+        """The logarithm of μ, exponentials undone: they would overflow far out."""
+        return sp.expand_log(sp.log(self.measure))
 
     @cached_property
     def log_measure_gradient(self) -> Row:

@@ -106,6 +106,7 @@ SHAPES: dict[str, Any] = {
     "hessian": lambda d: (d, d),
     "drift_jacobian": lambda d: (2, d, d),
     "measure": lambda d: (),
+    "log_measure": lambda d: (),
     "log_measure_gradient": lambda d: (d,),
     "log_measure_hessian": lambda d: (d, d),
 }

@@ -49,7 +49,7 @@ def biases(
     norms = []
     for dt in time_steps:
         x, mass = stationary_law(step_of(system, scheme, dt), system.n_dim, *mesh)
-        q = np.exp(-system.energy_at(x))
+        q = np.exp(-system.effective_energy_at(x))
         q /= q.sum()
         features = np.concatenate([np.cos(x), np.sin(x), np.cos(2 * x)])
         norms.append(np.linalg.norm(features @ (mass - q)))

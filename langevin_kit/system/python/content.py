@@ -130,10 +130,12 @@ class Functions:
 
     def evaluate(self, what: str, x: Floats, t: float) -> Floats:
         """One of the quantities of `langevin_kit.system.texts.SHAPES` at x (d, ...)."""
+        if what == "log_measure":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.asarray(np.log(self.evaluate("measure", x, t)))
         found = self.model.evaluate(what, x, t)
         return found[0] if what in ("energy", "measure") else found
 
     def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
-        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n)."""
-        slope = self.model.evaluate("mobility_slope", x, t)
-        return self.model.evaluate("gradient", x, t), (slope + slope.swapaxes(1, 2)) / 2
+        """∂E (d, n) and ∂_c K as [c, a, b, point] at x (d, n)."""
+        return self.model.evaluate("gradient", x, t), self.model.evaluate("mobility_slope", x, t)

@@ -267,8 +267,8 @@ class FunctionModel:
             ``energy`` (1, ...), ``gradient`` (d, ...), ``hessian`` (d, d, ...), ``mobility`` K (d, d, ...),
             ``mobility_slope`` ∂_c Kᵃᵇ as [c, a, b] (d, d, d, ...),
             ``mobility_divergence`` and ``transposed_divergence`` (d, ...), ``force`` b − K∇E (d, ...), or
-            ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K + K ∇ ln μ, of which the second goes
-            with T; ``measure`` (1, ...), ``log_measure_gradient`` (d, ...), ``log_measure_hessian`` (d, d, ...).
+            ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K + K ∇ ln μ, which goes with T;
+            ``measure`` (1, ...), ``log_measure_gradient`` (d, ...), ``log_measure_hessian`` (d, d, ...).
         x : array_like
             Positions.
         t : float
