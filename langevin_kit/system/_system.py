@@ -232,8 +232,10 @@ class System:
         return self._evaluate("log_measure", x, 0.0) if self.facts.has_measure else np.zeros(np.shape(x)[1:])
 
     def effective_energy_at(self, x: Any, t: float = 0.0) -> Floats:
-        """E − T ln μ, shape (...): against dx, q ∝ μ exp(−E/T) has it for its energy."""
-        return self._effective(self.energy_at(x, t), self.log_measure_at, x)
+        """E − T ln μ, shape (...): against dx, q ∝ μ exp(−E/T) has it for its energy. ∞ where E is."""
+        energy = self.energy_at(x, t)
+        effective = self._effective(energy, self.log_measure_at, x)
+        return energy if effective is energy else np.where(np.isposinf(energy), energy, effective)
 
     def effective_gradient(self, x: Any, t: float = 0.0) -> Floats:
         """∇(E − T ln μ), shape (d, ...)."""
@@ -246,7 +248,8 @@ class System:
     def _effective(self, of_energy: Floats, of_log_measure: Callable[[Any], Floats], x: Any) -> Floats:
         if not (self.facts.has_measure and self.temperature):
             return of_energy
-        return np.asarray(of_energy - self.temperature * of_log_measure(x))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(of_energy - self.temperature * of_log_measure(x))
 
     def mobility_at(self, x: Any, t: float = 0.0) -> Floats:
         """K(x, t), shape (d, d, ...)."""
@@ -294,6 +297,80 @@ class System:
         if x.ndim < 1 or x.shape[0] != self.n_dim:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")
         return self.content.evaluate(what, x, t)
+
+    def transform(
+        self,
+        coordinates: Mapping[str, Text] | Sequence[str],
+        inverse: Mapping[str, Text],
+        *,
+        walls: Mapping[str, Wall] | None = None,
+    ) -> System:
+        r"""The same system in other coordinates y, exactly: the same law, generator and ln Z.
+
+        .. math:: E'(y) = E(x), \quad K' = J K J^T, \quad μ' = μ\, |\det J|^{-1}, \quad b' = J b, \qquad J = ∂y/∂x
+
+        Nothing is left over: Itô's correction is in μ' (`langevin_kit.system.transform`).
+
+        Parameters
+        ----------
+        coordinates : mapping of str to text, or sequence of str
+            Name of each new coordinate → its text in the old ones and the parameters, y(x); or the names alone.
+        inverse : mapping of str to text
+            Name of each old coordinate → its text in the new ones, x(y). Both may use asin, acos, atan, asinh, acosh
+            and atanh beside the functions of expressions, and no time.
+        walls : mapping of str to Wall, optional
+            Of the new coordinates. If left out, the images of the old ones' ends, infinite ones too, where a new
+            coordinate is a function of one old one: a bounded range gets reflecting walls.
+
+        Returns
+        -------
+        System
+            Maps are tried with the values that the parameters have now, and walls are of these.
+
+        Raises
+        ------
+        InvalidArgument, InvalidExpression
+            Where the map is not one to one, with the place; where the result has no compiled form; and for vector
+            systems and Python functions.
+
+        Examples
+        --------
+        >>> system = System(energy="x**2/2", temperature=1.0)
+        >>> unit = system.transform({"y": "tanh(x)"}, {"x": "atanh(y)"})
+        >>> unit.mobility, unit.measure, unit.walls["y"].upper
+        ((('(1 - y**2)**2',),), '1/(1 - y**2)', 1.0)
+        """
+        from langevin_kit.system.transform import read_map
+
+        return System(**read_map(self, coordinates, inverse).arguments(walls))
+
+    def lamperti(self, coordinates: str | Sequence[str]) -> System:
+        r"""The same system in coordinates whose mobility is 1: :math:`y = \int dx/\sqrt{K}` (Lamperti 1964).
+
+        Parameters
+        ----------
+        coordinates : str or sequence of str
+            Names of the new coordinates, in the order of the old ones.
+
+        Returns
+        -------
+        System
+            As `transform` gives it. Noise is then constant, and schemes for it of higher order.
+
+        Raises
+        ------
+        InvalidArgument
+            Unless K is diagonal with each Kᵃᵃ a function of coordinate a alone, and SymPy finds the integral and its
+            inverse.
+
+        Examples
+        --------
+        >>> System(energy="x**2/2", mobility="1 + x**2", temperature=1.0).lamperti("y").energy
+        'sinh(y)**2/2'
+        """
+        from langevin_kit.system.transform import lamperti_map
+
+        return System(**lamperti_map(self, coordinates).arguments(None))
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.functions is None:

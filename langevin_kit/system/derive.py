@@ -96,10 +96,20 @@ class Derived:
             for b, row in zip(self.drift, self.mobility, strict=True)
         )
 
-    @property
+    @cached_property
     def log_measure(self) -> sp.Expr:
-        """The logarithm of μ, exponentials undone: they would overflow far out."""
-        return sp.expand_log(sp.log(self.measure))
+        """The logarithm of μ; that of exponentials and hyperbolic cosines in a form that does not overflow far out."""
+        terms, rest = [], []
+        for factor in sp.Mul.make_args(self.measure):
+            base, power = factor.as_base_exp()
+            if base is sp.E:
+                terms.append(power)
+            elif isinstance(base, sp.cosh):
+                u = Absolute(base.args[0])
+                terms.append(power * (u + sp.log((1 + sp.exp(-2 * u)) / 2)))
+            else:
+                rest.append(factor)
+        return sp.Add(*terms, sp.log(sp.Mul(*rest)))
 
     @cached_property
     def log_measure_gradient(self) -> Row:
