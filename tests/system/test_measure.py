@@ -13,8 +13,10 @@ import pytest
 import langevin_kit as lk
 from langevin_kit.codegen.pointwise import stepper_source
 from langevin_kit.errors import InvalidArgument, InvalidExpression, NotNormalizable
+from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.scenario import loads
 from langevin_kit.schemes import scheme_from
+from langevin_kit.testing import euler_maruyama
 
 TENSOR = [["1 + x**2/4", "0.2 + 0.1*y"], ["0.2 - 0.1*y", "1.5"]]
 GIVEN: dict[str, Any] = {"temperature": 0.7, "coordinates": ("x", "y"), "parameters": {"a": 0.3}}
@@ -51,7 +53,7 @@ def test_text_and_functions_are_one(name: str) -> None:
 
 
 def test_paths_of_text_and_functions_are_one() -> None:
-    """And ⟨ln μ⟩, which both reduce in the run."""
+    """And ⟨ln μ⟩, which both reduce in the run; NumPy's own path is the same, and a particle's that is replayed."""
     runs = [
         lk.simulate(
             system,
@@ -69,6 +71,11 @@ def test_paths_of_text_and_functions_are_one() -> None:
     for name in ("position", "log_measure", "log_measure_stderr", "energy", "free_energy_from_entropy"):
         np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-11)
     np.testing.assert_allclose(runs[0].log_measure[-1], TEXT.log_measure_at(runs[0].position[-1]).mean(), rtol=1e-13)
+    first, last = runs[0].position.values
+    reference = euler_maruyama(TEXT, first, 0.01, 50, philox_key(seed_sequence(0)))
+    np.testing.assert_allclose(last, reference, rtol=1e-9, atol=1e-12)
+    replayed = lk.replay(runs[0], particle=7, first=40, n_steps=10)
+    assert (replayed.position.values[-1].ravel() == last[:, 7]).all()
     np.testing.assert_allclose(runs[0].twice, 2 * runs[0].log_measure, rtol=1e-13)
 
 
