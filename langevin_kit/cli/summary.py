@@ -71,7 +71,7 @@ def heading(ds: xr.Dataset) -> list[str]:
 
 
 def equation(system: dict[str, Any]) -> str:
-    """Energy, mobility, temperature and parameters of a system's plain data; of arrays only the shapes."""
+    """Energy, mobility, measure, temperature and parameters of a system's plain data; of arrays only the shapes."""
     vector = system["coordinates"] if isinstance(system["coordinates"], dict) else {}
     parameters = [f"{name} {_value(value)}" for name, value in system["parameters"].items()]
     is_array = bool(vector) and isinstance(system["mobility"], list | dict)
@@ -82,6 +82,7 @@ def equation(system: dict[str, Any]) -> str:
             f"E = {' '.join(str(system['energy']).split())}",
             *(f"{name} of {length} components" for name, length in vector.items()),
             f"K {mobility}",
+            *([f"μ = {' '.join(str(system['measure']).split())}"] if "measure" in system else []),
             *([f"b = {json.dumps(system['drift'])}".replace('"', "")] if system.get("drift") else []),
             f"T = {system['temperature']:g}{'' if unit == '1' else f' {unit}'}",
             *parameters,

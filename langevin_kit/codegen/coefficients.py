@@ -13,6 +13,8 @@ from langevin_kit.system import System
 from langevin_kit.system.lines import Lines
 
 if TYPE_CHECKING:
+    import sympy as sp
+
     from langevin_kit.system.python import FunctionModel
 
 Entries = dict[tuple[int, int], str]
@@ -44,8 +46,10 @@ class Coefficients:
         S.
     conormal : Entries
         Kᵇᵃ by (b, a), for reflecting walls of the coordinate a: a particle turns back along column a.
-    energy : str
-        E, if it was asked for.
+    energy, log_measure : str
+        E and ln μ, if they were asked for; empty text for ln μ where μ = 1.
+    entropic : tuple of str
+        (K ∇ ln μ)ᵃ; empty text where it is zero everywhere.
     """
 
     lines: list[str]
@@ -55,10 +59,12 @@ class Coefficients:
     mobility: Entries
     conormal: Entries
     energy: str = ""
+    log_measure: str = ""
+    entropic: tuple[str, ...] = ()
 
 
 def coefficients(system: System, dtype: str, *, energy: bool = False) -> Coefficients:
-    """Print force, divergence, mobility and its Cholesky factor with their common parts computed once; E on request."""
+    """Print force, divergences, mobility and its Cholesky factor, their common parts once; E and ln μ on request."""
     if system.functions is not None:
         return _of_functions(system, system.functions, DEGENERATE[dtype], energy=energy)
     derived, d = system.derived, system.n_dim
@@ -66,16 +72,25 @@ def coefficients(system: System, dtype: str, *, energy: bool = False) -> Coeffic
     printer = derived.printer()
     rows = [*derived.force, *derived.mobility_divergence, *(derived.symmetric[a][b] for a, b in where)]
     rows += [derived.mobility[b][a] for b, a in turned]
-    names = printer.emit([*rows, *([derived.energy] if energy else [])])
+    measured = system.facts.has_measure
+    asked = ([derived.energy, *([derived.log_measure] if measured else [])]) if energy else []
+    names = printer.emit([*rows, *(derived.entropic if measured else ()), *asked])
     mobility = dict(zip(where, names[2 * d : len(rows) - len(turned)], strict=True))
     conormal = dict(zip(turned, names[len(rows) - len(turned) : len(rows)], strict=True))
-    divergence = tuple("" if e == 0 else n for e, n in zip(derived.mobility_divergence, names[d : 2 * d], strict=True))
+    divergence = _terms(derived.mobility_divergence, names[d:])
+    entropic = _terms(derived.entropic, names[len(rows) :]) if measured else ("",) * d
+    end, log_measure = (*names[len(names) - len(asked) :], "", "")[:2]
     if all(derived.symmetric[a][b].is_number for a, b in where):
         factor = _constant_factor([[float(k) for k in row] for row in derived.symmetric])
     else:
         factor = _cholesky(printer, mobility, d, DEGENERATE[dtype])
-    end = names[-1] if energy else ""
-    return Coefficients(printer.lines, tuple(names[:d]), divergence, factor, mobility, conormal, end)
+    force = tuple(names[:d])
+    return Coefficients(printer.lines, force, divergence, factor, mobility, conormal, end, log_measure, entropic)
+
+
+def _terms(expressions: Sequence[sp.Expr], names: Sequence[str]) -> tuple[str, ...]:
+    """The names of a vector's components, empty where one is zero everywhere."""
+    return tuple("" if e == 0 else n for e, n in zip(expressions, names, strict=False))
 
 
 def conormal_lines(system: System) -> tuple[list[str], Entries]:
@@ -93,6 +108,7 @@ def _of_functions(system: System, model: FunctionModel, degenerate: float, *, en
     d, lines = len(model.coordinates), Lines()
     lines.lines += model.lines
     end = lines.assign(model.energy_line) if energy else ""
+    log_measure = lines.assign(model.log_measure_line) if energy and model.has_measure else ""
     mobility = {(b, a): f"s{a}{b}" for a in range(d) for b in range(a, d) if {(a, b), (b, a)} & model.entries.keys()}
     return Coefficients(
         lines.lines,
@@ -102,6 +118,8 @@ def _of_functions(system: System, model: FunctionModel, degenerate: float, *, en
         mobility,
         {at: model.value_of(model.entries[at]) for at in _columns(system)},
         end,
+        log_measure,
+        tuple(f"entropic{a}" if model.has_measure else "" for a in range(d)),
     )
 
 

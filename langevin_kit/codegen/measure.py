@@ -19,7 +19,7 @@ from langevin_kit.observables.rows import (
     StartValue,
     Text,
     Value,
-    energy_symbol,
+    own_symbols,
     read,
     read_vector,
 )
@@ -147,6 +147,10 @@ def measure_source(plan: Plan) -> str:
     )
 
 
+_CALLED = {"energy": "e", "log_measure": "m"}
+"""What generated source calls the values of Python functions that observables use."""
+
+
 def measurer(plan: Plan) -> ModuleType:
     """The compiled module of `measure_source`."""
     content, walls, reaches = plan.system.content.fingerprint, plan.system.walls, len(plan.extremes) > 0
@@ -222,13 +226,12 @@ def printed(
     expressions = [read(system, text, f"row {k}") for k, text in texts.items()]
     symbols = {s for e in expressions for s in e.free_symbols}
     model = system.functions
-    takes_energy = model is not None and energy_symbol() in symbols
-    used = [a for a, x in enumerate(derived.coordinates) if x in symbols or takes_energy]
+    called = {} if model is None else {name: s for name, s in own_symbols(system).items() if s in symbols}
+    used = [a for a, x in enumerate(derived.coordinates) if x in symbols or called]
     names = {derived.coordinates[a]: f"x{a}" for a in used}
     names |= dict(zip(derived.parameters, scalars, strict=False))
-    names |= {energy_symbol(): "e"} if takes_energy else {}
+    names |= {s: _CALLED[name] for name, s in called.items()}
     printer = Printer({**names, derived.time: "t"})
-    if model is not None and takes_energy:
-        printer.lines.append(f"e = {model.energy_line}")
+    printer.lines += [f"{_CALLED[name]} = {getattr(model, f'{name}_line')}" for name in called]
     results = printer.emit(expressions)
     return printer.lines, results, used

@@ -214,7 +214,8 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
     outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
-    outputs |= {"energy": made.energy} if made.energy else {}
+    outputs |= {f"entropic{a}": n for a, n in enumerate(made.entropic) if n}
+    outputs |= {name: n for name, n in (("energy", made.energy), ("log_measure", made.log_measure)) if n}
     outputs |= _entries("factor", made.factor)
     outputs |= _entries("k", made.conormal) if needs_mobility else {}
     noiseless, noisy = (Step(made, common["parameters"], cold=cold) for cold in (True, False))

@@ -154,8 +154,10 @@ class Place:
 
     @property
     def force(self) -> Vector:
-        """The force b − K ∇E."""
-        return self._vector("force", (True,) * len(self._step.made.force))
+        """The force b − K ∇E + T K ∇ ln μ."""
+        force = self._vector("force", (True,) * len(self._step.made.force))
+        entropic = self._vector("entropic", tuple(map(bool, self._step.made.entropic)))
+        return force + self._step.temperature * entropic
 
     @property
     def divergence(self) -> Vector:
@@ -164,12 +166,12 @@ class Place:
 
     @property
     def drift(self) -> Vector:
-        """The drift of Itô's calculus, b − K ∇E + T ∇·K."""
+        """The drift of Itô's calculus, b − K ∇E + T K ∇ ln μ + T ∇·K."""
         return (self.force + self._step.temperature * self.divergence).plain()
 
     @property
     def stratonovich(self) -> Vector:
-        """The drift of Stratonovich's calculus, b − K ∇E + ½ T ∇·K, where each coordinate has a noise of its own."""
+        """The drift of Stratonovich's calculus, with ½ T ∇·K, where each coordinate has a noise of its own."""
         return (self.force + 0.5 * self._step.temperature * self.divergence).plain()
 
     @property
@@ -201,8 +203,11 @@ class Place:
 
     @property
     def energy(self) -> Number:
-        """E, for a scheme that reads it."""
-        return Number(self._step.lines, f"energy{self._suffix}")
+        """E − T ln μ, for a scheme that reads it."""
+        lines = self._step.lines
+        energy = Number(lines, f"energy{self._suffix}")
+        log_measure = Number(lines, f"log_measure{self._suffix}" if self._step.made.log_measure else ZERO)
+        return energy - self._step.temperature * log_measure if log_measure.name else energy
 
     @property
     def log_volume(self) -> Number:

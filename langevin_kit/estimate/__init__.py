@@ -10,7 +10,7 @@ from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann, laws
 
 if TYPE_CHECKING:
     from langevin_kit.estimate._methods import Measured, kl_by
-    from langevin_kit.estimate._relaxation import Cells, free_energy_of_density, relaxation
+    from langevin_kit.estimate._relaxation import MEASURE_NAMES, Cells, free_energy_of_density, relaxation
     from langevin_kit.estimate._verdict import Verdict, verdict
     from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
     from langevin_kit.estimate.dissipation import dissipation as dissipation_rate
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GAUSSIAN_NAMES",
+    "MEASURE_NAMES",
     "AutocorrelationTime",
     "Boltzmann",
     "Cells",
@@ -45,6 +46,7 @@ __getattr__, _ = lazily(
         "AutocorrelationTime": "autocorrelation:AutocorrelationTime",
         "Cells": "_relaxation:Cells",
         "GAUSSIAN_NAMES": "gaussian:GAUSSIAN_NAMES",
+        "MEASURE_NAMES": "_relaxation:MEASURE_NAMES",
         "Measured": "_methods:Measured",
         "Monotone": "monotone:Monotone",
         "Verdict": "_verdict:Verdict",

@@ -1,4 +1,4 @@
-"""The Boltzmann law q = exp(−E/T)/Z of a system: by quadrature, or in closed form."""
+"""The Boltzmann law q = μ exp(−E/T)/Z of a system: by quadrature, or in closed form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, NotNormalizable
-from langevin_kit.estimate.box import CUTOFF, PER_AXIS, bounds, energy_or_infinity, find_box
+from langevin_kit.estimate.box import CUTOFF, PER_AXIS, bounds, energy_or_infinity, equation, find_box
 from langevin_kit.estimate.quadratic import Gaussian, gaussian_law, rises
 from langevin_kit.system import Grid, System
 
@@ -34,9 +34,9 @@ class Boltzmann:
     lower, upper : (d,) arrays
         The box outside of which q is negligible or, beyond a wall, zero.
     energy_min : float
-        The lowest energy that was met.
+        The lowest E − T ln μ that was met.
     log_z : float
-        ln Z = ln ∫ exp(−E/T) dx, by Gauss–Legendre quadrature in cells of the box or in closed form.
+        ln Z = ln ∫ μ exp(−E/T) dx, by Gauss–Legendre quadrature in cells of the box or in closed form.
     log_z_error : float
         Its difference from one order less; 0 in closed form.
     cells : int
@@ -67,10 +67,11 @@ class Boltzmann:
         x = np.asarray(x, np.float64)
         low, high = (bound.reshape(-1, *[1] * (x.ndim - 1)) for bound in (self.system.lower, self.system.upper))
         within = ((x >= low) & (x <= high)).all(axis=0)
-        return np.where(within, -self.system.energy_at(x, self.time) / self.system.temperature - self.log_z, -np.inf)
+        energy = self.system.effective_energy_at(x, self.time)
+        return np.where(within, -energy / self.system.temperature - self.log_z, -np.inf)
 
     def box(self, level: float) -> tuple[Floats, Floats]:
-        """Corners of the box that holds all points with (E − min E)/T below `level`."""
+        """Corners of the box that holds all points with (E − T ln μ)/T less than `level` above its least."""
         temperature = self.system.temperature
         if not self.cells and self.gaussian is not None:
             mean, covariance = self.gaussian
@@ -119,14 +120,14 @@ def _reach(width: float, distance: float) -> Floats:
 
 
 def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | None = None) -> Boltzmann:
-    r"""Find where q lives and integrate it: :math:`Z = \int e^{-E(x,t)/T} dx`.
+    r"""Find where q lives and integrate it: :math:`Z = \int μ e^{-E(x,t)/T} dx`.
 
-    Coordinates with two walls, or on a ring, are integrated from end to end. For the others E is sampled on boxes of
-    half-width 1e-4 … 1e8 around the origin and around `near`, cut off at walls; q is normalisable for this package if
-    (E − min E)/T stays above 45 on all boxes from some size on. A well that is narrower than a six-hundredth of its
-    distance from both places, and behind a barrier, can be missed; so can one that is narrower than a four-thousandth
-    of a closed domain, in two dimensions a 384th of it. With more than two coordinates only a quadratic energy without
-    walls has its Z, in closed form.
+    Coordinates with two walls, or on a ring, are integrated from end to end. For the others E (or E − T ln μ, where
+    there is a measure) is sampled on boxes of half-width 1e-4 … 1e8 around the origin and around `near`, cut off at
+    walls; q is normalisable for this package if (E − min E)/T stays above 45 on all boxes from some size on. A well
+    that is narrower than a six-hundredth of its distance from both places, and behind a barrier, can be missed; so can
+    one that is narrower than a four-thousandth of a closed domain, in two dimensions a 384th of it. With more than two
+    coordinates only a quadratic energy without walls, and with μ = 1, has its Z, in closed form.
 
     Parameters
     ----------
@@ -207,7 +208,7 @@ def _integrated(system: System, t: float, lower: Floats, upper: Floats, energy_m
         cells *= 2
     if not error < 1e-6:
         raise NotNormalizable(
-            f"E = {system.energy!r} at T = {system.temperature}: quadrature of Z on {cells} cells an axis between "
+            f"{equation(system)} at T = {system.temperature}: quadrature of Z on {cells} cells an axis between "
             f"{lower} and {upper} is uncertain by {error:.1e} in ln Z; at most 1e-6 is allowed. "
             "The energy has structure that is too fine for the box, or a jump: smooth it or treat it in parts."
         )

@@ -31,6 +31,12 @@ ESTIMATES = (
 )
 """Variables that `relaxation` gives."""
 
+MEASURE_NAMES = {
+    "entropy": "entropy H = −∫ p ln(p/μ) dx, from uniform cells",
+    "log_partition_function": "ln Z = ln ∫ μ exp(−E/T) dx",
+}
+"""What the variables mean with a reference measure μ."""
+
 SEEN, HIDDEN = 2.0, 5.0
 """Standard errors by which the form of F without q must exceed KL for the excess to count as its error; or as a sign
 that the bins hide where p is, such as far out in a tail of q."""
@@ -49,16 +55,17 @@ class Cells:
         self._n = 0
         self._bins: dict[tuple[int, ...], Bins] = {}
 
-    def of(self, law: Boltzmann, n: int) -> tuple[Floats, Floats, float]:
-        """Masses of q, the energies, and the detection floor of n particles."""
+    def of(self, law: Boltzmann, n: int) -> tuple[Floats, Floats | float, float]:
+        """The energies E − T ln μ, ln μ, and the detection floor of n particles."""
         if law is not self._law:
             self._mass = law.cell_mass(self.grid)
-            self._energy = law.system.energy_at(self.grid.centers, law.time)
+            self._energy = law.system.effective_energy_at(self.grid.centers, law.time)
+            self._log_measure = law.system.log_measure_at(self.grid.centers) if law.system.facts.has_measure else 0.0
         if law is not self._law or n != self._n:
             self._floor = kl_floor(equal_mass_bins(self._mass, n), n)
             self._bins = {}
         self._law, self._n = law, n
-        return self._mass, self._energy, self._floor
+        return self._energy, self._log_measure, self._floor
 
     def kl(self, histogram: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
         """KL of ensembles of that size to that law, from (time, cells…): value, standard error, and limit."""
@@ -75,10 +82,11 @@ def relaxation(
     histogram: NDArray[np.int64],
     mean_energy: Floats,
     n_outside: NDArray[np.int64] | None = None,
+    mean_log_measure: Floats | None = None,
 ) -> dict[str, Floats]:
     r"""Estimate F, H and KL at each time from one fine histogram.
 
-    .. math:: F[p] = ⟨E⟩ - T H[p] = T\,KL(p‖q) - T \ln Z
+    .. math:: F[p] = ⟨E⟩ - T H[p] = T\,KL(p‖q) - T \ln Z, \qquad H[p] = -\int p \ln(p/μ)\, dx
 
     The first form takes H from uniform cells, without q, as ``free_energy_from_entropy``; the second takes KL from bins
     of equal q-mass, as ``free_energy``.
@@ -94,6 +102,8 @@ def relaxation(
         ⟨E⟩ of the ensemble itself.
     n_outside : (time,), optional
         Particles beyond the range of the cells, which are counted in the outermost ones.
+    mean_log_measure : (time,), optional
+        ⟨ln μ⟩ of the ensemble itself; 0 if left out, as with μ = 1.
 
     Returns
     -------
@@ -103,19 +113,21 @@ def relaxation(
     temperature = law[0].system.temperature
     cells = grid if isinstance(grid, Cells) else Cells(grid)
     beyond = np.zeros(len(histogram), np.int64) if n_outside is None else n_outside
+    measured = np.zeros(len(histogram)) if mean_log_measure is None else mean_log_measure
     found = {name: np.full(len(histogram), np.nan) for name in ESTIMATES}
     for rows, q, n in _alike(law, histogram):
         count = histogram[rows]
-        _, cell_energy, floor = cells.of(q, n)
+        cell_energy, cell_log_measure, floor = cells.of(q, n)
         kl, kl_stderr, limit = cells.kl(count)
         density = uniform_density(count, cells.grid.volume, beyond[rows])
-        from_entropy = mean_energy[rows] / temperature - density.entropy
-        entropy_stderr = np.hypot(np.sqrt(sampling_variance(count, density)), density.uncertainty)
+        own_entropy = density.entropy + measured[rows]
+        from_entropy = mean_energy[rows] / temperature - own_entropy
+        entropy_stderr = np.hypot(np.sqrt(sampling_variance(count, density, -cell_log_measure)), density.uncertainty)
         surprise_variance = sampling_variance(count, density, cell_energy / temperature)
         from_entropy_stderr = np.hypot(np.sqrt(surprise_variance), density.uncertainty)
         # F below its minimum: the cells do not resolve p.
         unresolved = from_entropy + q.log_z < -HIDDEN * from_entropy_stderr
-        entropy, from_entropy = (np.where(unresolved, np.nan, value) for value in (density.entropy, from_entropy))
+        entropy, from_entropy = (np.where(unresolved, np.nan, value) for value in (own_entropy, from_entropy))
         kl, kl_stderr = _reconciled(kl, kl_stderr, from_entropy + q.log_z, from_entropy_stderr)
         values = {
             "kl_divergence": kl,
@@ -170,14 +182,14 @@ def free_energy_of_density(law: Boltzmann, grid: Grid, density: Floats) -> tuple
     Returns
     -------
     from_energy, from_kl : float
-        ∫ p E − T H[p] and T KL(p‖q) − T ln Z with the midpoint rule, the same number but for round-off where p has
-        mass one.
+        ∫ p E − T H[p], with H against μ, and T KL(p‖q) − T ln Z with the midpoint rule: the same number but for
+        round-off where p has mass one.
     """
     temperature = law.system.temperature
     p, v = density.ravel(), grid.volume
     x = grid.centers.reshape(len(grid.shape), -1)
     held = p > 0
-    energy, log_q = law.system.energy_at(x, law.time)[held], law.log_density(x)[held]
+    energy, log_q = law.system.effective_energy_at(x, law.time)[held], law.log_density(x)[held]
     log_p = np.log(p[held])
     mass = p[held] * v
     from_energy = math.fsum(mass * energy) + temperature * math.fsum(mass * log_p)

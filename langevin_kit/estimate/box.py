@@ -1,5 +1,7 @@
 """The box in which the Boltzmann law of one or two coordinates lives: found, not assumed.
 
+E stands for E − T ln μ, where there is a measure.
+
 A coordinate between two walls, or on a ring, is looked at all along. For an unbounded one E is sampled on the surfaces
 of boxes that grow, cut off at the walls of the other, until it has risen for good.
 """
@@ -25,9 +27,14 @@ PER_AXIS = {1: 4096, 2: 384}
 _SHELLS = np.concatenate([[0.0], np.logspace(-4, 8, 601)])
 
 
+def equation(system: System) -> str:
+    """E, and μ where it is not 1, in words."""
+    return f"E = {system.energy!r}{f', μ = {system.measure!r}' if system.facts.has_measure else ''}"
+
+
 def energy_or_infinity(system: System, x: Floats, t: float) -> Floats:
-    """E with +∞ where it has no value."""
-    energy = system.energy_at(x, t)
+    """E − T ln μ with +∞ where it has no value, as beyond the edge of a chart."""
+    energy = system.effective_energy_at(x, t)
     return np.where(np.isnan(energy), np.inf, energy)
 
 
@@ -53,7 +60,7 @@ def find_box(system: System, t: float, near: Sequence[float] | Floats | None) ->
         within = np.flatnonzero(((minima - energy_min) / system.temperature < CUTOFF).any(axis=0))
         if not len(within) or within[-1] >= len(_SHELLS) - 2:
             raise NotNormalizable(
-                f"E = {system.energy!r} at T = {system.temperature}: within 1e8 of the origin there is no distance "
+                f"{equation(system)} at T = {system.temperature}: within 1e8 of the origin there is no distance "
                 f"beyond which E stays {CUTOFF:g} T above its minimum, so Z = ∫ exp(−E/T) dx is not known to be "
                 "finite. Add a confining term to the energy, or raise its strength against T."
             )
@@ -140,5 +147,5 @@ def bounds(axes: Sequence[Floats], inside: NDArray[np.bool_]) -> tuple[Floats, F
 def _no_minimum(system: System, energy_min: float) -> NotNormalizable:
     what = "reaches −∞" if energy_min == -np.inf else "has no finite value"
     return NotNormalizable(
-        f"E = {system.energy!r} {what}, so Z = ∫ exp(−E/T) dx is not known to be finite at T = {system.temperature}."
+        f"{equation(system)} {what}, so Z = ∫ exp(−E/T) dx is not known to be finite at T = {system.temperature}."
     )

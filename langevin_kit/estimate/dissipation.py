@@ -3,7 +3,7 @@ r"""How fast F falls, from an ensemble: without a density, without ln Z, without
 .. math:: -\frac{dF}{dt} = T^2 ⟨g·Sg⟩_p,\quad g = ∇\ln(p/q), \qquad
           ⟨∇φ·Sg⟩_p = -⟨Lφ⟩_p/T,\quad Lφ = f·∇φ + T S{:}∇∇φ
 
-with f = T ∇·S − S ∇E: an antisymmetric part of the mobility does not move F. For a basis φ with
+with f = T μ⁻¹ ∇·(μS) − S ∇E: an antisymmetric part of the mobility does not move F. For a basis φ with
 :math:`A_{ij} = ⟨∇φ_i·S∇φ_j⟩` and :math:`c_i = -⟨Lφ_i⟩/T` the projection of g on the gradients gives
 :math:`T^2\, c·A^{-1}c`, a lower bound that grows with the basis.
 """

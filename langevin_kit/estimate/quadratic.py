@@ -77,7 +77,7 @@ def rises(system: System, t: float = 0.0, near: Sequence[float] | Floats | None 
     start = np.clip(np.zeros(d) if near is None else np.asarray(near, np.float64), low, high)
     foot = np.repeat(start[:, None], ray.shape[1], axis=1)
     foot[closed] = rng.uniform(low[closed, None], high[closed, None], (int(closed.sum()), ray.shape[1]))
-    energy = system.energy_at(foot[:, :, None] + ray[:, :, None] * _RADII, t) / system.temperature
+    energy = system.effective_energy_at(foot[:, :, None] + ray[:, :, None] * _RADII, t) / system.temperature
     height = np.where(np.isnan(energy), np.inf, energy) - int((~closed).sum()) * np.log(_RADII)
     with np.errstate(invalid="ignore"):
         steps = np.where(np.isposinf(height[:, 1:]), np.inf, np.diff(height, axis=1))

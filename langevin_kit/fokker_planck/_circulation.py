@@ -36,7 +36,7 @@ def circulation(symmetric: sparse.csc_array, system: System, grid: Grid, t: floa
         first[...] = last[...] = first if axis in rings else 0.0
     if not strength.any():
         return None
-    at_corner, at_cell = (system.energy_at(x, t) / system.temperature for x in (corners, grid.centers))
+    at_corner, at_cell = (system.effective_energy_at(x, t) / system.temperature for x in (corners, grid.centers))
     if not np.isfinite(strength).all() or np.isnan(at_corner).any():
         raise InvalidArgument(f"energy or mobility is not known on the grid at t = {t:g}: choose a grid where it is.")
     number = np.arange(at_cell.size).reshape(grid.shape)

@@ -1,6 +1,6 @@
 r"""What flows where, and how fast F falls.
 
-.. math:: ∂_t p = -∇·(f p),\quad f = -K ∇Φ,\quad Φ = T \ln p + E, \qquad \frac{dF}{dt} = -\int p\, ∇Φ·S∇Φ\, dx
+.. math:: ∂_t p = -∇·(f p),\quad f = -K ∇Φ,\quad Φ = T \ln(p/μ) + E, \qquad \frac{dF}{dt} = -\int p\, ∇Φ·S∇Φ\, dx
 
 Both come from the net jumps along the edges of the grid, so that on it they are exact consequences of dP/dt = M P; an
 antisymmetric part of K moves mass, and F no more than its discrete flux does: to second order, not at all.

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 def free_energy_rate(system: System, density: xr.DataArray) -> xr.Dataset:
     r"""DF/dt of a density that follows the Fokker–Planck equation, place by place.
 
-    .. math:: \frac{dF}{dt} = -\int p\, ∇Φ·S∇Φ\, dx, \qquad Φ = T \ln p + E
+    .. math:: \frac{dF}{dt} = -\int p\, ∇Φ·S∇Φ\, dx, \qquad Φ = T \ln(p/μ) + E
 
     with ∇Φ by differences of second order in the cells' width. S need not be positive: it is asked for its sign.
 
@@ -61,7 +61,7 @@ def free_energy_rate(system: System, density: xr.DataArray) -> xr.Dataset:
         least = min(least, float(np.linalg.eigvalsh(np.moveaxis(S.reshape(d, d, -1), -1, 0))[:, 0].min()))
         # Cells without mass carry no flux; the logarithm of the least number keeps their differences finite.
         potential = system.temperature * np.log(np.maximum(p, np.finfo(float).tiny))
-        potential += system.energy_at(grid.centers, float(t))
+        potential += system.effective_energy_at(grid.centers, float(t))
         slope = np.stack([_slope(potential, a, grid.width[a], ring=rings[a]) for a in range(d)])
         row[...] = -p * np.einsum("a...,ab...,b...->...", slope, S, slope)
     if least < 0:

@@ -1,10 +1,11 @@
 r"""The Fokker–Planck operator on a grid, with the exact discrete Boltzmann law as its null vector.
 
-.. math:: ∂_t p = ∇·[K p ∇(T \ln p + E)]
+.. math:: ∂_t p = ∇·[K p ∇(T \ln (p/μ) + E)]
 
 Masses of cells jump along lattice directions e with the weights λₑ of K in units of cells (`_selling`), at rates
-:math:`T λ_e\, B((E_j - E_i)/T)`. Both weight functions B obey B(−u) = eᵘ B(u), so detailed balance with exp(−E/T) is
-exact, no rate is negative, and F falls. An antisymmetric part of the mobility is added by `_circulation`.
+:math:`T λ_e\, B((E_j - E_i)/T)`, with E − T ln μ for E. Both weight functions B obey B(−u) = eᵘ B(u), so detailed
+balance with q is exact, no rate is negative, and F falls. An antisymmetric part of the mobility is added by
+`_circulation`.
 """
 
 from __future__ import annotations
@@ -73,9 +74,9 @@ class Edges:
     conductance : (m,)
         T λ.
     rise : (m,)
-        (E_second − E_first)/T.
+        Of E/T − ln μ, from first to second.
     energy : (n,)
-        E/T of all cells, its minimum 0.
+        E/T − ln μ of all cells, its minimum 0.
     """
 
     first: NDArray[np.int64]
@@ -110,8 +111,8 @@ def operator(
     Returns
     -------
     csc_array (n, n)
-        Off-diagonal entries are not negative. Without absorbing walls columns sum to zero, and M exp(−E/T) = 0; beside
-        these, columns sum to minus the rate at which mass leaves.
+        Off-diagonal entries are not negative. Without absorbing walls columns sum to zero, and M q = 0 with q = μ
+        exp(−E/T); beside these, columns sum to minus the rate at which mass leaves.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def edges(system: System, grid: Grid, t: float = 0.0) -> Edges:
     """The pairs of neighbours of a grid, with what decides their rates at time t."""
     _require_supported(system, grid)
     x = grid.centers
-    energy = np.asarray(system.energy_at(x, t) / system.temperature)
+    energy = np.asarray(system.effective_energy_at(x, t) / system.temperature)
     if not np.isfinite(energy).all():
         where = x.reshape(len(grid.names), -1)[:, int(np.argmax(~np.isfinite(energy)))]
         raise InvalidArgument(f"energy is not finite at {where.tolist()}, t = {t:g}: choose a grid where it is.")

@@ -66,6 +66,11 @@ def mean_of_kept(rows: Rows, at: int) -> Finish:
     return _finish(rows, rows.row(Kept(at)))
 
 
+def mean_log_measure(rows: Rows) -> Finish:
+    """⟨ln μ⟩ with its standard error, in every run with a measure: H is taken against μ."""
+    return _finish(rows, rows.log_measure())
+
+
 def _finish(rows: Rows, row: int) -> Finish:
     variance = rows.pair(row, row)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.observables._kind import Finish, Observable
-from langevin_kit.observables._mean import mean_energy, mean_of_kept, moments_of_position
+from langevin_kit.observables._mean import mean_energy, mean_log_measure, mean_of_kept, moments_of_position
 from langevin_kit.observables._registry import observable_from
 from langevin_kit.observables.rows import Row, Rows, SquaredDisplacement, StartValue, Sums, Text, used_axes
 from langevin_kit.observables.variables import LONGEST, RESERVED, Variable
@@ -112,6 +112,7 @@ def plan(
     _check_histogram(system, histogram)
     rows = Rows(system)
     finish = {"": moments_of_position(rows), "energy": mean_energy(rows)}
+    finish |= {"log_measure": mean_log_measure(rows)} if system.facts.has_measure else {}
     finish |= {name: mean_of_kept(rows, at) for name, at in (counted or {}).items()}
     finish |= {name: observable.plan(rows, f"observables.{name}") for name, observable in own.items()}
     pairs, extremes = (np.array([*table], np.int64).reshape(-1, 2) for table in (rows.pairs, rows.extremes))

@@ -29,6 +29,8 @@ Pairs = int | Sequence[int] | Sequence[Sequence[int]]
 """Numbers of co-moments, in any arrangement."""
 ENERGY = "energy"
 """The name by which observables use the energy E(x, t)."""
+LOG_MEASURE = "log_measure"
+"""The name by which they use ln μ(x), where μ is not 1."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ Row = Value | StartValue | SquaredDisplacement | Kept | Product
 def read(system: System, text: Text, where: str) -> sp.Expr:
     """Read the text of an observable: an expression in which `energy` is E(x, t), unless a parameter has that name.
 
+    Where the reference measure μ is not 1, `log_measure` is ln μ(x).
+
     Raises
     ------
     InvalidExpression
@@ -84,24 +88,23 @@ def read(system: System, text: Text, where: str) -> sp.Expr:
     """
     from langevin_kit.system.expression import parse
 
-    energy = energy_symbol()
-    expression = parse(text, {ENERGY: energy, **system.symbols}, field=where, logical=True)
-    if ENERGY in system.symbols or energy not in expression.free_symbols:
+    own = own_symbols(system)
+    expression = parse(text, {**own, **system.symbols}, field=where, logical=True)
+    used = {name: s for name, s in own.items() if name not in system.symbols and s in expression.free_symbols}
+    if not used or system.functions is not None:  # functions have no expression: the symbol stands for a call
         return expression
-    if system.functions is not None:  # its energy has no expression: the symbol stands for a call
-        return expression
-    expression = expression.xreplace({energy: system.derived.energy})
+    expression = expression.xreplace({s: getattr(system.derived, name) for name, s in used.items()})
     if expression.is_finite is False:
         raise InvalidExpression(f"{where}: {text!r} has no finite value for the energy of this system.")
     return expression
 
 
-def energy_symbol() -> sp.Symbol:
-    """What stands for E(x, t) in an observable's expression."""
+def own_symbols(system: System) -> dict[str, sp.Symbol]:
+    """What stands for E(x, t), and for ln μ(x) where μ is not 1, in an observable's expression."""
     from langevin_kit.system.derive import coordinate_symbols
 
-    (energy,) = coordinate_symbols((ENERGY,))
-    return energy
+    names = (ENERGY, LOG_MEASURE) if system.facts.has_measure else (ENERGY,)
+    return dict(zip(names, coordinate_symbols(names), strict=True))
 
 
 def read_vector(system: System, text: Text, where: str) -> Node:
@@ -129,7 +132,7 @@ def used_axes(system: System, text: Text, where: str) -> tuple[int, ...]:
             read_vector(system, text, where)
             return json.dumps(list(range(system.n_dim)))
         symbols = read(system, text, where).free_symbols
-        of_all = system.functions is not None and energy_symbol() in symbols
+        of_all = system.functions is not None and bool(symbols & {*own_symbols(system).values()})
         return json.dumps([a for a, x in enumerate(system.derived.coordinates) if of_all or x in symbols])
 
     return tuple(json.loads(cache.remember(f"axes {system.content.fingerprint} {text!r}", found)))
@@ -161,6 +164,18 @@ class Rows:
     def energy(self) -> int:
         """The row of E(x, t)."""
         return self.row(Value(self.system.energy if ENERGY in self.system.parameters else ENERGY))
+
+    def log_measure(self) -> int:
+        """The row of ln μ(x).
+
+        Raises
+        ------
+        InvalidArgument
+            If a parameter has its name.
+        """
+        if LOG_MEASURE in self.system.parameters:
+            raise InvalidArgument(f"parameters: {LOG_MEASURE!r} is what observables call ln μ; choose another name.")
+        return self.row(Value(LOG_MEASURE))
 
     def value(self, text: Text, where: str) -> int:
         """The row of A(x, t)."""

@@ -41,6 +41,8 @@ VARIABLES = {
     ),
     "energy": Variable((TIME,), "mean energy ⟨E⟩", "energy"),
     "energy_stderr": Variable((TIME,), "standard error of the mean energy", "energy"),
+    "log_measure": Variable((TIME,), "mean ⟨ln μ⟩ of the reference measure's logarithm"),
+    "log_measure_stderr": Variable((TIME,), "standard error of ⟨ln μ⟩"),
     "histogram": Variable((TIME, CELLS), "number of particles in each cell; the outermost cells reach to infinity"),
     "n_outside": Variable((TIME,), "number of particles beyond the histogram's range, counted in its outermost cells"),
     "n_nonfinite": Variable((TIME,), "number of particles with a non-finite coordinate"),

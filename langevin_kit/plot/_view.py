@@ -83,7 +83,9 @@ class View:
     def law(self, x: Floats, row: int) -> Floats:
         """The Boltzmann law at points (d, ...), with the run's own ln Z."""
         log_z = float(self.ds["log_partition_function"][row])
-        q: Floats = np.nan_to_num(np.exp(-self.energy(x, row) / self.temperature - log_z))
+        with np.errstate(all="ignore"):
+            energy = self.system.effective_energy_at(x, float(self.times[row]))
+            q: Floats = np.nan_to_num(np.exp(-energy / self.temperature - log_z))
         return q
 
     def variance(self) -> Floats:

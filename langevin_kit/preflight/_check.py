@@ -14,9 +14,9 @@ from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
 from langevin_kit.preflight.jumps import Jump, find_jump
 from langevin_kit.preflight.periodicity import require_periodic
-from langevin_kit.preflight.positivity import eigenvalue_range
+from langevin_kit.preflight.positivity import eigenvalue_range, require_measure
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
-from langevin_kit.preflight.region import TYPICAL, place, region, require_inside
+from langevin_kit.preflight.region import TYPICAL, mesh, place, region, require_inside
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,8 @@ def check(
 
     In the region where (E − min E)/T < 12 and at the given positions: energy, gradient, mobility and its divergence
     must be finite, and the derivatives those that dual numbers give; the mobility not negative; the drift
-    such that the Boltzmann law carries no flux; and the time step stable. On a ring energy and mobility must close.
+    such that the Boltzmann law carries no flux; and the time step stable. On a ring energy, mobility and measure must
+    close. The measure must be positive; where q lives it may vanish at the edge of a chart.
     With more than two coordinates the region is a sample.
 
     Parameters
@@ -117,6 +118,7 @@ def check(
                 f"positions: got shape {positions.shape}; the first must have length d = {system.n_dim}."
             )
         require_inside(system, positions)
+        require_measure(system, positions)
         near = positions.mean(axis=1, dtype=np.float64)
     try:
         laws, no_law = (
@@ -125,6 +127,8 @@ def check(
         )
     except NotNormalizable as error:
         laws, no_law = [], str(error)
+    if laws and system.n_dim <= 2:
+        require_measure(system, mesh(laws[0]), edge=True)
     dual, low, high = DualNumbers(system), np.inf, -np.inf
     fastest = dict.fromkeys(MEANING, 0.0)
     jump: Jump | None = None

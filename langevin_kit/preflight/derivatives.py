@@ -1,7 +1,7 @@
-r"""Do the formulas that the kernels use differentiate E and K, and is q stationary under them?
+r"""Do the formulas that the kernels use differentiate E, K and ln μ, and is q stationary under them?
 
 What is compared is, at points of the typical region, `System.gradient`, `System.mobility_divergence` and
-`System.drift_at` with derivatives by dual numbers of the energy and the mobility alone.
+`System.drift_at` with derivatives by dual numbers of the energy, the mobility and the measure alone.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ POINTS = 256
 
 @dataclass(frozen=True)
 class Differentials:
-    """∂E (d, n), K (d, d, n) and ∂_c K as [c, a, b, point], by dual numbers."""
+    """∂E (d, n), K (d, d, n), ∂_c K as [c, a, b, point] and ∂ ln μ (d, n), by dual numbers."""
 
     gradient: Floats
     mobility: Floats
     slope: Floats
+    log_measure_gradient: Floats
 
     @property
     def divergence(self) -> Floats:
@@ -52,17 +53,19 @@ class DualNumbers:
 
     def at(self, x: Floats, t: float) -> Differentials:
         """Derivatives at points (d, n)."""
-        d, n = x.shape
+        (d, n), has_measure = x.shape, self._content.facts.has_measure
         if not isinstance(self._content, Texts):
             gradient, slope = self._content.slopes(x, t)
-            return Differentials(gradient, self._content.evaluate("mobility", x, t), slope)
+            entropic = self._content.evaluate("log_measure_gradient", x, t) if has_measure else np.zeros((d, n))
+            return Differentials(gradient, self._content.evaluate("mobility", x, t), slope, entropic)
+        fields = ("energy", "mobility", "measure") if has_measure else ("energy", "mobility")
         with np.errstate(all="ignore"):
-            rows = [
-                row for what in ("energy", "mobility") for row in self._content.differentiable(what, variables(x), t)
-            ]
+            rows = [row for what in fields for row in self._content.differentiable(what, variables(x), t)]
             values, slopes = differentiated(rows, x)
-        mobility, slope = values[1:].reshape(d, d, n), slopes[1:].reshape(d, d, d, n)
-        return Differentials(slopes[0], mobility, np.moveaxis(slope, 2, 0))
+            entropic = slopes[-1] / values[-1] if has_measure else np.zeros((d, n))
+        end = 1 + d * d
+        mobility, slope = values[1:end].reshape(d, d, n), slopes[1:end].reshape(d, d, d, n)
+        return Differentials(slopes[0], mobility, np.moveaxis(slope, 2, 0), entropic)
 
 
 def require_derivatives(system: System, found: Differentials, x: Floats, t: float) -> None:
@@ -87,11 +90,12 @@ def require_derivatives(system: System, found: Differentials, x: Floats, t: floa
 def require_stationary(system: System, found: Differentials, x: Floats, t: float) -> None:
     r"""Refuse a drift under which the Boltzmann law would not stay.
 
-    .. math:: drift^a - T ∂_b K^{ab} + K^{ab} ∂_b E = 0
+    .. math:: drift^a - T ∂_b K^{ab} + K^{ab} ∂_b (E - T \ln μ) = 0
 
     at each place: then the flux of q is T ∂_b(q Aᵇᵃ), which has no divergence, and none without A.
     """
-    tension = np.einsum("abn,bn->an", found.mobility, found.gradient)
+    slope = found.gradient - system.temperature * found.log_measure_gradient
+    tension = np.einsum("abn,bn->an", found.mobility, slope)
     push = system.temperature * found.divergence
     drift = system.drift_at(x, t)
     bad = _worst(drift - push + tension, push, tension)
@@ -99,7 +103,7 @@ def require_stationary(system: System, found: Differentials, x: Floats, t: float
         a, point = bad
         raise InvalidArgument(
             f"drift: component {system.names[a]!r} is {drift[a, point]:.9g} at {place(system, x[:, point], t)}, "
-            f"where T ∇·K − K ∇E = {push[a, point] - tension[a, point]:.9g} keeps the Boltzmann law."
+            f"where T ∇·K − K ∇(E − T ln μ) = {push[a, point] - tension[a, point]:.9g} keeps the Boltzmann law."
         )
 
 

@@ -1,4 +1,4 @@
-"""A coordinate on a ring needs an energy and a mobility that close."""
+"""A coordinate on a ring needs an energy, a mobility and a measure that close."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ALONG = (np.arange(1, 9) * 0.6180339887498949) % 1.0
 
 
 def require_periodic(system: System, x: Floats, t: float) -> None:
-    """Refuse E, K, their derivatives or a drift that differ where a ring closes.
+    """Refuse E, K, μ, their derivatives or a drift that differ where a ring closes.
 
     The other coordinates are those of points x (d, n).
     """
@@ -29,6 +29,7 @@ def require_periodic(system: System, x: Floats, t: float) -> None:
         "gradient of the energy": system.gradient,
         "mobility": system.mobility_at,
         "divergence of the mobility": system.mobility_divergence,
+        "measure": system.measure_at,
         "drift": system.drift_at,
     }
     every = max(1, x.shape[1] // _PLACES)

@@ -1,11 +1,11 @@
-"""The symmetric part of the mobility is the covariance of the noise: negative nowhere."""
+"""The symmetric part of the mobility is the covariance of the noise: negative nowhere. The measure is positive."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.errors import MobilityNotPositive
+from langevin_kit.errors import InvalidArgument, MobilityNotPositive
 from langevin_kit.preflight.region import place
 from langevin_kit.system import System
 
@@ -13,6 +13,26 @@ Floats = NDArray[np.float64]
 
 ROUNDING = 1e-12
 """Share of the largest eigenvalue by which another may be negative."""
+
+
+def require_measure(system: System, x: NDArray[np.floating], *, edge: bool = False) -> None:
+    """Refuse a measure that is not positive and finite at points x (d, n); at the edge of a chart it may vanish.
+
+    Raises
+    ------
+    InvalidArgument
+        With the place.
+    """
+    with np.errstate(all="ignore"):
+        measure = system.measure_at(x)
+    bad = ~(np.isfinite(measure) & ((measure >= 0) if edge else (measure > 0)))
+    if bad.any():
+        where = int(bad.argmax())
+        at = place(system, x[:, where].astype(np.float64), 0.0)
+        raise InvalidArgument(
+            f"measure is {measure[where]:.6g} at {at}; it must be positive where particles may go. Confine them by "
+            "walls, or change the measure."
+        )
 
 
 def eigenvalue_range(system: System, x: Floats, t: float, mobility: Floats) -> tuple[float, float]:

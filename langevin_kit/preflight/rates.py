@@ -32,12 +32,12 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
 
     The eigenvalues of √S ∂²E √S and those, in modulus, of the whole drift's Jacobian; the change of the noise along a
     random step, ½ T Σ (∂ ln S)² along √S; where E has a kink, ∇E·S∇E/T; and π² T S/L², the slowest mode between walls
-    at distance L, so that a step is a tenth of it.
+    at distance L, so that a step is a tenth of it. E stands for E − T ln μ.
     """
     temperature = system.temperature
     values, vectors = np.linalg.eigh(np.moveaxis(mobility, -1, 0))
     root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    stiffness = root.swapaxes(1, 2) @ np.moveaxis(system.hessian(x, t), -1, 0) @ root
+    stiffness = root.swapaxes(1, 2) @ np.moveaxis(system.effective_hessian(x, t), -1, 0) @ root
     jacobian = np.moveaxis(system.drift_jacobian(x, t), -1, 0)
     found = {
         "stiffness": max((np.linalg.eigvalsh(m).max() for m in [_finite(stiffness)] if len(m)), default=0.0),
@@ -50,7 +50,7 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
             slope = (slope + slope.swapaxes(2, 3)) / 2
             found["noise"] = temperature * _noise_slope(slope, values[::every], vectors[::every])
         if system.facts.has_kinks:
-            gradient = system.gradient(x, t)
+            gradient = system.effective_gradient(x, t)
             squared = np.einsum("an,abn,bn->n", gradient, mobility, gradient)
             found["kink"] = np.max(squared[np.isfinite(squared)], initial=0.0) / temperature
         found["walls"] = temperature * _between_walls(system, mobility)

@@ -12,7 +12,7 @@ from langevin_kit.system import System
 Floats = NDArray[np.float64]
 
 TYPICAL = 12.0
-"""(E − min E)/T of the region in which derivatives, mobility and stiffness are looked at."""
+"""(E − min E)/T of the region in which derivatives, mobility and stiffness are looked at; of E − T ln μ for E."""
 
 _MESH = {1: 4001, 2: 161}
 """Points an axis of the mesh over the Boltzmann law, by number of coordinates."""
@@ -31,13 +31,12 @@ def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating
     rng = np.random.default_rng(0)
     if law is not None:
         if d <= 2:
-            axes = [np.linspace(a, b, _MESH[d]) for a, b in zip(law.lower, law.upper, strict=True)]
-            x = np.stack(np.meshgrid(*axes, indexing="ij")).reshape(d, -1)
+            x = mesh(law)
         else:
             assert law.gaussian is not None
             mean, covariance = law.gaussian
             x = mean[:, None] + np.linalg.cholesky(covariance) @ rng.standard_normal((d, count))
-        energy = system.energy_at(x, t)
+        energy = system.effective_energy_at(x, t)
         typical = TYPICAL * system.temperature if d <= 2 else np.inf
         parts.append(x[:, energy - np.nanmin(energy) < typical])
     elif system.temperature and np.isfinite(system.lower).all() and np.isfinite(system.upper).all():
@@ -45,6 +44,13 @@ def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating
     if positions is not None:
         parts.append(np.asarray(positions[:, :: max(1, -(-positions.shape[1] // count))], np.float64))
     return np.concatenate(parts, axis=1) if parts else np.empty((d, 0))
+
+
+def mesh(law: Boltzmann) -> Floats:
+    """Points (d, n) all over the box in which a law of one or two coordinates lives."""
+    d = len(law.lower)
+    axes = [np.linspace(a, b, _MESH[d]) for a, b in zip(law.lower, law.upper, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij")).reshape(d, -1)
 
 
 def place(system: System, x: Floats, t: float) -> str:

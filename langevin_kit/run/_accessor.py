@@ -339,9 +339,8 @@ class Langevin:
         ds, system = self._ds, self.system
         run = json.loads(ds.attrs["run"])
         law = laws(system, ds.time.values, np.array(run["start"]))
-        needed = [
-            name for name in ("energy", "n_nonfinite", "histogram", "n_outside", "mean", "covariance") if name in ds
-        ]
+        read = ("energy", "log_measure", "n_nonfinite", "histogram", "n_outside", "mean", "covariance")
+        needed = [name for name in read if name in ds]
         grid = self.grid if "histogram" in ds or system.n_dim <= 2 else None
         values, long_names = estimate(law, grid, run["n_particles"], {name: ds[name].values for name in needed})
         if not values:

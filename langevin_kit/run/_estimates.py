@@ -28,7 +28,8 @@ def estimate(
     grid : Grid, Cells or None
         Of the histogram; `Cells` for one call after the other.
     variables : mapping
-        ``energy``; ``n_nonfinite``; ``histogram`` and ``n_outside``, or ``mean`` and ``covariance``.
+        ``energy``; ``log_measure`` where μ is not 1; ``n_nonfinite``; ``histogram`` and ``n_outside``, or ``mean`` and
+        ``covariance``.
 
     Returns
     -------
@@ -40,11 +41,13 @@ def estimate(
     if not len(law):
         return {}, {}
     energy, lost = variables["energy"], variables.get("n_nonfinite")
+    log_measure = variables.get("log_measure")
     if grid is not None and "histogram" in variables:
         histogram = variables["histogram"]
         if lost is not None and lost.any():  # an ensemble that is not whole has no law to be compared with
             histogram = np.where((lost > 0).reshape(-1, *[1] * (histogram.ndim - 1)), 0, histogram)
-        return estimators.relaxation(law, grid, histogram, energy, variables["n_outside"]), {}
+        values = estimators.relaxation(law, grid, histogram, energy, variables["n_outside"], log_measure)
+        return values, estimators.MEASURE_NAMES if log_measure is not None else {}
     if "covariance" in variables and all(q.gaussian is not None for q in law):
         moments = variables["mean"], variables["covariance"]
         return estimators.gaussian_relaxation(law, n_particles, *moments, energy), estimators.GAUSSIAN_NAMES

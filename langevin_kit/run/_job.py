@@ -95,6 +95,10 @@ class Job:
             return [], str(error)
 
     @property
+    def _density(self) -> str:
+        return "mu*exp(-E/T)/Z" if self.system.facts.has_measure else "exp(-E/T)/Z"
+
+    @property
     def law(self) -> list[Boltzmann]:
         """The Boltzmann law at each saved time; none if there is none."""
         return self._law[0]
@@ -161,7 +165,7 @@ class Job:
             **provenance(),
             "system": json.dumps(self.system.to_dict()),
             "run": json.dumps({**self.record, "backend": backend}),
-            "boltzmann": f"none: {no_law}" if no_law else "exp(-E/T)/Z",
+            "boltzmann": f"none: {no_law}" if no_law else self._density,
         }
 
 

@@ -193,11 +193,12 @@ class SystemTable(NamesTable):
     energy: Expression
     mobility: Mobility = 1.0
     drift: Drift = None
+    measure: Expression = 1.0
     temperature: float
     units: dict[str, str] = {}
     walls: dict[str, WallTable] = {}
 
-    @field_validator("energy", "mobility", "drift", "temperature", "units")
+    @field_validator("energy", "mobility", "drift", "measure", "temperature", "units")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
         # The energy of scalar coordinates has been parsed: what it needs beyond that is derived once, by the system.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -34,9 +34,9 @@ class System:
 
     The Itô equation, with k_B = 1 and diffusion T K:
 
-    .. math:: dx^a = [ b^a - K^{ab} ∂_b E + T ∂_b K^{ab} ] dt + \sqrt{2T}\, dW^a,  \qquad dW ~ N(0, S dt)
+    .. math:: dx^a = [ b^a - K^{ab} ∂_b E + T μ^{-1} ∂_b (μ K^{ab}) ] dt + \sqrt{2T}\, dW^a,  \qquad dW ~ N(0, S dt)
 
-    with S = (K + Kᵀ)/2. Without the extra drift b its stationary law is the Boltzmann law q ∝ exp(−E/T) for every K,
+    with S = (K + Kᵀ)/2. Without the extra drift b its stationary law is the Boltzmann law q ∝ μ exp(−E/T) for every K,
     whose antisymmetric part A makes probability go round and leaves dF/dt as it is. At T = 0 it is dx = (b − K ∇E) dt.
 
     Parameters
@@ -51,6 +51,10 @@ class System:
         T ≥ 0; zero turns noise and divergence off.
     drift : sequence of d of str, number, SymPy expression or function, optional
         The extra drift b(x, t), which need not be a gradient.
+    measure : str, number, SymPy expression or function
+        The reference measure μ(x) against which the law e^{−E/T} is a density: 1 in Cartesian coordinates, the volume
+        element √g where coordinates are curved. Positive where particles go; it may vanish at walls. Not of time, and
+        not of a vector system.
     coordinates : sequence of str, or mapping of one str to int
         Their names, up to 16. Or the name and length of one vector, as in ``{"v": 64}``: then texts may use products
         of matrices and vectors (see `langevin_kit.system.dense.expression.parse`).
@@ -77,6 +81,7 @@ class System:
     energy: Text = 0.0
     mobility: Text | Matrix = 1.0
     drift: Sequence[Text] | Text | None = None
+    measure: Text = 1.0
     coordinates: Sequence[str] | Mapping[str, int] = ("x",)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +111,7 @@ class System:
             "energy": content.energy,
             "mobility": content.mobility,
             "drift": content.drift,
+            "measure": 1.0 if isinstance(content, Vector) else content.measure,
             "units": MappingProxyType(arguments.units_of(self.units, names)),
             "walls": MappingProxyType(arguments.walls_of(self.walls, names)),
             "content": content,
@@ -116,10 +122,11 @@ class System:
     def _scalars(self) -> Texts | Functions:
         names = arguments.names_of(self.coordinates, self.parameters)
         parameters = {k: arguments.number(f"parameters.{k}", v) for k, v in self.parameters.items()}
-        if any(map(arguments.is_function, (self.energy, self.mobility, self.drift))):
+        given = self.energy, self.mobility, self.drift, self.measure
+        if any(map(arguments.is_function, given)):
             from langevin_kit.system.python import Functions
 
-            parts = map(arguments.nested, (self.energy, self.mobility, self.drift))
+            parts = map(arguments.nested, given)
             return Functions(names, parameters, *parts)
         return Texts(
             names,
@@ -127,12 +134,18 @@ class System:
             arguments.scalar(self.energy),
             arguments.matrix(self.mobility, len(names)),
             arguments.vector(self.drift, len(names)),
+            arguments.scalar(self.measure),
         )
 
     def _vector(self, vector: Mapping[str, int]) -> Vector:
         name, length = arguments.vector_of(vector, self.parameters)
         if self.walls:
             raise InvalidArgument("walls: a vector of coordinates has none in this version; leave them out.")
+        if not isinstance(self.measure, int | float) or self.measure != 1:
+            raise InvalidArgument(
+                f"measure: got {self.measure!r}; a vector of coordinates has the measure 1 in this version. Leave it "
+                "out, and put −T ln μ into the energy."
+            )
         parameters = {k: arguments.array(f"parameters.{k}", v) for k, v in self.parameters.items()}
         energy, mobility = arguments.scalar(self.energy), self.mobility
         return Vector(name, length, parameters, energy, arguments.array_or_text(mobility), self.drift)
@@ -226,6 +239,34 @@ class System:
         """∂²E, shape (d, d, ...)."""
         return self._evaluate("hessian", x, t)
 
+    def measure_at(self, x: Any, t: float = 0.0) -> Floats:
+        """The reference measure μ(x), shape (...); of no time, which is taken for the likeness of the others."""
+        return self._evaluate("measure", x, t) if self.facts.has_measure else np.ones(np.shape(x)[1:])
+
+    def log_measure_at(self, x: Any) -> Floats:
+        """The logarithm of μ, shape (...): −∞ where μ = 0, and NaN where it is negative."""
+        return self._evaluate("log_measure", x, 0.0) if self.facts.has_measure else np.zeros(np.shape(x)[1:])
+
+    def effective_energy_at(self, x: Any, t: float = 0.0) -> Floats:
+        """E − T ln μ, shape (...): against dx, q ∝ μ exp(−E/T) has it for its energy. ∞ where E is."""
+        energy = self.energy_at(x, t)
+        effective = self._effective(energy, self.log_measure_at, x)
+        return energy if effective is energy else np.where(np.isposinf(energy), energy, effective)
+
+    def effective_gradient(self, x: Any, t: float = 0.0) -> Floats:
+        """∇(E − T ln μ), shape (d, ...)."""
+        return self._effective(self.gradient(x, t), partial(self._evaluate, "log_measure_gradient", t=0.0), x)
+
+    def effective_hessian(self, x: Any, t: float = 0.0) -> Floats:
+        """∂²(E − T ln μ), shape (d, d, ...)."""
+        return self._effective(self.hessian(x, t), partial(self._evaluate, "log_measure_hessian", t=0.0), x)
+
+    def _effective(self, of_energy: Floats, of_log_measure: Callable[[Any], Floats], x: Any) -> Floats:
+        if not (self.facts.has_measure and self.temperature):
+            return of_energy
+        with np.errstate(invalid="ignore"):
+            return np.asarray(of_energy - self.temperature * of_log_measure(x))
+
     def mobility_at(self, x: Any, t: float = 0.0) -> Floats:
         """K(x, t), shape (d, d, ...)."""
         return self._evaluate("mobility", x, t)
@@ -244,18 +285,26 @@ class System:
         return self._evaluate("force", x, t)
 
     def drift_at(self, x: Any, t: float = 0.0) -> Floats:
-        """The whole drift b − K ∇E + T ∇·K, shape (d, ...)."""
+        """The whole drift b − K ∇E + T ∇·K + T K ∇ ln μ, shape (d, ...)."""
         force = self.force_at(x, t)
-        return force + self.temperature * self.mobility_divergence(x, t) if self.temperature else force
+        return force + self.temperature * self._push(x, t) if self.temperature else force
+
+    def _push(self, x: Any, t: float) -> Floats:
+        """∂_b(μ Kᵃᵇ)/μ."""
+        divergence = self.mobility_divergence(x, t)
+        if not self.facts.has_measure:
+            return divergence
+        slope = self._evaluate("log_measure_gradient", x, t)
+        return np.asarray(divergence + np.einsum("ab...,b...->a...", self.mobility_at(x, t), slope))
 
     def reversible_drift_at(self, x: Any, t: float = 0.0) -> Floats:
-        """T ∇·S − S ∇E, shape (d, ...): the drift without b and the antisymmetric part, neither of which moves F."""
-        force = -np.einsum("ab...,b...->a...", self.symmetric_mobility_at(x, t), self.gradient(x, t))
+        """T μ⁻¹ ∇·(μS) − S ∇E, shape (d, ...): the drift without b and A, neither of which moves F."""
+        force = -np.einsum("ab...,b...->a...", self.symmetric_mobility_at(x, t), self.effective_gradient(x, t))
         divergence = (self.mobility_divergence(x, t) + self._evaluate("transposed_divergence", x, t)) / 2
         return np.asarray(force + self.temperature * divergence)
 
     def drift_jacobian(self, x: Any, t: float = 0.0) -> Floats:
-        """∂fᵃ/∂xᵇ of the whole drift f = b − K ∇E + T ∇·K, shape (d, d, ...)."""
+        """∂fᵃ/∂xᵇ of the whole drift f = b − K ∇E + T μ⁻¹ ∇·(μK), shape (d, d, ...)."""
         force, divergence = self._evaluate("drift_jacobian", x, t)
         return np.asarray(force + self.temperature * divergence if self.temperature else force)
 
@@ -265,11 +314,86 @@ class System:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")
         return self.content.evaluate(what, x, t)
 
+    def transform(
+        self,
+        coordinates: Mapping[str, Text] | Sequence[str],
+        inverse: Mapping[str, Text],
+        *,
+        walls: Mapping[str, Wall] | None = None,
+    ) -> System:
+        r"""The same system in other coordinates y, exactly: the same law, generator and ln Z.
+
+        .. math:: E'(y) = E(x), \quad K' = J K J^T, \quad μ' = μ\, |\det J|^{-1}, \quad b' = J b, \qquad J = ∂y/∂x
+
+        Nothing is left over: Itô's correction is in μ' (`langevin_kit.system.transform`).
+
+        Parameters
+        ----------
+        coordinates : mapping of str to text, or sequence of str
+            Name of each new coordinate → its text in the old ones and the parameters, y(x); or the names alone.
+        inverse : mapping of str to text
+            Name of each old coordinate → its text in the new ones, x(y). Both may use asin, acos, atan, asinh, acosh
+            and atanh beside the functions of expressions, and no time.
+        walls : mapping of str to Wall, optional
+            Of the new coordinates. If left out, the images of the old ones' ends, infinite ones too, where a new
+            coordinate is a function of one old one: a bounded range gets reflecting walls.
+
+        Returns
+        -------
+        System
+            Maps are tried with the values that the parameters have now, and walls are of these.
+
+        Raises
+        ------
+        InvalidArgument, InvalidExpression
+            Where the map is not one to one, with the place; where the result has no compiled form; and for vector
+            systems and Python functions.
+
+        Examples
+        --------
+        >>> system = System(energy="x**2/2", temperature=1.0)
+        >>> unit = system.transform({"y": "tanh(x)"}, {"x": "atanh(y)"})
+        >>> unit.mobility, unit.measure, unit.walls["y"].upper
+        ((('(1 - y**2)**2',),), '1/(1 - y**2)', 1.0)
+        """
+        from langevin_kit.system.transform import read_map
+
+        return System(**read_map(self, coordinates, inverse).arguments(walls))
+
+    def lamperti(self, coordinates: str | Sequence[str]) -> System:
+        r"""The same system in coordinates whose mobility is 1: :math:`y = \int dx/\sqrt{K}` (Lamperti 1964).
+
+        Parameters
+        ----------
+        coordinates : str or sequence of str
+            Names of the new coordinates, in the order of the old ones.
+
+        Returns
+        -------
+        System
+            As `transform` gives it. Noise is then constant, and schemes for it of higher order.
+
+        Raises
+        ------
+        InvalidArgument
+            Unless K is diagonal with each Kᵃᵃ a function of coordinate a alone, and SymPy finds the integral and its
+            inverse.
+
+        Examples
+        --------
+        >>> System(energy="x**2/2", mobility="1 + x**2", temperature=1.0).lamperti("y").energy
+        'sinh(y)**2/2'
+        """
+        from langevin_kit.system.transform import lamperti_map
+
+        return System(**lamperti_map(self, coordinates).arguments(None))
+
     def __reduce__(self) -> tuple[Any, ...]:
         if self.functions is None:
             return partial(System, **self.to_dict()), ()
         given: dict[str, Any] = {
-            name: getattr(self, name) for name in ("temperature", "energy", "mobility", "drift", "coordinates")
+            name: getattr(self, name)
+            for name in ("temperature", "energy", "mobility", "drift", "measure", "coordinates")
         }
         given |= {name: dict(getattr(self, name)) for name in ("parameters", "units", "walls")}
         return partial(System, **given), ()
@@ -281,6 +405,7 @@ class System:
             "energy": arguments.plain(self.energy),
             "mobility": arguments.plain(self.mobility),
             "drift": arguments.plain(self.drift),
+            **({} if self.measure == 1 else {"measure": arguments.plain(self.measure)}),
             "temperature": self.temperature,
             "coordinates": names.vector if isinstance(names, Components) else list(names),
             "parameters": {name: arguments.plain(value) for name, value in self.parameters.items()},

@@ -1,4 +1,4 @@
-"""Exact derivatives of a system given as text: ∇E and ∇·K, as symbols and as source of NumPy functions.
+"""Exact derivatives of a system given as text: ∇E, ∇·K and ∇ ln μ, as symbols and as source of NumPy functions.
 
 The divergence contracts the second index, (∇·K)ᵃ = ∂_b Kᵃᵇ.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 
+from langevin_kit.errors import InvalidExpression
 from langevin_kit.system.expression import parse
 from langevin_kit.system.facts import Facts
 from langevin_kit.system.functions import JUMPING, Absolute
@@ -41,6 +42,8 @@ class Derived:
         K(x, t) = S(x, t) + A(x, t).
     drift : tuple of Expr
         The extra drift b(x, t).
+    measure : Expr
+        The reference measure μ(x).
     """
 
     coordinates: tuple[sp.Symbol, ...]
@@ -49,6 +52,7 @@ class Derived:
     energy: sp.Expr
     mobility: Matrix
     drift: Row
+    measure: sp.Expr
 
     @cached_property
     def gradient(self) -> Row:
@@ -92,6 +96,38 @@ class Derived:
             for b, row in zip(self.drift, self.mobility, strict=True)
         )
 
+    @cached_property
+    def log_measure(self) -> sp.Expr:
+        """The logarithm of μ; that of exponentials and hyperbolic cosines in a form that does not overflow far out."""
+        terms, rest = [], []
+        for factor in sp.Mul.make_args(self.measure):
+            base, power = factor.as_base_exp()
+            if base is sp.E:
+                terms.append(power)
+            elif isinstance(base, sp.cosh):
+                u = Absolute(base.args[0])
+                terms.append(power * (u + sp.log((1 + sp.exp(-2 * u)) / 2)))
+            else:
+                rest.append(factor)
+        return sp.Add(*terms, sp.log(sp.Mul(*rest)))
+
+    @cached_property
+    def log_measure_gradient(self) -> Row:
+        """The slope ∂ ln μ/∂xᵃ."""
+        return tuple(sp.diff(self.measure, x) / self.measure for x in self.coordinates)
+
+    @cached_property
+    def log_measure_hessian(self) -> Matrix:
+        """∂² ln μ/∂xᵃ∂xᵇ."""
+        return tuple(tuple(sp.diff(g, x) for x in self.coordinates) for g in self.log_measure_gradient)
+
+    @cached_property
+    def entropic(self) -> Row:
+        """What the measure adds to ∇·K: K ∇ ln μ."""
+        return tuple(
+            sp.Add(*(k * g for k, g in zip(row, self.log_measure_gradient, strict=True))) for row in self.mobility
+        )
+
     @property
     def is_diagonal(self) -> bool:
         """Whether all entries of K beside the diagonal are zero."""
@@ -104,10 +140,10 @@ class Derived:
 
     @cached_property
     def drift_jacobian(self) -> tuple[Matrix, Matrix]:
-        """∂(b − K∇E)ᵃ/∂xᵇ and ∂(∇·K)ᵃ/∂xᵇ; the second goes with T."""
+        """∂(b − K∇E)ᵃ/∂xᵇ and ∂(∇·K + K ∇ ln μ)ᵃ/∂xᵇ; the second goes with T."""
+        pushes = tuple(a + b for a, b in zip(self.mobility_divergence, self.entropic, strict=True))
         force, divergence = (
-            tuple(tuple(sp.diff(e, x) for x in self.coordinates) for e in row)
-            for row in (self.force, self.mobility_divergence)
+            tuple(tuple(sp.diff(e, x) for x in self.coordinates) for e in row) for row in (self.force, pushes)
         )
         return force, divergence
 
@@ -158,21 +194,26 @@ class Derived:
             has_constant_mobility=not any(set(self.coordinates) & k.free_symbols for k in mobility),
             energy_depends_on_time=self.time in self.energy.free_symbols,
             depends_on_time=any(self.time in e.free_symbols for e in (self.energy, *mobility, *self.drift)),
-            has_kinks=bool(self.energy.has(Absolute)),
-            is_quadratic=self.is_quadratic,
+            has_kinks=bool(self.energy.has(Absolute) or self.measure.has(Absolute)),
+            is_quadratic=self.is_quadratic and self.measure == 1,
             may_jump=any(k.has(*JUMPING) for k in mobility),
             is_linear=self._is_linear(),
             is_underdamped=self._is_underdamped(),
+            has_measure=bool(self.measure != 1),
         )
 
     def _is_linear(self) -> bool:
         changing = {*self.coordinates, self.time}
         constant = all(changing.isdisjoint(k.free_symbols) for row in self.mobility for k in row)
-        return constant and all(self._degree(f) <= 1 and self.time not in f.free_symbols for f in self.force)
+        return (
+            constant
+            and self.measure == 1
+            and all(self._degree(f) <= 1 and self.time not in f.free_symbols for f in self.force)
+        )
 
     def _is_underdamped(self) -> bool:
         n, K = len(self.coordinates) // 2, self.mobility
-        if 2 * n != len(self.coordinates) or any(b != 0 for b in self.drift):
+        if 2 * n != len(self.coordinates) or any(b != 0 for b in self.drift) or self.measure != 1:
             return False
         p = self.coordinates[n:]
         for i in range(n):
@@ -215,6 +256,7 @@ def derive(
     energy: Any,
     mobility: Any,
     drift: Sequence[Any] | None,
+    measure: Any = 1,
 ) -> Derived:
     """Read the texts of a system.
 
@@ -223,6 +265,8 @@ def derive(
     mobility : text or number, or rows of them
         A scalar stands for itself times the identity.
     drift : sequence of text or number, or None
+    measure : text or number
+        Of position and parameters, not of time.
 
     Raises
     ------
@@ -239,7 +283,20 @@ def derive(
         parse(energy, symbols, field="energy"),
         _matrix(mobility, symbols, len(x)),
         tuple(parse(b, symbols, field=f"drift[{a}]", logical=True) for a, b in enumerate(extra)),
+        _measure(measure, symbols, t),
     )
+
+
+def _measure(text: Any, symbols: Mapping[str, sp.Symbol], t: sp.Symbol) -> sp.Expr:
+    measure = parse(text, symbols, field="measure")
+    if t in measure.free_symbols:
+        raise InvalidExpression(
+            f"measure: got {text!r}, which changes with time; a function of position and parameters is needed. "
+            "Put −T ln μ into the energy, which may change."
+        )
+    if measure.is_number and measure <= 0:
+        raise InvalidExpression(f"measure: got {text!r}; it must be positive.")
+    return measure
 
 
 def _matrix(mobility: Any, symbols: Mapping[str, sp.Symbol], d: int) -> Matrix:

@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from langevin_kit.errors import InvalidExpression, did_you_mean
-from langevin_kit.system.functions import COMPARISONS, CONSTANTS, LOGICAL, SMOOTH, Absolute, Sign, selected
+from langevin_kit.system.functions import COMPARISONS, CONSTANTS, INVERSE, LOGICAL, SMOOTH, Absolute, Sign, selected
 from langevin_kit.system.text import MAX_EXPONENT, MAX_NUMBER, marked, syntax_tree
 
 MAX_DEPTH, MAX_COSTLY = 24, 6
@@ -27,7 +27,9 @@ MAX_BITS = 256
 """Longest numerator or denominator that is kept exact."""
 
 
-def parse(text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: bool = False) -> sp.Expr:
+def parse(
+    text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: bool = False, inverse: bool = False
+) -> sp.Expr:
     """Read an expression.
 
     Parameters
@@ -35,7 +37,8 @@ def parse(text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: b
     text : str or number
         Python syntax: numbers, the declared names, ``pi``, ``+ - * / **`` and the functions of `SMOOTH`;
         with `logical` also comparisons, ``and or not``, ``a if c else b`` and the functions of `LOGICAL`.
-        A comparison counts 1 where it holds and 0 elsewhere. Line breaks count as blanks.
+        A comparison counts 1 where it holds and 0 elsewhere. With `inverse` the functions of `INVERSE` too. Line breaks
+        count as blanks.
     symbols : mapping of str to sympy.Symbol
         The names that may occur.
     field : str
@@ -53,17 +56,18 @@ def parse(text: Any, symbols: Mapping[str, sp.Symbol], *, field: str, logical: b
     4*x*(x**2 - 1)
     """
     source, tree = syntax_tree(text, field)
-    expression = _Reader(source, symbols, field, logical).read(tree, 0)
+    expression = _Reader(source, symbols, field, logical, inverse).read(tree, 0)
     # SymPy itself writes √(x²) as |x|.
     return expression.replace(sp.Abs, Absolute).replace(sp.sign, Sign)
 
 
 class _Reader:
-    def __init__(self, source: str, symbols: Mapping[str, sp.Symbol], field: str, logical: bool) -> None:
+    def __init__(self, source: str, symbols: Mapping[str, sp.Symbol], field: str, logical: bool, inverse: bool) -> None:
         self.source, self.field, self.logical = source, field, logical
         self.costly = 0
         self.names: dict[str, sp.Expr] = {**CONSTANTS, **symbols}
-        self.functions = {*SMOOTH, *(LOGICAL if logical else ())}
+        self.smooth = {**SMOOTH, **(INVERSE if inverse else {})}
+        self.functions = {*self.smooth, *(LOGICAL if logical else ())}
 
     def fail(self, node: ast.AST, message: str) -> InvalidExpression:
         return InvalidExpression(marked(self.field, self.source, message, getattr(node, "col_offset", 0)))
@@ -135,7 +139,7 @@ class _Reader:
         arguments = [self.read(argument, depth) for argument in node.args]
         if name in LOGICAL:
             return LOGICAL[name][1](*arguments)
-        symbolic, numeric = SMOOTH[name]
+        symbolic, numeric = self.smooth[name]
         if not arguments[0].is_Number:
             return symbolic(*arguments)
         value = numeric(float(arguments[0]))

@@ -21,7 +21,7 @@ class Facts:
     has_idle_noise : bool
         Some coordinate has no noise: its Sᵃᵃ is zero.
     has_drift : bool
-        There is an extra drift b, so that q = exp(−E/T)/Z need not be stationary.
+        There is an extra drift b, so that q = μ exp(−E/T)/Z need not be stationary.
     has_constant_mobility : bool
         K does not depend on position.
     energy_depends_on_time : bool
@@ -31,14 +31,16 @@ class Facts:
     has_kinks : bool
         The slope of E may jump.
     is_quadratic : bool
-        E is a polynomial of degree two, or less, in the coordinates: then q is a normal law.
+        E is a polynomial of degree two, or less, in the coordinates, and μ = 1: then q is a normal law.
     may_jump : bool
         K holds what may make it jump: a comparison, a branch, an absolute value.
     is_linear : bool
-        The force b − K∇E is seen to be linear, K to be constant, and neither to depend on time.
+        The force b − K∇E is seen to be linear, K to be constant, neither to depend on time, and μ = 1.
     is_underdamped : bool
         The coordinates are seen to be positions q and as many momenta p with E = V(q, t) + Σ pᵢ²/2mᵢ, no extra drift,
-        and K = [[0, −1], [1, γ(q)]] with a diagonal γ.
+        μ = 1 and K = [[0, −1], [1, γ(q)]] with a diagonal γ.
+    has_measure : bool
+        The reference measure μ is not 1.
     """
 
     is_diagonal: bool
@@ -54,6 +56,7 @@ class Facts:
     may_jump: bool
     is_linear: bool
     is_underdamped: bool
+    has_measure: bool
 
     def to_json(self) -> str:
         """As text."""

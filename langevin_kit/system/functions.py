@@ -148,6 +148,11 @@ SMOOTH: dict[str, tuple[Callable[..., sp.Expr], Callable[[float], float]]] = {
 }
 """Functions of one argument that every expression may use, and their values at numbers; `abs` has a kink."""
 
+INVERSE: dict[str, tuple[Callable[..., sp.Expr], Callable[[float], float]]] = {
+    name: (getattr(sp, name), getattr(math, name)) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")
+}
+"""Functions that maps between coordinates may use too; no kernel has them, so none may be left in a system."""
+
 LOGICAL: dict[str, tuple[int, Callable[..., sp.Expr]]] = {
     "sign": (1, lambda a: compared(operator.gt, Greater, a, 0) - compared(operator.gt, Greater, 0, a)),
     "min": (2, lambda a, b: selected(compared(operator.gt, Greater, b, a), a, b)),

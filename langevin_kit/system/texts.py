@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Texts:
-    """Energy, mobility and drift as text or numbers.
+    """Energy, mobility, drift and measure as text or numbers.
 
     What SymPy makes of them is remembered, so that a system that was met before needs no SymPy.
     """
@@ -33,11 +33,12 @@ class Texts:
     energy: Any
     mobility: Any
     drift: Any
+    measure: Any = 1.0
 
     @cached_property
     def fingerprint(self) -> str:
         """All that decides the formulas: texts and names, not the values of parameters."""
-        texts = (self.energy, self.mobility, self.drift)
+        texts = (self.energy, self.mobility, self.drift, *(() if self.measure == 1 else (self.measure,)))
         return json.dumps([texts, self.coordinates, list(self.parameters)], default=repr)
 
     @cached_property
@@ -56,7 +57,8 @@ class Texts:
         """The texts as symbols, with their exact derivatives."""
         from langevin_kit.system.derive import derive
 
-        return derive(self.coordinates, tuple(self.parameters), self.energy, self.mobility, self.drift)
+        names = self.coordinates, tuple(self.parameters)
+        return derive(*names, self.energy, self.mobility, self.drift, self.measure)
 
     def require_expression(self, text: Any, field: str) -> None:
         """Refuse what is no expression in these names; a text that was met before is not read again.
@@ -104,5 +106,9 @@ SHAPES: dict[str, Any] = {
     "mobility": lambda d: (d, d),
     "hessian": lambda d: (d, d),
     "drift_jacobian": lambda d: (2, d, d),
+    "measure": lambda d: (),
+    "log_measure": lambda d: (),
+    "log_measure_gradient": lambda d: (d,),
+    "log_measure_hessian": lambda d: (d, d),
 }
 """Quantities by name, and their shape in front of the points'."""

@@ -40,6 +40,15 @@ OPEN = lk.System(
     coordinates=("x", "y"),
     walls={"x": lk.absorbing(-1.0, 1.0), "y": lk.periodic(-1.0, 1.0)},
 )
+CURVED = lk.System(
+    energy="-0.3*cos(x + 1.5)",
+    measure="sin(x + 1.5)",
+    mobility=[[1, 0], [0, "1/sin(x + 1.5)**2"]],
+    temperature=0.5,
+    coordinates=("x", "y"),
+    walls={"x": lk.reflecting(-1.4, 1.5), "y": lk.periodic(-3.0, 3.0)},
+)
+"""The sphere in angles, with a measure."""
 MOVING = lk.System(energy="(x - sin(t))**2*exp(-x**2/9)", temperature=0.5)
 NETWORK = lk.System(
     coordinates={"v": 12},
@@ -56,6 +65,14 @@ def test_a_run_is_that_of_the_cpu(system: lk.System, dtype: str) -> None:
     """Positions, moments, energies, observables, extremes, histograms and estimates; saved times inside groups."""
     arguments: dict[str, Any] = {"observables": OBSERVABLES, "dtype": dtype}
     assert_same(run(system, backend=on_device(), **arguments), run(system, **arguments))
+
+
+def test_a_run_with_a_measure_is_that_of_the_cpu() -> None:
+    """Its drift, ⟨ln μ⟩, and the entropy that is taken against μ."""
+    arguments: dict[str, Any] = {"observables": OBSERVABLES}
+    ds = run(CURVED, backend=on_device(), **arguments)
+    assert "log_measure" in ds
+    assert_same(ds, run(CURVED, **arguments))
 
 
 def test_a_run_of_a_vector_is_that_of_the_cpu() -> None:

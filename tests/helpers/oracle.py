@@ -85,7 +85,7 @@ def biases(
     d = system.n_dim
     axis = np.linspace(0, 2 * np.pi, 128, endpoint=False)
     places = np.stack(np.meshgrid(*[axis] * d)).reshape(d, -1)
-    q = np.exp(-system.energy_at(places))
+    q = np.exp(-system.effective_energy_at(places))
     exact = features(places) @ (q / q.sum())
     rows = 2 if scheme_from(scheme).begin else d
     for dt in time_steps:

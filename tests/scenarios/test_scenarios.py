@@ -95,6 +95,25 @@ def test_anisotropic_tensor() -> None:
     assert abs(control.upper_well[-1] - control.lower_well[-1]) < 5 * stderr
 
 
+def test_sphere() -> None:
+    ds = small("sphere", n_particles=4000, n_steps=2000, save_every=200)
+    recorded = {
+        "mean": [1.997222710255316, 1.2944149368478433, 1.196354407132545],
+        "energy": [0.4095521198187158, -0.23382964022309932, -0.316010862097223],
+        "log_measure": [-0.10594364885745612, -0.32812497310847627, -0.36056996357956134],
+        "kl_divergence": [np.nan, 0.028637985332601763, 0.00015133721719283108],
+        "free_energy": [np.nan, -2.6621841049520842, -2.6906707530674936],
+        "free_energy_from_entropy": [1.6126414315789195, -2.6561716659941226, -2.695463149526448],
+        "entropy": [-1.2030893117602037, 2.422342025771023, 2.379452287429225],
+        "u": [-0.4095521198187158, 0.23382964022309932, 0.316010862097223],
+        "dipole": [0.8925699141091507, 0.11498587394385407, 0.014888116366130659],
+    }
+    check(ds, recorded)
+    assert ds.langevin.verdict().state == "relaxed"
+    langevin = 1 / np.tanh(1.0) - 1.0
+    assert abs(ds.u[-1] - langevin) < 4 * ds.u_stderr[-1]
+
+
 def free_energies(system: lk.System, scale: tuple[float, float], mean: Floats, covariance: Floats, ds: Any) -> Floats:
     """F of the Gaussian that the scheme's recursion x′ = Mx + √(2TΔt) z has at each saved time, exactly.
 

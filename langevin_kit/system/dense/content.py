@@ -94,6 +94,7 @@ class Vector:
             may_jump=any(node.kind in ("step", "abs") for node in postorder([derived.mobility])),
             is_linear=False,
             is_underdamped=False,
+            has_measure=False,
         )
 
     @cached_property

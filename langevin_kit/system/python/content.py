@@ -24,13 +24,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Functions:
-    """Energy, mobility and drift as plain Python functions or numbers."""
+    """Energy, mobility, drift and measure as plain Python functions or numbers."""
 
     coordinates: tuple[str, ...]
     parameters: Mapping[str, float]
     energy: Any
     mobility: Any
     drift: Any
+    measure: Any = 1.0
 
     @cached_property
     def model(self) -> FunctionModel:
@@ -46,6 +47,7 @@ class Functions:
             energy=self._entry("energy", self.energy),
             mobility=self._entries("mobility", self.mobility),
             drift=None if self.drift is None else self._entries("drift", self._drift),
+            measure=self._entry("measure", self.measure),
         )
 
     @property
@@ -62,7 +64,7 @@ class Functions:
             raise InvalidArgument(
                 f"{field}: got the text {value!r} beside a Python function; write it as a function too, or all as text."
             )
-        names = (*self.coordinates, *self.parameters, "t")
+        names = (*self.coordinates, *self.parameters, *(() if field == "measure" else ("t",)))
         return PythonFunction(value, names, field=field) if callable(value) else value
 
     @cached_property
@@ -94,6 +96,7 @@ class Functions:
             may_jump=any(callable(entry) for row in entries for entry in row),
             is_linear=False,
             is_underdamped=False,
+            has_measure=model.has_measure,
         )
 
     @property
@@ -130,10 +133,12 @@ class Functions:
 
     def evaluate(self, what: str, x: Floats, t: float) -> Floats:
         """One of the quantities of `langevin_kit.system.texts.SHAPES` at x (d, ...)."""
+        if what == "log_measure":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return np.asarray(np.log(self.evaluate("measure", x, t)))
         found = self.model.evaluate(what, x, t)
-        return found[0] if what == "energy" else found
+        return found[0] if what in ("energy", "measure") else found
 
     def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
-        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n)."""
-        slope = self.model.evaluate("mobility_slope", x, t)
-        return self.model.evaluate("gradient", x, t), (slope + slope.swapaxes(1, 2)) / 2
+        """∂E (d, n) and ∂_c K as [c, a, b, point] at x (d, n)."""
+        return self.model.evaluate("gradient", x, t), self.model.evaluate("mobility_slope", x, t)

@@ -40,7 +40,7 @@ def model_energy({state}):
 @inline
 def model_mobility({state}):
 {mobility}
-{drift}
+{drift}{measure}
 @inline
 def model_gradient({state}):
     e = model_energy({duals})
@@ -53,6 +53,17 @@ def model_coefficients({state}):
     {mobility_names} = model_mobility({names})
 {assembly}
     return ({outputs},)
+"""
+
+_MEASURE = """
+@inline
+def model_measure({state}):
+    return {measure}
+
+@inline
+def model_log_measure_gradient({state}):
+    m = model_measure({duals})
+    return ({slopes},)
 """
 
 _EVALUATOR = """\
@@ -75,9 +86,9 @@ _SIGNATURE = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FunctionModel:
-    r"""The functions E, K and b of a model, and the source of what its dynamics need from them.
+    r"""The functions E, K, b and μ of a model, and the source of what its dynamics need from them.
 
-    .. math:: f^a = b^a - K^{ab} ∂_b E, \qquad (∇·K)^a = ∂_b K^{ab}, \qquad S = (K + K^T)/2
+    .. math:: f^a = b^a - K^{ab} ∂_b E, \quad (∇·K)^a = ∂_b K^{ab}, \quad S = (K + K^T)/2, \quad K^{ab} ∂_b \ln μ
 
     Parameters
     ----------
@@ -91,6 +102,8 @@ class FunctionModel:
         K(x, t); one function may give a number or a d × d tuple of rows.
     drift : PythonFunction, d of them or of numbers, or None
         b(x, t), added to the force; one function gives a tuple of d numbers.
+    measure : PythonFunction or number
+        μ(x).
 
     Raises
     ------
@@ -110,12 +123,16 @@ class FunctionModel:
     energy: Entry = 0.0
     mobility: Entry | Matrix = 1.0
     drift: PythonFunction | tuple[Entry, ...] | None = None
+    measure: Entry = 1.0
 
     def __post_init__(self) -> None:
         d = len(self.coordinates)
         if not 1 <= d <= MAX_COORDINATES:
             raise InvalidArgument(f"coordinates: got {d} names; 1 to {MAX_COORDINATES} are allowed with functions.")
         self._check("energy", self.energy, ((),))
+        self._check("measure", self.measure, ((),))
+        if not isinstance(self.measure, PythonFunction) and self.measure <= 0:
+            raise InvalidArgument(f"measure: got {self.measure!r}; it must be positive.")
         if isinstance(self.mobility, tuple):
             if len(self.mobility) != d or any(len(row) != d for row in self.mobility):
                 got = [len(row) for row in self.mobility]
@@ -154,7 +171,7 @@ class FunctionModel:
         """All functions, each once, in the order of their names ``user_0``, ``user_1`` … in the source."""
         mobility = self.mobility if isinstance(self.mobility, tuple) else ((self.mobility,),)
         drift = self.drift if isinstance(self.drift, tuple) else (self.drift,)
-        entries = (self.energy, *(entry for row in mobility for entry in row), *drift)
+        entries = (self.energy, *(entry for row in mobility for entry in row), *drift, self.measure)
         return tuple(dict.fromkeys(entry for entry in entries if isinstance(entry, PythonFunction)))
 
     @property
@@ -177,10 +194,20 @@ class FunctionModel:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What ``model_coefficients`` returns: ``force0, …, divergence0, …, s00, s01, s11``, upper rows of S, and K."""
+        """What ``model_coefficients`` returns: ``force0, …, divergence0, …``, upper rows of S, K, and ``entropic0, …``.
+
+        The last are K ∇ ln μ, where μ is not 1.
+        """
         d = len(self.coordinates)
         vectors = [f"{kind}{a}" for kind in ("force", "divergence") for a in range(d)]
-        return (*vectors, *(f"s{a}{b}" for a in range(d) for b in range(a, d)), *map(self.value_of, self._mobility[1]))
+        entropic = [f"entropic{a}" for a in range(d)] if self.has_measure else []
+        own = map(self.value_of, self._mobility[1])
+        return (*vectors, *(f"s{a}{b}" for a in range(d) for b in range(a, d)), *own, *entropic)
+
+    @property
+    def has_measure(self) -> bool:
+        """Whether μ is not 1."""
+        return isinstance(self.measure, PythonFunction) or self.measure != 1
 
     @staticmethod
     def value_of(entry: str) -> str:
@@ -201,6 +228,11 @@ class FunctionModel:
     def energy_line(self) -> str:
         """Source of E from the names of `state`."""
         return f"leaf_value(model_energy({self._constants}))"
+
+    @property
+    def log_measure_line(self) -> str:
+        """Source of ln μ from the names of `state`, if μ is not 1."""
+        return f"log(leaf_value(model_measure({self._constants})))"
 
     @property
     def definitions(self) -> str:
@@ -235,7 +267,8 @@ class FunctionModel:
             ``energy`` (1, ...), ``gradient`` (d, ...), ``hessian`` (d, d, ...), ``mobility`` K (d, d, ...),
             ``mobility_slope`` ∂_c Kᵃᵇ as [c, a, b] (d, d, d, ...),
             ``mobility_divergence`` and ``transposed_divergence`` (d, ...), ``force`` b − K∇E (d, ...), or
-            ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K, of which the second goes with T.
+            ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K + K ∇ ln μ, which goes with T;
+            ``measure`` (1, ...), ``log_measure_gradient`` (d, ...), ``log_measure_hessian`` (d, d, ...).
         x : array_like
             Positions.
         t : float
@@ -303,19 +336,32 @@ class FunctionModel:
             "drift_jacobian": (
                 f"model_coefficients({second})",
                 [*self.outputs],
-                [*_jacobian(self._vector("force")), *_jacobian(self._vector("divergence"))],
+                [*_jacobian(self._vector("force")), *_jacobian(self._pushes)],
+            ),
+            "measure": (f"model_measure({self._constants})", ["m"], ["m"]),
+            "log_measure_gradient": (f"model_log_measure_gradient({first})", self._vector("g"), self._vector("g")),
+            "log_measure_hessian": (
+                f"model_log_measure_gradient({second})",
+                self._vector("g"),
+                _jacobian(self._vector("g")),
             ),
         }[what]
         return _EVALUATOR.format(
             unpack="; ".join(f"p{j} = parameters[{j}]" for j in range(len(self.parameters))) or "pass",
             load="; ".join(f"x{a} = X[{a}, i]" for a in range(d)),
-            targets=_targets(targets) if what != "energy" else "e",
+            targets=_targets(targets) if what not in ("energy", "measure") else targets[0],
             call=call,
             store="; ".join(f"out[{k}, i] = leaf_value({source})" for k, source in enumerate(stores)),
         )
 
     def _vector(self, name: str) -> list[str]:
         return [f"{name}{a}" for a in range(len(self.coordinates))]
+
+    @property
+    def _pushes(self) -> list[str]:
+        """Names of ∇·K + K ∇ ln μ."""
+        divergence = self._vector("divergence")
+        return [f"({name} + entropic{a})" for a, name in enumerate(divergence)] if self.has_measure else divergence
 
     @property
     def _dual_names(self) -> list[str]:
@@ -378,11 +424,20 @@ class FunctionModel:
         lines.append(f"return {_numbers(names)}")
         return f"\n@inline\ndef model_drift({self.state}):\n{_indent(lines)}\n"
 
+    def _measure(self, dense: bool) -> str:
+        """Source of ``model_measure`` and of the slope of its logarithm, if there is one."""
+        if not self.has_measure:
+            return ""
+        slopes = ", ".join(f"derivative(m, {a})/value(m)" for a in range(len(self.coordinates)))
+        measure = f"like({self._source_of(self.measure)}, x0)"
+        return _MEASURE.format(state=self.state, measure=measure, duals=self._duals(dense), slopes=slopes)
+
     @property
     def _assembly(self) -> list[str]:
         d = len(self.coordinates)
         dual_state = ", ".join(self._dual_names)
         lines = [f"{_targets(self._vector('b'))} = model_drift({dual_state})"] if self.drift is not None else []
+        lines += [f"m = model_measure({dual_state})"] if self.has_measure else []
         lines += [f"g{a} = derivative(e, {a})" for a in range(d)]
         lines += [f"{self.value_of(name)} = value({name})" for name in self._mobility[1]]
         for a in range(d):
@@ -393,6 +448,9 @@ class FunctionModel:
             lines.append(f"force{a} = {force or 'like(0.0, x0)'}")
             divergence = " + ".join(f"derivative({name}, {b})" for b, name in row)
             lines.append(f"divergence{a} = {divergence or 'like(0.0, x0)'}")
+            if self.has_measure:
+                terms = " + ".join(f"v{name}*derivative(m, {b})/value(m)" for b, name in row)
+                lines.append(f"entropic{a} = {terms or 'like(0.0, x0)'}")
         for a in range(d):
             for b in range(a, d):
                 pair = [f"v{self.entries[p]}" for p in ((a, b), (b, a)) if p in self.entries]
@@ -407,6 +465,7 @@ class FunctionModel:
             energy=f"like({self._source_of(self.energy)}, x0)",
             mobility=_indent(self._mobility[0]),
             drift=self._drift,
+            measure=self._measure(dense),
             duals=self._duals(dense),
             names=", ".join(self._dual_names),
             gradient=", ".join(f"derivative(e, {a})" for a in range(d)),
@@ -426,6 +485,9 @@ _SHAPES: dict[str, Callable[[int], tuple[int, ...]]] = {
     "transposed_divergence": lambda d: (d,),
     "force": lambda d: (d,),
     "drift_jacobian": lambda d: (2, d, d),
+    "measure": lambda d: (1,),
+    "log_measure_gradient": lambda d: (d,),
+    "log_measure_hessian": lambda d: (d, d),
 }
 
 
