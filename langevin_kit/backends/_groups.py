@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,12 @@ class Groups:
         self.comoments = np.empty((groups, len(plan.pairs)))
         self.tops = np.empty((groups, len(plan.extremes)))
         self.holders = np.empty((groups, len(plan.extremes)), np.int64)
+
+    @property
+    def tables(self) -> tuple[NDArray[Any], ...]:
+        """What the CPU's kernel takes, in its order."""
+        plan = self._plan
+        return plan.pairs, plan.extremes, self.sizes, self.means, self.comoments, self.tops, self.holders
 
     def merged(self, merge: Merge) -> Sums:
         """The sums of all; those of the groups are lost."""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit import codegen
+from langevin_kit.backends._collective import Collective, collective_of
 from langevin_kit.backends._groups import Groups, absorbed_by, beyond_walls, walls_of
 from langevin_kit.backends._protocol import PLACES, Measurement, Program
 from langevin_kit.errors import InvalidArgument
@@ -85,6 +86,7 @@ class CPUEnsemble:
         self._walls = walls_of(system, state.dtype)
         self._gone = len(state) if system.absorption_row is None else system.absorption_row
         self._groups = Groups(state.shape[1], plan)
+        self._collective = collective_of(program)
         kept = (system.n_dim, program.n_kept), np.float32 if program.position_bits else state.dtype
         self._kept = deque(np.empty(*kept) for _ in range(PLACES if program.n_kept else 0))
         self._lock = Lock()
@@ -101,15 +103,33 @@ class CPUEnsemble:
 
         `report` is called, as tasks finish, with time steps; they add up to `n_steps`.
         """
+        if self._collective is None:
+            self._move(self._program.parameters, first, n_steps, report)
+            return
+        for step in range(first, first + n_steps):
+            self._move(self._shared(self._collective), step, 1, report)
+
+    def _move(self, parameters: NDArray[np.float64], first: int, n_steps: int, report: Callable[[float], None]) -> None:
         p = self._program
-        constants = (p.parameters, p.time_step, p.temperature, *p.key)
 
         def move(low: int, high: int) -> float:
-            self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants, 0)
+            constants = parameters, p.time_step, p.temperature, *p.key, 0
+            self._stepper.advance(self.state, low, high, self._block_size, first, n_steps, *constants)
             return float(n_steps * (high - low) / self.position.shape[1])
 
         if n_steps:
             self._each(move, self._bounds(TILE, n_steps), report)
+
+    def _shared(self, collective: Collective) -> NDArray[np.float64]:
+        """What the step takes where the mobility is the ensemble's: after a barrier, from sums in the one tree."""
+        plan = collective.program.plan
+        measurer, groups = codegen.measurer(plan), Groups(self.state.shape[1], plan)
+
+        def reduce(low: int, high: int) -> None:
+            measurer.measure(self.state, self.state[:0], low, high, 0.0, collective.parameters_now, *groups.tables)
+
+        self._each(reduce, self._bounds(GROUP, 1), lambda _: None)
+        return collective.parameters(groups.merged(measurer.merge))
 
     def _each(self, work: Callable[[int, int], T], bounds: list[tuple[int, int]], take: Callable[[T], None]) -> None:
         """Work on each range of particles, and take the results in order; after an error nothing is left running."""
@@ -146,14 +166,13 @@ class CPUEnsemble:
         time, parameters = step * self._program.time_step, self._program.parameters
         kept = self._kept[0] if self._kept else None
         self._kept.rotate()
-        tables = (plan.pairs, plan.extremes, groups.sizes, groups.means, groups.comoments, groups.tops, groups.holders)
         cells = None if plan.histogram is None else np.zeros(plan.histogram.shape, np.int64)
         outside: list[int] = []
         leaked: list[NDArray[np.int64]] = []
         absorbed = np.zeros(len(self._program.system.absorbers), np.int64)
 
         def reduce(low: int, high: int) -> tuple[int, NDArray[np.int64], NDArray[np.int64]]:
-            self._measurer.measure(self.state, self._start, low, high, time, parameters, *tables)
+            self._measurer.measure(self.state, self._start, low, high, time, parameters, *groups.tables)
             if kept is not None:
                 self._keep(low, high, kept)
             beyond = low + beyond_walls(self.position[:, low:high], self._walls)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from langevin_kit import cache
+from langevin_kit.codegen.boundaries import absorption_lines, looks_twice, wall_lines
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, conormal_lines
 from langevin_kit.codegen.trace import Step, Vector
 from langevin_kit.schemes import Scheme
@@ -223,8 +224,8 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     takes_mobility = noiseless.takes_mobility or noisy.takes_mobility
     spreads = {(a, a): made.mobility[a, a] for a in system.walled("absorbing")}
     outputs |= _entries("s", made.mobility if takes_mobility else spreads)
-    walls = _walls(system, made, common["parameters"])
-    ends = {is_cold: [*walls, *_absorption(system, cold=is_cold)] for is_cold in (True, False)}
+    walls = wall_lines(system, made, common["parameters"])
+    ends = {is_cold: [*walls, *absorption_lines(system, cold=is_cold)] for is_cold in (True, False)}
     step = _STEP.format(
         **common,
         noiseless=indent([*noiseless.body(scheme, cold, list(outputs)), *ends[True]], 4),
@@ -234,7 +235,7 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
         uniform=UNIFORM[dtype],
         coefficients=indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
         outputs=_tuple(list(outputs)),
-        mobility=_second_look(system, common) if _looks_twice(system) else "",
+        mobility=_second_look(system, common) if looks_twice(system) else "",
         result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *names.carried]),
     )
     blocks = _from_bits if noise.takes == "bit" else _from_calls
@@ -248,11 +249,6 @@ def _entries(kind: str, entries: Entries) -> dict[str, str]:
 
 
 _ROOT_HALF = 0.5**0.5
-
-SWEEPS = 4
-"""Rounds of reflections in a corner of walls that K n does not meet at right angles. Mirrors in the metric of K bring a
-particle back within π/angle reflections; 4 rounds are enough for correlations of S up to 0.92. Beyond that the rest,
-some 1 of 10⁵ steps within a step's length of the corner, ends on the wall."""
 
 
 def _begin(scheme: Scheme, made: Coefficients, outputs: list[str], common: dict[str, str]) -> str:
@@ -282,84 +278,14 @@ def begin_draws(system: System, scheme: Scheme, dtype: str, generator: str) -> l
     return lines
 
 
-def _walls(system: System, made: Coefficients, parameters: str) -> list[str]:
-    """Lines that bring y0, … back into the domain and count turns."""
-    mirrors, d = system.walled("reflecting"), system.n_dim
-    lines = []
-    corners = len(mirrors) > 1 and not system.facts.is_diagonal
-    if mirrors and system.facts.is_diagonal:
-        lines += [f"y{a} = fma(R(2.0), overshoot(y{a}, lower{a}, upper{a}), y{a})" for a in mirrors]
-    elif mirrors:
-        lines += [f"q{a} = y{a}" for a in range(d)]
-        lines += [f"b{a} = overshoot(y{a}, lower{a}, upper{a})" for a in mirrors if corners]
-        seen = {where: f"k{where[0]}_{where[1]}" for where in made.conormal}
-        lines += _mirrored("q", "R(1.0)", mirrors, d, seen)
-        if _looks_twice(system):
-            # The co-normal is that of the wall, not of where the step began: a point of it is now known well enough.
-            seen = {where: f"m{where[0]}_{where[1]}" for where in made.conormal}
-            arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *([parameters] if parameters else [])])
-            lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
-        for _ in range(SWEEPS if corners else 1):
-            lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
-    for a in mirrors:
-        end = f"settled(y{a}, b{a}" if corners else f"held(y{a}"
-        lines.append(f"y{a} = {end}, lower{a}, upper{a})")
-    for j, a in enumerate(system.walled("periodic")):
-        lines += [f"y{a}, turned{j} = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned{j}"]
-    return lines
-
-
 UNIFORM = {"float32": "uniform_word_f32", "float64": "uniform_word_f64"}
 """Kernels that make a uniform number of one word."""
-
-
-def _absorption(system: System, *, cold: bool) -> list[str]:
-    """Lines that leave a particle at the absorbing wall that it has met, and one that was absorbed where it is."""
-    if not system.absorbers:
-        return []
-    lines = [line for j, a in enumerate(system.walled("absorbing")) if not cold for line in _crossing(system, a, j)]
-    for k, (a, side) in enumerate(system.absorbers):
-        beyond = f"(y{a} {'<=' if side == 'lower' else '>='} {side}{a})"
-        between = "" if cold else f" | (meets{a} & {f'is_low{a}' if side == 'lower' else f'(not is_low{a})'})"
-        lines.append(f"met{k} = {beyond}{between}")
-    lines += [f"y{a} = {side}{a} if met{k} else y{a}" for k, (a, side) in enumerate(system.absorbers)]
-    lines.append("stays = gone > R(0.0)")
-    lines += [f"y{a} = x{a} if stays else y{a}" for a in range(system.n_dim)]
-    lines += [f"w{j} = w{j} - turned{j} if stays else w{j}" for j in range(len(system.walled("periodic")))]
-    met = " | ".join(f"met{k}" for k in range(len(system.absorbers)))
-    # Flux is as good as steady during a step, so on the mean a particle is absorbed in the middle of it.
-    lines.append(f"gone = gone if stays else fma(R(0.5), dt, t) if {met} else gone")
-    return lines
-
-
-def _crossing(system: System, a: int, number: int) -> list[str]:
-    """Lines that decide whether a bridge between the ends of a step meets a wall: the nearer one, if there are two."""
-    sides = system.walls[system.names[a]].sides
-    away = {"lower": f"(x{a} - lower{a})*(y{a} - lower{a})", "upper": f"(upper{a} - x{a})*(upper{a} - y{a})"}
-    lines = [f"{side}_way{a} = {away[side]}" for side in sides]
-    lines.append(f"is_low{a} = {f'lower_way{a} < upper_way{a}' if len(sides) > 1 else 'lower' in sides}")
-    way = f"lower_way{a} if is_low{a} else upper_way{a}" if len(sides) > 1 else f"{sides[0]}_way{a}"
-    return [*lines, f"meets{a} = u{number} < exp(bridge({way}, amplitude*amplitude*s{a}_{a}))"]
 
 
 def step_numbers(system: System, scheme: Scheme, slot: int) -> list[str]:
     """What the random numbers of one of a group's steps are called: z0, z1, … and, for absorbing walls, u0, …"""
     made = {"z": scheme.numbers(system.n_dim), "u": len(system.walled("absorbing"))}
     return [f"{kind}{slot * count + j}" for kind, count in made.items() for j in range(count)]
-
-
-def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, k: Entries) -> list[str]:
-    lines = []
-    for a in mirrors:
-        lines += [f"d{a} = {share}*overshoot({name}{a}, lower{a}, upper{a})", f"{name}{a} = {name}{a} + d{a}"]
-        for b in range(d):
-            if b != a and (b, a) in k:
-                lines.append(f"{name}{b} = fma(slope({k[b, a]}, {k[a, a]}), d{a}, {name}{b})")
-    return lines
-
-
-def _looks_twice(system: System) -> bool:
-    return bool(system.walled("reflecting")) and not (system.facts.is_diagonal or system.facts.has_constant_mobility)
 
 
 def _second_look(system: System, common: dict[str, str]) -> str:
@@ -481,8 +407,8 @@ class _Names:
     def __init__(self, system: System, scheme: Scheme) -> None:
         d = system.n_dim
         self.x = [f"x{a}" for a in range(d)]
-        self.p = system.value_names[: len(system.parameters)]
-        self.bounds = system.value_names[len(system.parameters) :]
+        n_parameters = len(system.content.values)
+        self.p, self.bounds = system.value_names[:n_parameters], system.value_names[n_parameters:]
         self.memory = [f"m{a}" for a in range(d)] if scheme.begin else []
         self.constants = [f"c{j}" for j in range(len(scheme.constants(system, 1.0)) if scheme.constants else 0)]
         turns = [f"w{j}" for j in range(len(system.walled("periodic")))]

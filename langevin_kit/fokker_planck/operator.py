@@ -211,6 +211,11 @@ def _require_supported(system: System, grid: Grid) -> None:
     if system.is_dense or system.n_dim > 2:
         raise InvalidArgument(f"system: got {system.n_dim} coordinates; a Fokker–Planck grid has one or two.")
     grid.check(tuple(system.names), "grid")
+    if system.facts.has_ensemble_mobility:
+        raise InvalidArgument(
+            "system: the Fokker–Planck equation of a mobility that is the ensemble's covariance is not linear in p; "
+            "`system.frozen(positions)` has the mobility of a given ensemble."
+        )
     if system.facts.has_drift:
         raise InvalidArgument("system: the Fokker–Planck grid does not take an extra drift in this version.")
     walls = map(system.walls.get, grid.names)

@@ -8,7 +8,7 @@ from langevin_kit.observables._displacement import MeanSquareDisplacement, mean_
 from langevin_kit.observables._extremes import Extreme, maximum, minimum
 from langevin_kit.observables._kind import Observable
 from langevin_kit.observables._mean import Mean, mean
-from langevin_kit.observables._plan import Plan, plan
+from langevin_kit.observables._plan import Plan, moments, plan
 from langevin_kit.observables._registry import KINDS, observables_from_dict, observables_to_dict
 from langevin_kit.observables.rows import Sums
 from langevin_kit.observables.variables import CELLS, ESTIMATES, RESERVED, VARIABLES, Variable, attributes
@@ -33,6 +33,7 @@ __all__ = [
     "mean",
     "mean_square_displacement",
     "minimum",
+    "moments",
     "observables_from_dict",
     "observables_to_dict",
     "plan",

@@ -119,6 +119,14 @@ def plan(
     return Plan(system, own, tuple(rows.rows), pairs, extremes, histogram, finish)
 
 
+def moments(system: System) -> Plan:
+    """Plan the mean and the covariance of the coordinates alone."""
+    rows = Rows(system)
+    finish = {"": moments_of_position(rows)}
+    pairs = np.array([*rows.pairs], np.int64).reshape(-1, 2)
+    return Plan(system, {}, tuple(rows.rows), pairs, np.empty((0, 2), np.int64), None, finish)
+
+
 def _named(system: System, observables: dict[str, Any]) -> dict[str, Observable]:
     for name in (*system.names, *observables):
         if name in RESERVED or f"{name}_stderr" in RESERVED:

@@ -120,6 +120,12 @@ def check(
         require_inside(system, positions)
         require_measure(system, positions)
         near = positions.mean(axis=1, dtype=np.float64)
+    if system.facts.has_ensemble_mobility:
+        if positions is None:
+            raise InvalidArgument(
+                "check: the mobility is that of the ensemble; give `positions` where particles start."
+            )
+        system = system.frozen(positions)
     try:
         laws, no_law = (
             [boltzmann(system, t, near) for t in (times if system.facts.energy_depends_on_time else times[:1])],

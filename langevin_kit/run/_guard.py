@@ -59,6 +59,11 @@ class Guard:
 
     def _loss(self, lost: NDArray[np.int64], last: int) -> LangevinKitError:
         k, paths = int(lost[0]), self.paths
+        if paths.system.facts.has_ensemble_mobility:
+            return NonFinite(
+                f"particle {k}, and {len(lost) - 1} more, are not finite at step {last}. All move by the covariance of "
+                f"all, so one that is lost takes the others along. Use a smaller time_step than {paths.time_step:g}."
+            )
         state, step = paths.before_loss(k, last)
         x = state[: paths.system.n_dim, 0].astype(np.float64)
         others = f"{len(lost)} particles were lost by step {last}. " if len(lost) > 1 else ""
@@ -130,7 +135,7 @@ class Guard:
 
     def _see(self, particle: int, step: int) -> str:
         first = max(0, step - LEAD)
-        if step == first:
+        if step == first or self.paths.system.facts.has_ensemble_mobility:
             return ""
         initial = ", initial=initial" if self.needs_initial else ""
         error = ", where error is this exception" if self.run == "error.run" else ""

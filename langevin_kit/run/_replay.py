@@ -125,6 +125,11 @@ def _record(ds: xr.Dataset) -> dict[str, Any]:
 def _paths(ds: xr.Dataset, record: dict[str, Any], initial: NDArray[Any] | None, system: System | None) -> Paths:
     known = Langevin(ds) if system is None else Langevin(ds).with_system(system)
     system = known.system
+    if system.facts.has_ensemble_mobility:
+        raise InvalidArgument(
+            "replay: the mobility is the covariance of the ensemble, so no particle has a path alone. Run the ensemble "
+            "again with the same seed and `save_positions`."
+        )
     key = philox_key(seed_from_record(record))
     scheme = scheme_from({"name": record["scheme"], "noise": record["noise"], "halved": record.get("halved", False)})
     return Paths(

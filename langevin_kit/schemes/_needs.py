@@ -15,6 +15,10 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
         "each coordinate must have a noise of its own: K diagonal, and Kᵃᵃ a function of coordinate a alone",
     ),
     "diagonal K": (lambda system: system.facts.is_diagonal, "K must be diagonal"),
+    "a particle's own K": (
+        lambda system: not system.facts.has_ensemble_mobility,
+        "a mobility that is the ensemble's covariance takes 'euler_maruyama' alone",
+    ),
     "constant S": (lambda system: system.facts.has_constant_mobility, "K must not depend on position"),
     "symmetric K": (lambda system: system.facts.is_symmetric, "K must be symmetric"),
     "definite S": (lambda system: not system.facts.has_idle_noise, "no coordinate may be without noise"),
@@ -64,6 +68,8 @@ def able(system: System) -> list[str]:
 
 
 def _missing(scheme: Scheme, system: System) -> list[str]:
-    needs = scheme.needs if scheme.name == "euler_maruyama" else ("scalar coordinates", *scheme.needs)
+    needs = (
+        scheme.needs if scheme.name == "euler_maruyama" else ("scalar coordinates", "a particle's own K", *scheme.needs)
+    )
     needs = needs if scheme.is_bridged else (*needs, "no absorbing walls")
     return [need for need in needs if not NEEDS[need][0](system)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,10 @@ from langevin_kit.system.walls import Wall
 if TYPE_CHECKING:
     from langevin_kit.system.derive import Derived
     from langevin_kit.system.python import FunctionModel, Functions
+
+_WITHOUT_MOBILITY = frozenset(
+    {"energy", "gradient", "hessian", "measure", "log_measure", "log_measure_gradient", "log_measure_hessian"}
+)
 
 Text = Any
 """Text, a number, a SymPy expression, or a plain Python function."""
@@ -46,7 +50,9 @@ class System:
         any of the coordinates, the parameters and t by name, may branch and loop; dual numbers differentiate it.
     mobility : str, number, SymPy expression or function, or d × d nested list of them, or mapping
         K(x, t): a scalar or a matrix, whose symmetric part must be positive semi-definite where particles go. Or
-        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations.
+        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations. Or
+        ``"ensemble covariance"``: K is that of all particles, with the drift T (d + 1)/N (x − mean) that keeps q
+        (`langevin_kit.system.ensemble`).
     temperature : float
         T ≥ 0; zero turns noise and divergence off.
     drift : sequence of d of str, number, SymPy expression or function, optional
@@ -204,7 +210,9 @@ class System:
     def value_names(self) -> list[str]:
         """What generated source calls `values`."""
         walled = [a for a, x in enumerate(self.names) if x in self.walls]
-        return [f"p{j}" for j in range(len(self.parameters))] + [f"{s}{a}" for a in walled for s in ("lower", "upper")]
+        return [f"p{j}" for j in range(len(self.content.values))] + [
+            f"{s}{a}" for a in walled for s in ("lower", "upper")
+        ]
 
     @property
     def facts(self) -> Facts:
@@ -308,7 +316,24 @@ class System:
         force, divergence = self._evaluate("drift_jacobian", x, t)
         return np.asarray(force + self.temperature * divergence if self.temperature else force)
 
+    def frozen(self, positions: Any) -> System:
+        """A system with the covariance of given positions (d, n) for its mobility, which stays as it is.
+
+        Examples
+        --------
+        >>> system = System(energy="x**2/2", mobility="ensemble covariance", temperature=1.0)
+        >>> system.frozen([[0.0, 2.0]]).mobility
+        ((1.0,),)
+        """
+        covariance = np.atleast_2d(np.cov(np.asarray(positions, np.float64), bias=True))
+        return replace(self, mobility=covariance.tolist())
+
     def _evaluate(self, what: str, x: Any, t: float) -> Floats:
+        if self.facts.has_ensemble_mobility and what not in _WITHOUT_MOBILITY:
+            raise InvalidArgument(
+                "mobility: it is the covariance of the ensemble, which a system does not know by itself. "
+                "`system.frozen(positions)` is the system with that of given positions."
+            )
         x = np.asarray(x, np.float64)
         if x.ndim < 1 or x.shape[0] != self.n_dim:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.n_dim}.")

@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from langevin_kit.errors import InvalidExpression
+from langevin_kit.system.ensemble import n_values
 from langevin_kit.system.expression import parse
 from langevin_kit.system.facts import Facts
 from langevin_kit.system.functions import JUMPING, Absolute
@@ -168,7 +169,8 @@ class Derived:
 
     def symbols(self) -> dict[str, sp.Symbol]:
         """Every name that an expression of this system may use."""
-        return {str(s): s for s in (*self.coordinates, *self.parameters, self.time)}
+        known = [s for s in self.parameters if str(s).isidentifier()]
+        return {str(s): s for s in (*self.coordinates, *known, self.time)}
 
     def names(self) -> dict[sp.Symbol, str]:
         """What the symbols are called in generated source."""
@@ -200,9 +202,12 @@ class Derived:
             is_linear=self._is_linear(),
             is_underdamped=self._is_underdamped(),
             has_measure=bool(self.measure != 1),
+            has_ensemble_mobility=isinstance(self, EnsembleDerived),
         )
 
     def _is_linear(self) -> bool:
+        if isinstance(self, EnsembleDerived):
+            return False
         changing = {*self.coordinates, self.time}
         constant = all(changing.isdisjoint(k.free_symbols) for row in self.mobility for k in row)
         return (
@@ -244,6 +249,38 @@ class Derived:
         body = "".join(f"    {line}\n" for line in [*printer.lines, f"return {', '.join(rows)},"])
         arguments = ", ".join(["t", *(n for n in self.names().values() if n != "t")])
         return f"def {name}({arguments}):\n{body}"
+
+
+class EnsembleDerived(Derived):
+    """The content of a system whose mobility is the ensemble's covariance; parameters end with its numbers."""
+
+    @cached_property
+    def mobility_divergence(self) -> Row:
+        """(d + 1)/N (x − mean)."""
+        d = len(self.coordinates)
+        *_, ratio = self.parameters
+        mean = self.parameters[-n_values(d) :][:d]
+        return tuple(ratio * (x - m) for x, m in zip(self.coordinates, mean, strict=True))
+
+
+def derive_ensemble(
+    coordinates: Sequence[str],
+    parameters: Sequence[str],
+    energy: Any,
+    drift: Sequence[Any] | None,
+    measure: Any = 1,
+) -> EnsembleDerived:
+    """Read the texts of a system whose mobility is the ensemble's covariance.
+
+    Raises
+    ------
+    InvalidExpression, InvalidArgument
+    """
+    read, d = derive(coordinates, parameters, energy, 1, drift, measure), len(coordinates)
+    own = tuple(sp.Symbol(f"{k} of the ensemble", real=True) for k in range(n_values(d)))
+    place = {(a, b): d + a * (a + 1) // 2 + b for a in range(d) for b in range(a + 1)}
+    covariance = tuple(tuple(own[place[max(a, b), min(a, b)]] for b in range(d)) for a in range(d))
+    return EnsembleDerived(**{**vars(read), "parameters": (*read.parameters, *own), "mobility": covariance})
 
 
 def _flat(value: Any) -> list[sp.Expr]:

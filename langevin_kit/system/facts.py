@@ -41,6 +41,8 @@ class Facts:
         μ = 1 and K = [[0, −1], [1, γ(q)]] with a diagonal γ.
     has_measure : bool
         The reference measure μ is not 1.
+    has_ensemble_mobility : bool
+        K is the covariance of the ensemble.
     """
 
     is_diagonal: bool
@@ -57,6 +59,7 @@ class Facts:
     is_linear: bool
     is_underdamped: bool
     has_measure: bool
+    has_ensemble_mobility: bool
 
     def to_json(self) -> str:
         """As text."""

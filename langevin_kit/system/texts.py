@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from langevin_kit import cache
 from langevin_kit.system import fields
+from langevin_kit.system.ensemble import ENSEMBLE, n_values
 from langevin_kit.system.facts import Facts
 
 if TYPE_CHECKING:
@@ -55,9 +56,11 @@ class Texts:
     @cached_property
     def derived(self) -> Derived:
         """The texts as symbols, with their exact derivatives."""
-        from langevin_kit.system.derive import derive
+        from langevin_kit.system.derive import derive, derive_ensemble
 
         names = self.coordinates, tuple(self.parameters)
+        if self.mobility == ENSEMBLE:
+            return derive_ensemble(*names, self.energy, self.drift, self.measure)
         return derive(*names, self.energy, self.mobility, self.drift, self.measure)
 
     def require_expression(self, text: Any, field: str) -> None:
@@ -78,8 +81,9 @@ class Texts:
 
     @property
     def values(self) -> Floats:
-        """The parameters in their order."""
-        return np.array(list(self.parameters.values()), np.float64)
+        """The parameters in their order; behind them places for what an ensemble's mobility is made of."""
+        unknown = n_values(len(self.coordinates)) if self.mobility == ENSEMBLE else 0
+        return np.array([*self.parameters.values(), *[np.nan] * unknown], np.float64)
 
     def source(self, what: str) -> str:
         """Source of a NumPy function of position, by its name in `Derived`."""
@@ -88,13 +92,13 @@ class Texts:
     def evaluate(self, what: str, x: Floats, t: float) -> Floats:
         """One of `SHAPES` at x (d, ...)."""
         function = fields.compiled(self.source(what))[what]
-        rows = fields.rows(function, x, t, tuple(self.parameters.values()))
+        rows = fields.rows(function, x, t, tuple(self.values))
         return rows.reshape((*SHAPES[what](len(self.coordinates)), *x.shape[1:]))
 
     def differentiable(self, what: str, x: Any, t: float) -> list[Any]:
         """The rows of `evaluate` from coordinates of any kind of number that NumPy's functions take."""
         function = fields.compiled(self.source(what))[what]
-        return list(function(np.float64(t), *x, *map(np.float64, self.parameters.values())))
+        return list(function(np.float64(t), *x, *map(np.float64, self.values)))
 
 
 SHAPES: dict[str, Any] = {

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from langevin_kit.backends._collective import collective_of
 from langevin_kit.backends._protocol import Measurement, Program
 from langevin_kit.backends.cuda._dense import DenseMover
 from langevin_kit.backends.cuda._device import Array, Device
@@ -14,6 +15,7 @@ from langevin_kit.backends.cuda._measure import Measurer
 from langevin_kit.backends.cuda._mover import Mover
 from langevin_kit.errors import BackendUnavailable
 from langevin_kit.kernels.cpu.tiles import GROUP
+from langevin_kit.observables import Sums
 
 MOST = 2**31 - GROUP
 """Particles of a block: a library of matrix products counts columns in 32 bits."""
@@ -52,16 +54,23 @@ class CUDAEnsemble:
         start = state[list(program.plan.start_axes)]
         n = state.shape[1]
         self._measurer = Measurer(device, program, start, n)
+        self._collective = collective_of(program)
+        if self._collective is not None:
+            self._moments = Measurer(device, self._collective.program, state[:0], n)
         room = self._room(start)
         size = min(block_size or room, room)
         self._blocks = [(low, min(low + size, n)) for low in range(0, n, size)]
         self._buffer: Array = None
         self._is_home = True
 
+    @property
+    def _measurers(self) -> list[Measurer]:
+        return [self._measurer] if self._collective is None else [self._measurer, self._moments]
+
     def _room(self, start: NDArray[np.floating]) -> int:
         """Particles for which the device has room, in whole groups."""
         each: int = self._home[:, :1].nbytes + start[:, :1].nbytes + self._mover.bytes_each
-        aside = self._measurer.bytes_beside
+        aside = sum(measurer.bytes_beside for measurer in self._measurers)
         free = int(self._device.free_bytes() * USABLE)
         room: int = (free - aside) // each // GROUP * GROUP
         if room < GROUP:
@@ -89,14 +98,16 @@ class CUDAEnsemble:
         rows, widest = self._home.shape[0], self._blocks[0][1]
         self._buffer = self._device.zeros((rows * widest,), self._home.dtype)
         self._mover.begin(widest)
-        self._measurer.begin(widest)
+        for measurer in self._measurers:
+            measurer.begin(widest)
         if self._stays:
             self._device.put(self._home, self._view(*self._blocks[0]))
         return self
 
     def __exit__(self, *error: object) -> None:
         self._device.synchronize()
-        self._measurer.end()
+        for measurer in self._measurers:
+            measurer.end()
         self._mover.end()
         self._buffer = None
         self._device.release()
@@ -124,6 +135,22 @@ class CUDAEnsemble:
         """
         if not n_steps:
             return
+        if self._collective is None:
+            self._move(first, n_steps, report)
+            return
+        assert isinstance(self._mover, Mover)
+        for step in range(first, first + n_steps):
+            self._mover.put(self._collective.parameters(self._shared()))
+            self._move(step, 1, report)
+
+    def _shared(self) -> Sums:
+        """Mean and covariance of all particles, where the mobility is the ensemble's."""
+        self._moments.clear()
+        for low, high, X in self._visited():
+            self._moments.take(X, low, high, 0)
+        return self._moments.measurement(lambda low, high: self.position[:, low:high]).sums
+
+    def _move(self, first: int, n_steps: int, report: Callable[[float], None]) -> None:
         n = self._home.shape[1]
         self._is_home = not self._stays
         for low, high, X in self._visited():

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from langevin_kit.backends._protocol import Program
 from langevin_kit.backends.cuda._device import Array, Device, placed
@@ -38,6 +39,10 @@ class Mover:
     def begin(self, widest: int) -> None:
         """Take memory for blocks of so many particles: none is needed beside them."""
         self._parameters = placed(self._device, self._host)
+
+    def put(self, parameters: NDArray[np.float64]) -> None:
+        """Take other parameters for the next step."""
+        self._device.put(parameters.astype(self._host.dtype), self._parameters)
 
     def end(self) -> None:
         """Give memory back."""

@@ -95,6 +95,7 @@ class Vector:
             is_linear=False,
             is_underdamped=False,
             has_measure=False,
+            has_ensemble_mobility=False,
         )
 
     @cached_property

@@ -97,6 +97,7 @@ class Functions:
             is_linear=False,
             is_underdamped=False,
             has_measure=model.has_measure,
+            has_ensemble_mobility=False,
         )
 
     @property
