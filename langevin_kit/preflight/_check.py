@@ -15,6 +15,7 @@ from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_deri
 from langevin_kit.preflight.periodicity import require_periodic
 from langevin_kit.preflight.positivity import eigenvalue_range
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
+from langevin_kit.preflight.reach import require_reached
 from langevin_kit.preflight.region import TYPICAL, place, region, require_inside
 from langevin_kit.system import System
 
@@ -78,8 +79,8 @@ def check(
 
     In the region where (E − min E)/T < 12 and at the given positions: energy, gradient, mobility and its divergence
     must be finite, and the derivatives those that dual numbers give; the mobility not negative; the drift
-    such that the Boltzmann law carries no flux; and the time step stable. On a ring energy and mobility must close.
-    With more than two coordinates the region is a sample.
+    such that the Boltzmann law carries no flux; and the time step stable. On a ring energy and mobility must close, and
+    paths must reach an absorbing wall. With more than two coordinates the region is a sample.
 
     Parameters
     ----------
@@ -132,6 +133,7 @@ def check(
             )
         _require_finite(system, x, t)
         require_periodic(system, x, t)
+        require_reached(system, x, t)
         mobility = system.symmetric_mobility_at(x, t)
         least, most = eigenvalue_range(system, x, t, mobility)
         low, high = min(low, least), max(high, most)
