@@ -7,7 +7,7 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 
 from langevin_kit import cache
@@ -236,25 +236,26 @@ some 1 of 10⁵ steps within a step's length of the corner, ends on the wall."""
 def _walls(system: System, made: Coefficients) -> list[str]:
     """Lines that bring y0, … back into the domain and count turns."""
     mirrors, d = system.walled("reflecting"), system.n_dim
+    ends = {a: _mirrors_of(system, a) for a in mirrors}
     lines = []
     corners = len(mirrors) > 1 and not system.facts.is_diagonal
     if mirrors and system.facts.is_diagonal:
-        lines += [f"y{a} = fma(R(2.0), overshoot(y{a}, lower{a}, upper{a}), y{a})" for a in mirrors]
+        lines += [f"y{a} = fma(R(2.0), overshoot(y{a}, {ends[a]}), y{a})" for a in mirrors]
     elif mirrors:
         lines += [f"q{a} = y{a}" for a in range(d)]
-        lines += [f"b{a} = overshoot(y{a}, lower{a}, upper{a})" for a in mirrors if corners]
+        lines += [f"b{a} = overshoot(y{a}, {ends[a]})" for a in mirrors if corners]
         seen = {where: f"k{where[0]}_{where[1]}" for where in made.conormal}
-        lines += _mirrored("q", "R(1.0)", mirrors, d, seen)
+        lines += _mirrored("q", "R(1.0)", ends, d, seen)
         if _looks_twice(system):
             # The co-normal is that of the wall, not of where the step began: a point of it is now known well enough.
             seen = {where: f"m{where[0]}_{where[1]}" for where in made.conormal}
             arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *_Names(system).p])
             lines += [f"{_tuple(list(seen.values()))} = mobility({arguments})"]
         for _ in range(SWEEPS if corners else 1):
-            lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
+            lines += _mirrored("y", "R(2.0)", ends, d, seen)
     for a in mirrors:
         end = f"settled(y{a}, b{a}" if corners else f"held(y{a}"
-        lines.append(f"y{a} = {end}, lower{a}, upper{a})")
+        lines.append(f"y{a} = {end}, {ends[a]})")
     for j, a in enumerate(system.walled("periodic")):
         lines += [f"y{a}, turned{j} = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned{j}"]
     return lines
@@ -285,7 +286,7 @@ def _absorption(system: System, *, cold: bool) -> list[str]:
 
 def _crossing(system: System, a: int, number: int) -> list[str]:
     """Lines that decide whether a bridge between the ends of a step meets a wall: the nearer one, if there are two."""
-    sides = system.walls[system.names[a]].sides
+    sides = system.walls[system.names[a]].sides("absorbing")
     away = {"lower": f"(x{a} - lower{a})*(y{a} - lower{a})", "upper": f"(upper{a} - x{a})*(upper{a} - y{a})"}
     lines = [f"{side}_way{a} = {away[side]}" for side in sides]
     lines.append(f"is_low{a} = {f'lower_way{a} < upper_way{a}' if len(sides) > 1 else 'lower' in sides}")
@@ -299,10 +300,18 @@ def step_numbers(system: System, scheme: Scheme, slot: int) -> list[str]:
     return [f"{kind}{slot * count + j}" for kind, count in made.items() for j in range(count)]
 
 
-def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, k: Entries) -> list[str]:
+def _mirrors_of(system: System, a: int) -> str:
+    """The bounds of a coordinate beyond which particles turn back."""
+    absorbs = system.walls[system.names[a]].sides("absorbing")
+    return (
+        f"{'R(-np.inf)' if 'lower' in absorbs else f'lower{a}'}, {'R(np.inf)' if 'upper' in absorbs else f'upper{a}'}"
+    )
+
+
+def _mirrored(name: str, share: str, mirrors: Mapping[int, str], d: int, k: Entries) -> list[str]:
     lines = []
-    for a in mirrors:
-        lines += [f"d{a} = {share}*overshoot({name}{a}, lower{a}, upper{a})", f"{name}{a} = {name}{a} + d{a}"]
+    for a, ends in mirrors.items():
+        lines += [f"d{a} = {share}*overshoot({name}{a}, {ends})", f"{name}{a} = {name}{a} + d{a}"]
         for b in range(d):
             if b != a and (b, a) in k:
                 lines.append(f"{name}{b} = fma(slope({k[b, a]}, {k[a, a]}), d{a}, {name}{b})")
@@ -408,7 +417,7 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
         from langevin_kit.codegen import dense
 
         return dense.stepper(system.content.derived, scheme, dtype)
-    walls = [(name, wall.kind, wall.sides) for name, wall in system.walls.items()]
+    walls = [(name, wall.shape) for name, wall in system.walls.items()]
     key = f"stepper {system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))
     model = system.functions

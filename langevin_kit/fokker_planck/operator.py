@@ -22,6 +22,7 @@ from langevin_kit.fokker_planck._absorbing import exits
 from langevin_kit.fokker_planck._circulation import circulation
 from langevin_kit.fokker_planck._selling import jumps
 from langevin_kit.system import Grid, System
+from langevin_kit.system.walls import SIDES
 
 Floats = NDArray[np.float64]
 
@@ -221,9 +222,7 @@ def _require_supported(system: System, grid: Grid) -> None:
                 f"grid: {name} goes from {low:g} to {high:g}; its ring goes from {wall.lower:g} to {wall.upper:g}, and "
                 "all of it is needed."
             )
-        if wall.kind == "absorbing" and any(
-            end != bound for end, bound in ((low, wall.lower), (high, wall.upper)) if np.isfinite(bound)
-        ):
+        if any(end != getattr(wall, side) for end, side in zip((low, high), SIDES) if side in wall.sides("absorbing")):
             raise InvalidArgument(
                 f"grid: {name} goes from {low:g} to {high:g}; let it end at the absorbing walls, {wall.lower:g} and "
                 f"{wall.upper:g}, where these are finite."
