@@ -303,9 +303,8 @@ def step_numbers(system: System, scheme: Scheme, slot: int) -> list[str]:
 def _mirrors_of(system: System, a: int) -> str:
     """The bounds of a coordinate beyond which particles turn back."""
     absorbs = system.walls[system.names[a]].sides("absorbing")
-    return (
-        f"{'R(-np.inf)' if 'lower' in absorbs else f'lower{a}'}, {'R(np.inf)' if 'upper' in absorbs else f'upper{a}'}"
-    )
+    lower = "R(-np.inf)" if "lower" in absorbs else f"lower{a}"
+    return f"{lower}, {'R(np.inf)' if 'upper' in absorbs else f'upper{a}'}"
 
 
 def _mirrored(name: str, share: str, mirrors: Mapping[int, str], d: int, k: Entries) -> list[str]:

@@ -22,7 +22,6 @@ from langevin_kit.fokker_planck._absorbing import exits
 from langevin_kit.fokker_planck._circulation import circulation
 from langevin_kit.fokker_planck._selling import jumps
 from langevin_kit.system import Grid, System
-from langevin_kit.system.walls import SIDES
 
 Floats = NDArray[np.float64]
 
@@ -222,7 +221,8 @@ def _require_supported(system: System, grid: Grid) -> None:
                 f"grid: {name} goes from {low:g} to {high:g}; its ring goes from {wall.lower:g} to {wall.upper:g}, and "
                 "all of it is needed."
             )
-        if any(end != getattr(wall, side) for end, side in zip((low, high), SIDES) if side in wall.sides("absorbing")):
+        ends = {"lower": low, "upper": high}
+        if any(ends[side] != getattr(wall, side) for side in wall.sides("absorbing")):
             raise InvalidArgument(
                 f"grid: {name} goes from {low:g} to {high:g}; let it end at the absorbing walls, {wall.lower:g} and "
                 f"{wall.upper:g}, where these are finite."

@@ -42,7 +42,7 @@ class Wall:
             raise InvalidArgument(f"walls: got {self.kind} bounds {self.lower}, {self.upper}; {need} are needed.")
         if self.reflects and not (self.kind == "absorbing" and self.reflects in SIDES and all(finite)):
             raise InvalidArgument(
-                f"walls: got reflects = {self.reflects!r}; 'lower' or 'upper', of two finite absorbing walls, is needed."
+                f"walls: got reflects = {self.reflects!r}; 'lower' or 'upper' of two finite absorbing walls is needed."
             )
 
     @property

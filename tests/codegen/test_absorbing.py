@@ -140,7 +140,7 @@ def test_one_of_two_walls_may_reflect() -> None:
     assert ((later[0] == 1) == (later[1] > 0)).all()
     assert (later[0] >= 0).all()
     assert 0.1 < (later[1] > 0).mean() < 0.95
-    with pytest.raises(InvalidArgument, match="reflects = 'upper'; .* two finite absorbing walls"):
+    with pytest.raises(InvalidArgument, match=r"reflects = 'upper'; .* two finite absorbing walls"):
         absorbing(0.0, reflects="upper")
 
 
