@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from langevin_kit.preflight.positivity import eigenvalue_range
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
 from langevin_kit.preflight.reach import require_reached
 from langevin_kit.preflight.region import TYPICAL, place, region, require_inside
-from langevin_kit.system import System
+from langevin_kit.system import System, reflecting
 
 Floats = NDArray[np.float64]
 
@@ -122,10 +122,11 @@ def check(
         )
     except NotNormalizable as error:
         laws, no_law = [], str(error)
+    typical = laws or _of_closed(system, times[0], near)
     dual, low, high = DualNumbers(system), np.inf, -np.inf
     fastest = dict.fromkeys(MEANING, 0.0)
     for k, t in enumerate(times):
-        x = region(system, laws[min(k, len(laws) - 1)] if laws else None, positions, t)
+        x = region(system, typical[min(k, len(typical) - 1)] if typical else None, positions, t)
         if not x.size:
             raise InvalidArgument(
                 "check: without a Boltzmann law there is no typical region; give `positions` where particles start. "
@@ -152,6 +153,20 @@ def check(
             f"about {report.time_step:g}."
         )
     return report
+
+
+def _of_closed(system: System, t: float, near: Floats | None) -> list[Boltzmann]:
+    """The law between walls that reflect what they absorb: where particles go before that."""
+    if not system.absorbers:
+        return []
+    walls = {
+        name: reflecting(wall.lower, wall.upper) if wall.kind == "absorbing" else wall
+        for name, wall in system.walls.items()
+    }
+    try:
+        return [boltzmann(replace(system, walls=walls), t, near)]
+    except NotNormalizable:
+        return []
 
 
 def _require_finite(system: System, x: Floats, t: float) -> None:
