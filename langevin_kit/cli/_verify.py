@@ -76,7 +76,7 @@ def _report(ds: xr.Dataset, found: Verification) -> list[str]:
     from langevin_kit.cli.summary import heading, label, row, verdicts
 
     table, unit = found.comparison.table, label(ds.time)
-    names = {"chi2": "χ², fine", "chi2_coarse": "χ², coarse", "kolmogorov": "Kolmogorov"}
+    names = {"chi2": "χ², fine", "chi2_coarse": "χ², coarse", "kolmogorov": "Kolmogorov", "survival": "survival"}
     again = (
         "not run"
         if found.halved is None
@@ -108,15 +108,21 @@ def _as_json(ds: xr.Dataset, found: Verification) -> str:
 
     from langevin_kit.run import Langevin
 
-    relaxed, falls = Langevin(ds).verdict(), Langevin(ds).free_energy_falls()
+    relaxed = Langevin(ds).verdict()
     report: dict[str, Any] = {
         **found.comparison.to_dict(),
         "grid": list(found.density.shape[1:]),
         "method": found.density.attrs["method"],
         "halved": found.halved is not None,
         "relaxed": {"state": relaxed.state, "reason": relaxed.reason},
-        "free_energy_falls": {"holds": falls.holds, "largest_z": falls.largest_z, "threshold": falls.threshold},
     }
+    if "kl_divergence" in ds:
+        falls = Langevin(ds).free_energy_falls()
+        report["free_energy_falls"] = {
+            "holds": falls.holds,
+            "largest_z": falls.largest_z,
+            "threshold": falls.threshold,
+        }
     return json.dumps(_plain(report), indent=2, allow_nan=False, ensure_ascii=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from langevin_kit.codegen.coefficients import Coefficients, Entries
 from langevin_kit.system import System
@@ -16,34 +16,42 @@ some 1 of 10⁵ steps within a step's length of the corner, ends on the wall."""
 def wall_lines(system: System, made: Coefficients, parameters: str) -> list[str]:
     """Lines that bring y0, … back into the domain and count turns."""
     mirrors, d = system.walled("reflecting"), system.n_dim
+    ends = {a: _mirrors_of(system, a) for a in mirrors}
     lines = []
     corners = len(mirrors) > 1 and not system.facts.is_diagonal
     if mirrors and system.facts.is_diagonal:
-        lines += [f"y{a} = fma(R(2.0), overshoot(y{a}, lower{a}, upper{a}), y{a})" for a in mirrors]
+        lines += [f"y{a} = fma(R(2.0), overshoot(y{a}, {ends[a]}), y{a})" for a in mirrors]
     elif mirrors:
         lines += [f"q{a} = y{a}" for a in range(d)]
-        lines += [f"b{a} = overshoot(y{a}, lower{a}, upper{a})" for a in mirrors if corners]
+        lines += [f"b{a} = overshoot(y{a}, {ends[a]})" for a in mirrors if corners]
         seen = {where: f"k{where[0]}_{where[1]}" for where in made.conormal}
-        lines += _mirrored("q", "R(1.0)", mirrors, d, seen)
+        lines += _mirrored("q", "R(1.0)", ends, d, seen)
         if looks_twice(system):
             # The co-normal is that of the wall, not of where the step began: a point of it is now known well enough.
             seen = {where: f"m{where[0]}_{where[1]}" for where in made.conormal}
             arguments = ", ".join(["t", *(f"q{a}" for a in range(d)), *([parameters] if parameters else [])])
             lines += [f"({', '.join(seen.values())},) = mobility({arguments})"]
         for _ in range(SWEEPS if corners else 1):
-            lines += _mirrored("y", "R(2.0)", mirrors, d, seen)
+            lines += _mirrored("y", "R(2.0)", ends, d, seen)
     for a in mirrors:
         end = f"settled(y{a}, b{a}" if corners else f"held(y{a}"
-        lines.append(f"y{a} = {end}, lower{a}, upper{a})")
+        lines.append(f"y{a} = {end}, {ends[a]})")
     for j, a in enumerate(system.walled("periodic")):
         lines += [f"y{a}, turned{j} = wrapped(y{a}, lower{a}, upper{a})", f"w{j} = w{j} + turned{j}"]
     return lines
 
 
-def _mirrored(name: str, share: str, mirrors: Sequence[int], d: int, k: Entries) -> list[str]:
+def _mirrors_of(system: System, a: int) -> str:
+    """The bounds of a coordinate beyond which particles turn back."""
+    absorbs = system.walls[system.names[a]].sides("absorbing")
+    lower = "R(-np.inf)" if "lower" in absorbs else f"lower{a}"
+    return f"{lower}, {'R(np.inf)' if 'upper' in absorbs else f'upper{a}'}"
+
+
+def _mirrored(name: str, share: str, mirrors: Mapping[int, str], d: int, k: Entries) -> list[str]:
     lines = []
-    for a in mirrors:
-        lines += [f"d{a} = {share}*overshoot({name}{a}, lower{a}, upper{a})", f"{name}{a} = {name}{a} + d{a}"]
+    for a, ends in mirrors.items():
+        lines += [f"d{a} = {share}*overshoot({name}{a}, {ends})", f"{name}{a} = {name}{a} + d{a}"]
         for b in range(d):
             if b != a and (b, a) in k:
                 lines.append(f"{name}{b} = fma(slope({k[b, a]}, {k[a, a]}), d{a}, {name}{b})")
@@ -76,7 +84,7 @@ def absorption_lines(system: System, *, cold: bool) -> list[str]:
 
 def _crossing(system: System, a: int, number: int) -> list[str]:
     """Lines that decide whether a bridge between the ends of a step meets a wall: the nearer one, if there are two."""
-    sides = system.walls[system.names[a]].sides
+    sides = system.walls[system.names[a]].sides("absorbing")
     away = {"lower": f"(x{a} - lower{a})*(y{a} - lower{a})", "upper": f"(upper{a} - x{a})*(upper{a} - y{a})"}
     lines = [f"{side}_way{a} = {away[side]}" for side in sides]
     lines.append(f"is_low{a} = {f'lower_way{a} < upper_way{a}' if len(sides) > 1 else 'lower' in sides}")

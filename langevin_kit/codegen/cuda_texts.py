@@ -37,7 +37,7 @@ def step_text(system: System, scheme: Scheme, dtype: str, name: str, capability:
         made = cuda.kernels(system, scheme, dtype, fast=fast)
         return made[name], made["signature"]
 
-    walls = [(coordinate, wall.kind, wall.sides) for coordinate, wall in system.walls.items()]
+    walls = [(coordinate, wall.shape) for coordinate, wall in system.walls.items()]
     of = f"{system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     with _complaining(system):
         return _text(f"{name} {of}", capability, make, fast=fast)

@@ -383,7 +383,7 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
         from langevin_kit.codegen import dense
 
         return dense.stepper(system.content.derived, scheme, dtype)
-    walls = [(name, wall.kind, wall.sides) for name, wall in system.walls.items()]
+    walls = [(name, wall.shape) for name, wall in system.walls.items()]
     key = f"stepper {system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))
     model = system.functions

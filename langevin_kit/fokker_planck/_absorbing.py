@@ -2,7 +2,7 @@ r"""What leaves a grid at absorbing walls, and when.
 
 An absorbing wall is the outer face of the grid's last cells, where p = 0. A jump along e that would go beyond it meets
 it after the share f of its way, so mass leaves at the rate :math:`T λ_e\, B((E_{wall} - E)/T)/f`: f = 1/2 for a jump to
-a neighbour. With M the operator and :math:`r_k` the rates by which the wall k takes mass,
+a neighbour, and λₑ a mean over the way. With M the operator and :math:`r_k` the rates by which the wall k takes mass,
 
 .. math:: M^T τ = -1, \qquad M^T π_k = -r_k, \qquad J_k = r_k · P
 
@@ -85,7 +85,10 @@ def exits(system: System, grid: Grid, t: float, weight: Callable[[Floats], Float
                 wall = x[:, here] + share[here] * (offset * grid.width)[:, None]
                 wall[a] = getattr(system, side)[a]
                 rise = (system.energy_at(wall, t) - system.energy_at(x[:, here], t)) / system.temperature
-                rate = system.temperature * strength[here] * weight(rise) / share[here]
+                own, there = (system.symmetric_mobility_at(place, t)[a, a] for place in (x[:, here], wall))
+                # The harmonic mean over the way: a wall where the mobility vanishes is not reached.
+                mean = 2 * strength[here] * there / (own + there)
+                rate = system.temperature * mean * weight(rise) / share[here]
                 parts.append((here, rate, np.full(len(here), k), np.tile(offset, (len(here), 1))))
     found = Exits(*(np.concatenate(part) for part in zip(*parts, strict=True)))
     if not np.isfinite(found.rate).all():

@@ -170,6 +170,8 @@ class Residuals:
     ----------
     edges : sequence of arrays
         Of the cells along each axis.
+    n : int
+        Particles of the run, be they alive or not.
     count : (cells…)
         Particles.
     label : (cells…)
@@ -179,6 +181,7 @@ class Residuals:
     """
 
     edges: list[Floats]
+    n: int
     count: NDArray[np.int64]
     label: NDArray[np.int64]
     z: Floats
@@ -191,11 +194,11 @@ def residuals(ds: xr.Dataset, density: xr.DataArray) -> list[Residuals]:
     edges = [np.linspace(a, b, n + 1) for a, b, n in zip(whole.lower, whole.upper, counts.shape[1:], strict=True)]
     rows = []
     for count, mass in zip(counts[1:], masses[1:], strict=True):
-        n = int(count.sum())
+        n = max(int(count.sum()), 1)
         bins = equal_mass_bins(mass, n)
         seen = np.bincount(bins.label.ravel(), count.ravel(), len(bins.mass))
         z = (seen - n * bins.mass) / np.sqrt(n * bins.mass * (1 - bins.mass))
-        rows.append(Residuals(edges, count, bins.label, z[bins.label]))
+        rows.append(Residuals(edges, int(counts[0].sum()), count, bins.label, z[bins.label]))
     return rows
 
 

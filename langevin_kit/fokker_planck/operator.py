@@ -227,9 +227,8 @@ def _require_supported(system: System, grid: Grid) -> None:
                 f"grid: {name} goes from {low:g} to {high:g}; its ring goes from {wall.lower:g} to {wall.upper:g}, and "
                 "all of it is needed."
             )
-        if wall.kind == "absorbing" and any(
-            end != bound for end, bound in ((low, wall.lower), (high, wall.upper)) if np.isfinite(bound)
-        ):
+        ends = {"lower": low, "upper": high}
+        if any(ends[side] != getattr(wall, side) for side in wall.sides("absorbing")):
             raise InvalidArgument(
                 f"grid: {name} goes from {low:g} to {high:g}; let it end at the absorbing walls, {wall.lower:g} and "
                 f"{wall.upper:g}, where these are finite."

@@ -100,7 +100,7 @@ def _line(view: View, found: Verification) -> Figure:
         upper.plot(x, found.density.values[k + 1], color=colour, linewidth=1.4, label="_p")
         width = np.diff(part.edges[0]) * np.ones(len(part.count))
         groups = np.flatnonzero(np.diff(part.label, prepend=-1))
-        heights = np.add.reduceat(part.count, groups) / np.add.reduceat(width, groups) / part.count.sum()
+        heights = np.add.reduceat(part.count, groups) / np.add.reduceat(width, groups) / part.n
         middles = np.add.reduceat(part.edges[0][:-1] + width / 2, groups) / np.diff(np.append(groups, len(width)))
         upper.plot(middles, heights, ".", color=colour, markersize=6, label="_n")
         lower.pcolormesh(part.edges[0], [k - 0.5, k + 0.5], part.z[None], cmap="RdBu_r", norm=_norm(), rasterized=True)
@@ -136,7 +136,7 @@ def _plane(view: View, found: Verification) -> Figure:
     norm = LogNorm(DEEPEST * peak, peak)
     for (above, below), part, row in zip(panels.T, parts, rows, strict=True):
         area = np.multiply.outer(*map(np.diff, part.edges))
-        shown = np.ma.masked_less(part.count / part.count.sum() / area, norm.vmin or 0.0)
+        shown = np.ma.masked_less(part.count / part.n / area, norm.vmin or 0.0)
         above.pcolormesh(*part.edges, shown.T, norm=norm, cmap=style.density(), rasterized=True)
         levels = peak * np.array([0.01, 0.1, 0.5])
         above.contour(*mesh, found.density.values[row + 1].T, levels=levels, colors=style.INK, linewidths=1.0)

@@ -1,4 +1,4 @@
-"""How fast F falls: by the formula, of the equation and of the ensemble, and by differences of F."""
+"""How fast F falls: by the formula, of the equation and of the ensemble, and by differences of F; or who survives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ SEEN = 2.0
 
 
 def draw(ax: Axes, view: View, found: Verification) -> None:
-    """Draw −dF/dt against time on logarithmic axes, each with its standard errors."""
+    """Draw −dF/dt against time on logarithmic axes, each with its standard errors; the survival if walls absorb."""
+    if view.system.absorbers:
+        _survival(ax, view, found)
+        return
     t = found.density.time.values[1:]
     ax.plot(t, dissipation(view.system, found.density).values[1:], "-", color=style.INK, linewidth=1.4, zorder=2,
             label="Fokker–Planck: ∫ p ∇Φ·K∇Φ dx")  # fmt: skip
@@ -39,6 +42,17 @@ def draw(ax: Axes, view: View, found: Verification) -> None:
     ax.set_xlabel(view.label("time"), parse_math=False)
     unit = "/".join(filter(None, (view.unit("energy").strip(), view.unit("time").strip())))
     ax.set_ylabel(f"−dF/dt [{unit}]" if unit else "−dF/dt", parse_math=False)
+    style.legend_above(ax)
+
+
+def _survival(ax: Axes, view: View, found: Verification) -> None:
+    mass = found.density.sum(found.density.dims[1:])
+    ax.plot(mass.time, mass / mass[0], "-", color=style.INK, linewidth=1.4, zorder=2, label="Fokker–Planck")
+    survival, stderr = (view.ds[name].values for name in ("survival", "survival_stderr"))
+    ax.errorbar(view.times, survival, stderr, fmt=".", color=style.KL, label="particles", linewidth=1.2)
+    ax.set_ylim(0, 1.05)
+    ax.set_xlabel(view.label("time"), parse_math=False)
+    ax.set_ylabel("survival")
     style.legend_above(ax)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,9 @@ from langevin_kit.preflight.jumps import Jump, find_jump
 from langevin_kit.preflight.periodicity import require_periodic
 from langevin_kit.preflight.positivity import eigenvalue_range, require_measure
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
+from langevin_kit.preflight.reach import require_reached
 from langevin_kit.preflight.region import TYPICAL, mesh, place, region, require_inside
-from langevin_kit.system import System
+from langevin_kit.system import System, reflecting
 
 Floats = NDArray[np.float64]
 
@@ -83,8 +84,8 @@ def check(
     In the region where (E − min E)/T < 12 and at the given positions: energy, gradient, mobility and its divergence
     must be finite, and the derivatives those that dual numbers give; the mobility not negative; the drift
     such that the Boltzmann law carries no flux; and the time step stable. On a ring energy, mobility and measure must
-    close. The measure must be positive; where q lives it may vanish at the edge of a chart.
-    With more than two coordinates the region is a sample.
+    close, and paths must reach an absorbing wall. The measure must be positive; where q lives it may vanish at the edge
+    of a chart. With more than two coordinates the region is a sample.
 
     Parameters
     ----------
@@ -135,11 +136,12 @@ def check(
         laws, no_law = [], str(error)
     if laws and system.n_dim <= 2:
         require_measure(system, mesh(laws[0]), edge=True)
+    typical = laws or _of_closed(system, times[0], near)
     dual, low, high = DualNumbers(system), np.inf, -np.inf
     fastest = dict.fromkeys(MEANING, 0.0)
     jump: Jump | None = None
     for k, t in enumerate(times):
-        x = region(system, laws[min(k, len(laws) - 1)] if laws else None, positions, t)
+        x = region(system, typical[min(k, len(typical) - 1)] if typical else None, positions, t)
         if not x.size:
             raise InvalidArgument(
                 "check: without a Boltzmann law there is no typical region; give `positions` where particles start. "
@@ -147,6 +149,7 @@ def check(
             )
         _require_finite(system, x, t)
         require_periodic(system, x, t)
+        require_reached(system, x, t)
         mobility = system.symmetric_mobility_at(x, t)
         least, most = eigenvalue_range(system, x, t, mobility)
         low, high = min(low, least), max(high, most)
@@ -166,6 +169,20 @@ def check(
             f"about {report.time_step:g}."
         )
     return report
+
+
+def _of_closed(system: System, t: float, near: Floats | None) -> list[Boltzmann]:
+    """The law between walls that reflect what they absorb: where particles go before that."""
+    if not system.absorbers:
+        return []
+    walls = {
+        name: reflecting(wall.lower, wall.upper) if wall.kind == "absorbing" else wall
+        for name, wall in system.walls.items()
+    }
+    try:
+        return [boltzmann(replace(system, walls=walls), t, near)]
+    except NotNormalizable:
+        return []
 
 
 def _require_finite(system: System, x: Floats, t: float) -> None:

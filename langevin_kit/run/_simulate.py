@@ -134,6 +134,9 @@ def simulate(
 
     Notes
     -----
+    With absorbing walls, averages, extremes and the histogram go over the particles that live, of which ``survival`` is
+    the share and ``n_absorbed`` what each wall has taken; positions of the others are where they ended.
+
     The histogram is exact counting; F, H and KL come from it, with standard errors and a detection floor. With more
     than two coordinates they come from mean and covariance, if the Boltzmann law is Gaussian (a quadratic energy): then
     they are those of the Gaussian with the ensemble's moments, and KL and F are lower bounds.

@@ -92,7 +92,7 @@ def _require_inside(system: System, x: NDArray[np.float64], first: int, dtype: s
     lower, upper = system.lower, system.upper
     for a in system.walled("periodic"):
         x[a] = lower[a] + np.mod(x[a] - lower[a], upper[a] - lower[a])
-    for a in (*system.walled("reflecting"), *system.walled("absorbing")):
+    for a in {*system.walled("reflecting"), *system.walled("absorbing")}:
         beyond = (x[a] < lower[a]) | (x[a] > upper[a])
         if beyond.any():
             i = int(np.argmax(beyond))

@@ -178,6 +178,7 @@ class WallTable(Table):
     kind: str
     lower: float | None = None
     upper: float | None = None
+    reflects: str = ""
 
     @model_validator(mode="after")
     def _is_a_wall(self) -> WallTable:

@@ -183,12 +183,15 @@ class System:
 
     def walled(self, kind: str) -> tuple[int, ...]:
         """Numbers of the coordinates with walls of one kind."""
-        return tuple(a for a, x in enumerate(self.names) if x in self.walls and self.walls[x].kind == kind)
+        walls = [self.walls.get(x) for x in self.names]
+        return tuple(a for a, wall in enumerate(walls) if wall and (wall.kind == kind or wall.sides(kind)))
 
     @property
     def absorbers(self) -> tuple[tuple[int, str], ...]:
         """Coordinate and side of each absorbing wall."""
-        return tuple((a, side) for a in self.walled("absorbing") for side in self.walls[self.names[a]].sides)
+        return tuple(
+            (a, side) for a in self.walled("absorbing") for side in self.walls[self.names[a]].sides("absorbing")
+        )
 
     @property
     def absorption_row(self) -> int | None:

@@ -131,7 +131,7 @@ def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:
     for key, wall in walls.items():
         if key not in names:
             raise InvalidArgument(f"walls: unknown coordinate {key!r}{did_you_mean(key, names)}.")
-        if isinstance(wall, Mapping) and set(wall) == {"kind", "lower", "upper"}:
+        if isinstance(wall, Mapping) and set(wall) - {"reflects"} == {"kind", "lower", "upper"}:
             wall = Wall.from_dict(wall)
         if not isinstance(wall, Wall):
             raise InvalidArgument(

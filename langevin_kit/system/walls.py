@@ -11,6 +11,7 @@ import numpy as np
 from langevin_kit.errors import InvalidArgument, did_you_mean
 
 KINDS = ("periodic", "reflecting", "absorbing")
+SIDES = ("lower", "upper")
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class Wall:
         "periodic": `lower` and `upper` are the same place. "reflecting": particles turn back along the co-normal K n,
         so that no flux passes; "absorbing": particles end there. Of walls one of the two may be infinite.
     lower, upper : float
+    reflects : str
+        "lower" or "upper": the one of two absorbing walls that reflects instead. Empty if none does.
     """
 
     kind: Literal["periodic", "reflecting", "absorbing"]
     lower: float
     upper: float
+    reflects: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -36,27 +40,38 @@ class Wall:
         if not self.lower < self.upper or not (all(finite) if self.kind == "periodic" else any(finite)):
             need = "finite lower < upper" if self.kind == "periodic" else "lower < upper, one of them finite,"
             raise InvalidArgument(f"walls: got {self.kind} bounds {self.lower}, {self.upper}; {need} are needed.")
+        if self.reflects and not (self.kind == "absorbing" and self.reflects in SIDES and all(finite)):
+            raise InvalidArgument(
+                f"walls: got reflects = {self.reflects!r}; 'lower' or 'upper' of two finite absorbing walls is needed."
+            )
 
     @property
     def length(self) -> float:
         """The distance of the two bounds."""
         return self.upper - self.lower
 
+    def sides(self, kind: str) -> tuple[str, ...]:
+        """Which of "lower" and "upper" are finite and of a kind."""
+        kinds = {side: "reflecting" if side == self.reflects else self.kind for side in SIDES}
+        return tuple(side for side in SIDES if kinds[side] == kind and np.isfinite(getattr(self, side)))
+
     @property
-    def sides(self) -> tuple[str, ...]:
-        """Which of "lower" and "upper" there are."""
-        return tuple(side for side in ("lower", "upper") if np.isfinite(getattr(self, side)))
+    def shape(self) -> tuple[Any, ...]:
+        """All that compiled code must know of it before it runs."""
+        return self.kind, self.sides("absorbing"), self.reflects
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, with None for an infinite bound."""
         bounds = {"lower": self.lower, "upper": self.upper}
-        return {"kind": self.kind, **{name: value if np.isfinite(value) else None for name, value in bounds.items()}}
+        plain = {name: value if np.isfinite(value) else None for name, value in bounds.items()}
+        return {"kind": self.kind, **plain, **({"reflects": self.reflects} if self.reflects else {})}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Wall:
         """From plain data."""
         lower, upper = data["lower"], data["upper"]
-        return cls(data["kind"], *_bounds(-np.inf if lower is None else lower, np.inf if upper is None else upper))
+        bounds = _bounds(-np.inf if lower is None else lower, np.inf if upper is None else upper)
+        return cls(data["kind"], *bounds, data.get("reflects") or "")
 
 
 def periodic(lower: float, upper: float) -> Wall:
@@ -81,12 +96,18 @@ def reflecting(lower: float = -np.inf, upper: float = np.inf) -> Wall:
     return Wall("reflecting", *_bounds(lower, upper))
 
 
-def absorbing(lower: float = -np.inf, upper: float = np.inf) -> Wall:
-    """Give a coordinate one or two absorbing walls.
+def absorbing(lower: float = -np.inf, upper: float = np.inf, *, reflects: str = "") -> Wall:
+    """Give a coordinate one or two absorbing walls; or one, and a reflecting one.
 
     A particle that meets one stays there and is no longer counted among the living, over which all averages and
     histograms of a run go; the run records how many there are (`survival`) and how many each wall has taken
     (`n_absorbed`). There is no Boltzmann law.
+
+    Parameters
+    ----------
+    lower, upper : float
+    reflects : str, optional
+        "lower" or "upper": the wall that reflects.
 
     Notes
     -----
@@ -96,10 +117,10 @@ def absorbing(lower: float = -np.inf, upper: float = np.inf) -> Wall:
 
     Examples
     --------
-    >>> absorbing(upper=1.0).sides
+    >>> absorbing(0.0, 1.0, reflects="lower").sides("absorbing")
     ('upper',)
     """
-    return Wall("absorbing", *_bounds(lower, upper))
+    return Wall("absorbing", *_bounds(lower, upper), reflects)
 
 
 def _bounds(lower: Any, upper: Any) -> tuple[float, float]:

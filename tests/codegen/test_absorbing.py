@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from langevin_kit import System, absorbing, periodic, reflecting
 from langevin_kit.codegen import stepper
 from langevin_kit.codegen.pointwise import stepper_source
+from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import EulerMaruyama, Scheme
 from langevin_kit.testing.numpy_reference import _coloured, numbers_of_step, philox
 
@@ -125,6 +126,22 @@ def test_at_zero_temperature_the_ends_of_steps_decide() -> None:
     system = System(energy="-x", temperature=0.0, walls={"x": absorbing(upper=5.5 * DT)})
     got = advance(system, start(SYSTEMS["segment"], n=1) * 0.0, 9)
     np.testing.assert_allclose(got[:, 0], [5.5 * DT, 5.5 * DT], rtol=1e-15)
+
+
+def test_one_of_two_walls_may_reflect() -> None:
+    """As half of the segment between two absorbing walls, about whose middle all is even: the same passages."""
+    half = System(energy="x**2", temperature=1.0, walls={"x": absorbing(0.0, 1.0, reflects="lower")})
+    whole = System(energy="x**2", temperature=1.0, walls={"x": absorbing(-1.0, 1.0)})
+    x = np.concatenate([np.linspace(0.01, 0.9, N)[None], np.zeros((1, N))])
+    got, expected = advance(half, x, 1), advance(whole, x, 1)
+    np.testing.assert_array_equal(got[1], expected[1])
+    np.testing.assert_array_equal(got[0], np.abs(expected[0]))
+    later = advance(half, x, 400)
+    assert ((later[0] == 1) == (later[1] > 0)).all()
+    assert (later[0] >= 0).all()
+    assert 0.1 < (later[1] > 0).mean() < 0.95
+    with pytest.raises(InvalidArgument, match=r"reflects = 'upper'; .* two finite absorbing walls"):
+        absorbing(0.0, reflects="upper")
 
 
 def test_absorbing_and_reflecting_walls_of_two_coordinates() -> None:

@@ -114,6 +114,13 @@ def test_free_diffusion_between_two_walls(method: str) -> None:
     np.testing.assert_allclose([-ends[0], ends[-1]], rate[-1], rtol=1e-3)
 
 
+def test_one_of_two_walls_may_reflect() -> None:
+    """τ(x) = (1 − x²)/2T of free diffusion from a reflecting wall at 0 to an absorbing one at 1."""
+    system = lk.System(energy=0.0, temperature=0.5, walls={"x": lk.absorbing(0.0, 1.0, reflects="lower")})
+    tau = first_passage_time(system, lk.Grid(x=lk.cells(0.0, 1.0, 100)))
+    np.testing.assert_allclose(tau, 1 - tau.x**2, atol=1e-4)
+
+
 def test_what_leaves_is_what_is_missing() -> None:
     times = np.linspace(0, 1, 201)
     density = evolve(WELL, lk.Grid(x=lk.cells(-0.5, 1.25, 140)), initial=lk.initial.gaussian([0.3], 0.01), times=times)

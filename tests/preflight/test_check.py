@@ -10,7 +10,7 @@ import pytest
 
 from langevin_kit.errors import InvalidArgument, MobilityNotPositive, StepTooLarge
 from langevin_kit.preflight import check
-from langevin_kit.system import System
+from langevin_kit.system import System, absorbing
 
 AT_ONE = np.ones((1, 3))
 
@@ -168,3 +168,15 @@ def test_positions_of_another_shape() -> None:
 )
 def test_suggested_step_follows_the_slope_of_the_noise_and_kinks(arguments: dict[str, str], largest: float) -> None:
     assert check(System(**arguments, temperature=1.0)).time_step <= largest
+
+
+def test_absorbing_walls_have_no_law_and_particles_are_looked_for_between_them() -> None:
+    """The well is as stiff beyond where particles start; beyond the wall it does not matter."""
+    walled = system("x**4", walls={"x": absorbing(upper=0.5)})
+    report = check(walled, positions=np.zeros((1, 3)))
+    assert report.boltzmann.startswith("none: absorbing walls")
+    assert math.isclose(report.rates["stiffness"], 12 * 12**0.5, rel_tol=0.01)  # at x⁴ = 12 T
+    with pytest.raises(InvalidArgument, match="start beyond the walls"):
+        check(walled, positions=AT_ONE)
+    free = check(system("0", walls={"x": absorbing(0.0)}), positions=AT_ONE)
+    assert free.time_step == math.inf

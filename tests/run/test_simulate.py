@@ -221,7 +221,8 @@ def test_store_is_plain_and_equals_the_run_in_memory(tmp_path: Path) -> None:
     assert set(stored.variables) == set(memory.variables)
     assert stored.position.dims == ("time", "component", "particle")
     assert stored.histogram.dims == ("time", "x", "y")
-    assert {name for name in memory.data_vars if name not in {"right", "right_stderr"}} == set(VARIABLES) - {"variance"}
+    elsewhere = {"variance", "survival", "survival_stderr", "n_absorbed"}
+    assert {name for name in memory.data_vars if name not in {"right", "right_stderr"}} == set(VARIABLES) - elsewhere
     again = lk.open(path).langevin
     for name, value in {**again.kl_divergence(), **again.free_energy(), **again.entropy()}.items():
         if name in memory:

@@ -176,6 +176,39 @@ def test_free_diffusion() -> None:
     assert not {"kl_divergence", "histogram"} & set(ds.data_vars)
 
 
+def test_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Recorded numbers; the mean of min(τ, t) is that of the grid; and what the command line says and draws of it."""
+    monkeypatch.chdir(tmp_path)
+    scenario = str(SCENARIOS / "escape.toml")
+    assert main(["run", scenario, "--particles", "4000", "-o", "escape.zarr", "--quiet"]) == 0
+    assert main(["verify", "escape.zarr", "-o", "verified.png"]) == 0
+    assert main(["verify", "escape.zarr", "--json"]) == 0
+    said = capsys.readouterr().out
+    assert "  survival  0." in said
+    assert "  survival      " in said  # of the table
+    assert said.count("consistent with the Fokker–Planck equation — ") == 2
+    assert (tmp_path / "verified.png").stat().st_size > 10_000
+    ds = lk.open("escape.zarr").isel(time=slice(0, None, 5))
+    recorded = {
+        "survival": [1.0, 0.543, 0.27975],
+        "energy": [0.040236430282006796, 0.23192588713760795, 0.19832899470634924],
+        "n_absorbed": [0, 1828, 2881],
+    }
+    check(ds, recorded)
+    grid = lk.Grid(x=lk.cells(-2.5, 0.5, 300))
+    tau = lk.fokker_planck.first_passage_time(ds.langevin.system, grid)
+    times = np.linspace(0, 20, 201)
+    density = lk.fokker_planck.evolve(ds.langevin.system, grid, initial=lk.initial.gaussian([-1.0], 0.01), times=times)
+    survival = density.sum("x").values * grid.volume
+    whole = lk.open("escape.zarr").langevin.first_passage().isel(time=-1)
+    expected = np.trapezoid(survival, times)
+    assert abs(float(whole.first_passage_time) - expected) < 4 * float(whole.first_passage_time_stderr)
+    # At the end the density falls at one rate: what is left lives about 1/rate longer.
+    rest = float((tau * density[-1]).sum() / density[-1].sum())
+    rate = float(lk.fokker_planck.boundary_flux(ds.langevin.system, density)[-1, 0]) / survival[-1]
+    assert rest * rate == pytest.approx(1.0, rel=2e-3)
+
+
 def test_weak_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = runpy.run_path(str(SCENARIOS / "weak_order.py"))
     figure = tmp_path / "weak_order.png"

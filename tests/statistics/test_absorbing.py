@@ -122,3 +122,39 @@ def test_the_flux_into_each_wall_is_that_of_the_grid() -> None:
     assert z.size >= 14
     assert np.abs(z).max() < norm.isf(0.5e-3 / z.size), z
     assert np.abs(z_scores(replace(system, temperature=1.1))).max() > 8
+
+
+def test_a_run_is_held_against_the_grid() -> None:
+    """The density of the living and their number, also at half the time step; another temperature or slope is seen."""
+    start = lk.initial.gaussian([0.05], 0.0025)
+    ds = lk.simulate(
+        WELL,
+        initial=start,
+        n_particles=50_000,
+        time_step=2e-3,
+        n_steps=200,
+        save_every=20,
+        rng=11,
+        histogram=lk.Grid(x=lk.cells(-0.5, 0.5, 128)),
+    )
+    found = lk.verify(ds, halve=True)
+    assert found.halved is not None
+    assert found.comparison.verdict.state == "consistent"
+    assert (found.comparison.table.sel(test="survival").error < 0.02).all()
+    for change, sees in (({"temperature": 1.1}, "survival"), ({"energy": "(x**2 - 1)**2 + x"}, "chi2_coarse")):
+        other = replace(WELL, **change)
+        density = lk.fokker_planck.evolve(other, ds.langevin.grid, initial=start, times=ds.time)
+        against = lk.fokker_planck.compare(ds, density)
+        assert against.verdict.state == "inconsistent"
+        assert float(against.table.p_adjusted.sel(test=sees).min()) < 1e-6
+
+
+def test_a_density_without_mass_is_no_alarm() -> None:
+    """All were taken long before: there is nothing to hold a density against, and the survival is 0 on both sides."""
+    start = lk.initial.gaussian([0.05], 0.0025)
+    ds = lk.simulate(
+        WELL, initial=start, n_particles=500, time_step=5e-3, n_steps=800, save_every=400, rng=1,
+        histogram=lk.Grid(x=lk.cells(-0.5, 0.5, 32)), check=False,
+    )  # fmt: skip
+    assert ds.survival.values.tolist() == [1.0, 0.0, 0.0]
+    assert lk.verify(ds, halve=False).comparison.verdict.state == "consistent"
