@@ -276,10 +276,7 @@ class System:
     def _push(self, x: Any, t: float) -> Floats:
         """∂_b(μ Kᵃᵇ)/μ."""
         divergence = self.mobility_divergence(x, t)
-        if not self.facts.has_measure:
-            return divergence
-        slope = self._evaluate("log_measure_gradient", x, t)
-        return np.asarray(divergence + np.einsum("ab...,b...->a...", self.mobility_at(x, t), slope))
+        return divergence + self._evaluate("entropic", x, t) if self.facts.has_measure else divergence
 
     def reversible_drift_at(self, x: Any, t: float = 0.0) -> Floats:
         """T μ⁻¹ ∇·(μS) − S ∇E, shape (d, ...): the drift without b and A, neither of which moves F."""

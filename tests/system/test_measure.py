@@ -16,6 +16,7 @@ from langevin_kit.errors import InvalidArgument, InvalidExpression, NotNormaliza
 from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.scenario import loads
 from langevin_kit.schemes import scheme_from
+from langevin_kit.system.texts import Texts
 from langevin_kit.testing import euler_maruyama
 
 TENSOR = [["1 + x**2/4", "0.2 + 0.1*y"], ["0.2 - 0.1*y", "1.5"]]
@@ -65,6 +66,7 @@ def test_paths_of_text_and_functions_are_one() -> None:
             save_positions=True,
             observables={"twice": "2*log_measure"},
             rng=0,
+            check=False,
         )
         for system in (TEXT, FUNCTIONS)
     ]
@@ -82,6 +84,22 @@ def test_paths_of_text_and_functions_are_one() -> None:
 def test_check_differentiates_the_measure_a_second_way() -> None:
     assert lk.check(TEXT).law is not None
     assert lk.check(FUNCTIONS).law is not None
+
+
+@pytest.mark.parametrize("what", ["entropic", "measure"])
+def test_check_sees_a_wrong_term(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the drift that the steps use, and of the measure that it is said to come from."""
+    right, plain = Texts.evaluate, Texts.differentiable
+    monkeypatch.setattr(
+        Texts, "evaluate", lambda self, name, x, t: right(self, name, x, t) * (1.01 if name == what else 1)
+    )
+    monkeypatch.setattr(
+        Texts,
+        "differentiable",
+        lambda self, name, x, t: [row * row if name == what else row for row in plain(self, name, x, t)],
+    )
+    with pytest.raises(InvalidArgument, match=r"drift: component .* where T ∇·K − K ∇\(E − T ln μ\) ="):
+        lk.check(TEXT)
 
 
 def test_a_measure_of_one_changes_nothing() -> None:

@@ -258,7 +258,8 @@ class FunctionModel:
             ``mobility_slope`` ∂_c Kᵃᵇ as [c, a, b] (d, d, d, ...),
             ``mobility_divergence`` and ``transposed_divergence`` (d, ...), ``force`` b − K∇E (d, ...), or
             ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K + K ∇ ln μ, which goes with T;
-            ``measure`` (1, ...), ``log_measure_gradient`` (d, ...), ``log_measure_hessian`` (d, d, ...).
+            ``measure`` (1, ...), ``log_measure_gradient`` and
+            ``entropic`` K ∇ ln μ (d, ...), ``log_measure_hessian`` (d, d, ...).
         x : array_like
             Positions.
         t : float
@@ -322,6 +323,7 @@ class FunctionModel:
                 ],
             ),
             "force": (f"model_coefficients({first})", [*self.outputs], self._vector("force")),
+            "entropic": (f"model_coefficients({first})", [*self.outputs], self._vector("entropic")),
             "coefficients": (f"model_coefficients({first})", [*self.outputs], [*self.outputs]),
             "drift_jacobian": (
                 f"model_coefficients({second})",
@@ -468,6 +470,7 @@ _SHAPES: dict[str, Callable[[int], tuple[int, ...]]] = {
     "mobility_divergence": lambda d: (d,),
     "transposed_divergence": lambda d: (d,),
     "force": lambda d: (d,),
+    "entropic": lambda d: (d,),
     "drift_jacobian": lambda d: (2, d, d),
     "measure": lambda d: (1,),
     "log_measure_gradient": lambda d: (d,),
