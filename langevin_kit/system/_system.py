@@ -339,7 +339,7 @@ class System:
         """
         from langevin_kit.system.transform import read_map
 
-        return System(**read_map(self, coordinates, inverse).arguments(walls))
+        return System(**read_map(self, coordinates, inverse).fields(walls))
 
     def lamperti(self, coordinates: str | Sequence[str]) -> System:
         r"""The same system in coordinates whose mobility is 1: :math:`y = \int dx/\sqrt{K}` (Lamperti 1964).
@@ -367,7 +367,7 @@ class System:
         """
         from langevin_kit.system.transform import lamperti_map
 
-        return System(**lamperti_map(self, coordinates).arguments(None))
+        return System(**lamperti_map(self, coordinates).fields(None))
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.functions is None:

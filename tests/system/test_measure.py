@@ -13,6 +13,7 @@ import pytest
 import langevin_kit as lk
 from langevin_kit.codegen.pointwise import stepper_source
 from langevin_kit.errors import InvalidArgument, InvalidExpression, NotNormalizable
+from langevin_kit.estimate import dissipation_rate, free_energy_of_density, relaxation
 from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.scenario import loads
 from langevin_kit.schemes import scheme_from
@@ -130,6 +131,28 @@ def test_a_measure_may_be_all_that_confines() -> None:
     assert abs(lk.boltzmann(alone).log_z - math.log(2 * math.pi) / 2) < 1e-12
     with pytest.raises(NotNormalizable, match=r"μ = 'exp.x.'"):
         lk.boltzmann(lk.System(measure="exp(x)", temperature=1.0))
+
+
+def test_estimates_are_those_of_the_effective_energy() -> None:
+    """KL, F and −dF/dt are; H is against μ, so that it differs by ⟨ln μ⟩."""
+    measured = lk.System(energy="x**2/2", measure="exp(-x)", temperature=1.0)
+    effective = lk.System(energy="x**2/2 + x", temperature=1.0)
+    grid, rng = lk.Grid(x=lk.cells(-8, 8, 1024)), np.random.default_rng(0)
+    x = rng.normal(-0.6, 1.2, 100_000)
+    count = np.histogram(x, grid.edges[0])[0][None]
+    mean, energy = np.array([x.mean()]), np.array([(x * x / 2).mean()])
+    laws = [lk.boltzmann(measured)], [lk.boltzmann(effective)]
+    one, two = relaxation(laws[0], grid, count, energy, None, -mean), relaxation(laws[1], grid, count, energy + mean)
+    for name in one:
+        shift = -mean if name == "entropy" else 0.0
+        if name != "entropy_stderr":
+            np.testing.assert_allclose(one[name], two[name] + shift, rtol=1e-9)
+    assert abs(one["entropy_stderr"][0] - two["entropy_stderr"][0]) > 1e-4
+    one, two = (dissipation_rate(law, grid, count) for law in laws)
+    np.testing.assert_allclose(one.value, two.value, rtol=1e-9)
+    density = count[0] / (len(x) * grid.volume)
+    one, two = (free_energy_of_density(law[0], grid, density) for law in laws)
+    np.testing.assert_allclose(one, two, rtol=1e-9)
 
 
 def test_a_system_with_a_measure_is_built_again() -> None:
