@@ -119,7 +119,6 @@ def check(
                 f"positions: got shape {positions.shape}; the first must have length d = {system.n_dim}."
             )
         require_inside(system, positions)
-        require_measure(system, positions)
         near = positions.mean(axis=1, dtype=np.float64)
     if system.facts.has_ensemble_mobility:
         if positions is None:
@@ -147,6 +146,7 @@ def check(
                 "check: without a Boltzmann law there is no typical region; give `positions` where particles start. "
                 f"({no_law})"
             )
+        require_measure(system, x)
         _require_finite(system, x, t)
         require_periodic(system, x, t)
         require_reached(system, x, t)

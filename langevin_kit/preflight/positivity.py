@@ -15,7 +15,7 @@ ROUNDING = 1e-12
 """Share of the largest eigenvalue by which another may be negative."""
 
 
-def require_measure(system: System, x: NDArray[np.floating], *, edge: bool = False) -> None:
+def require_measure(system: System, x: Floats, *, edge: bool = False) -> None:
     """Refuse a measure that is not positive and finite at points x (d, n); at the edge of a chart it may vanish.
 
     Raises
@@ -23,12 +23,11 @@ def require_measure(system: System, x: NDArray[np.floating], *, edge: bool = Fal
     InvalidArgument
         With the place.
     """
-    with np.errstate(all="ignore"):
-        measure = system.measure_at(x)
+    measure = system.measure_at(x)
     bad = ~(np.isfinite(measure) & ((measure >= 0) if edge else (measure > 0)))
     if bad.any():
         where = int(bad.argmax())
-        at = place(system, x[:, where].astype(np.float64), 0.0)
+        at = place(system, x[:, where], 0.0)
         raise InvalidArgument(
             f"measure is {measure[where]:.6g} at {at}; it must be positive where particles may go. Confine them by "
             "walls, or change the measure."

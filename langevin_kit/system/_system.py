@@ -303,10 +303,7 @@ class System:
     def _push(self, x: Any, t: float) -> Floats:
         """∂_b(μ Kᵃᵇ)/μ."""
         divergence = self.mobility_divergence(x, t)
-        if not self.facts.has_measure:
-            return divergence
-        slope = self._evaluate("log_measure_gradient", x, t)
-        return np.asarray(divergence + np.einsum("ab...,b...->a...", self.mobility_at(x, t), slope))
+        return divergence + self._evaluate("entropic", x, t) if self.facts.has_measure else divergence
 
     def reversible_drift_at(self, x: Any, t: float = 0.0) -> Floats:
         """T μ⁻¹ ∇·(μS) − S ∇E, shape (d, ...): the drift without b and A, neither of which moves F."""
@@ -386,7 +383,7 @@ class System:
         """
         from langevin_kit.system.transform import read_map
 
-        return System(**read_map(self, coordinates, inverse).arguments(walls))
+        return System(**read_map(self, coordinates, inverse).fields(walls))
 
     def lamperti(self, coordinates: str | Sequence[str]) -> System:
         r"""The same system in coordinates whose mobility is 1: :math:`y = \int dx/\sqrt{K}` (Lamperti 1964).
@@ -414,7 +411,7 @@ class System:
         """
         from langevin_kit.system.transform import lamperti_map
 
-        return System(**lamperti_map(self, coordinates).arguments(None))
+        return System(**lamperti_map(self, coordinates).fields(None))
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.functions is None:

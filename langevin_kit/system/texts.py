@@ -113,6 +113,7 @@ SHAPES: dict[str, Any] = {
     "measure": lambda d: (),
     "log_measure": lambda d: (),
     "log_measure_gradient": lambda d: (d,),
+    "entropic": lambda d: (d,),
     "log_measure_hessian": lambda d: (d, d),
 }
 """Quantities by name, and their shape in front of the points'."""

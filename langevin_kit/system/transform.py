@@ -130,7 +130,7 @@ class CoordinateMap:
     forward: Expressions | None
     is_lamperti: bool = False
 
-    def arguments(self, walls: Mapping[str, Wall] | None) -> dict[str, Any]:
+    def fields(self, walls: Mapping[str, Wall] | None) -> dict[str, Any]:
         """What `System` takes for the same system in the new coordinates.
 
         Raises
@@ -293,7 +293,7 @@ def _tidied(e: sp.Expr) -> sp.Expr:
 def _foreign(e: sp.Expr, known: set[Any]) -> set[str]:
     """Names of functions, and of what is no function of real numbers, that are not among the known ones."""
     functions = {f.func.__name__ for f in e.atoms(sp.Function, sp.Piecewise, sp.Integral) if f.func not in known}
-    return functions | {str(bad) for bad in e.atoms(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo) if bad in e.atoms()}
+    return functions | {str(bad) for bad in e.atoms(sp.I, sp.zoo, sp.nan, sp.oo, -sp.oo)}
 
 
 def _compiled(e: sp.Expr, field: str) -> sp.Expr:

@@ -79,7 +79,7 @@ def test_the_law_on_the_sphere_is_uniform_up_to_the_field(h: float) -> None:
 
 @pytest.mark.claim("C30")
 def test_a_volume_element_is_an_energy() -> None:
-    """E_eff = E − T ln √g: the same drift, law and Z to round-off, and the same ensemble up to the last bits."""
+    """E_eff = E − T ln √g: the same drift, Jacobian, law and Z to round-off."""
     effective = replace(
         SPHERE, energy="-h*cos(theta) - T0*log(sin(theta))", measure=1.0, parameters={"h": 0.7, "T0": 1.0}
     )
@@ -91,12 +91,6 @@ def test_a_volume_element_is_an_energy() -> None:
     one, two = (lk.boltzmann(s) for s in (system, effective))
     assert abs(one.log_z - two.log_z) < 1e-12
     assert abs(one.log_z - np.log(4 * np.pi * np.sinh(0.7 * np.cos(EDGE)) / 0.7)) < 1e-12
-    few: dict[str, Any] = {"n_particles": 500, "n_steps": 200, "save_every": 200}
-    ends = [
-        lk.simulate(s, initial=lk.initial.point([1.0, 1.0]), time_step=1e-3, rng=0, save_positions=True, **few)
-        for s in (system, effective)
-    ]
-    np.testing.assert_allclose(ends[0].position[-1], ends[1].position[-1], rtol=1e-9)
 
 
 def test_a_run_on_the_sphere_obeys_its_fokker_planck_equation() -> None:
@@ -130,8 +124,24 @@ def test_a_run_on_the_sphere_obeys_its_fokker_planck_equation() -> None:
     assert lk.fokker_planck.compare(ds, wrong).verdict.state == "inconsistent"
 
 
+def test_the_grid_has_the_decay_of_a_legendre_polynomial() -> None:
+    """From pole to pole, where μ vanishes: p = ½ sin θ (1 + e^(−2t) cos θ), with order two in the cell width."""
+    polar = lk.System(
+        measure="sin(theta)", temperature=1.0, coordinates="theta", walls={"theta": lk.reflecting(0, np.pi)}
+    )
+    errors = []
+    for n in (32, 64, 128):
+        grid = lk.Grid(theta=lk.cells(0.0, np.pi, n))
+        (theta,) = grid.centers
+        start, end = (np.sin(theta) * (1 + share * np.cos(theta)) / 2 for share in (1.0, np.exp(-2.0)))
+        found = lk.fokker_planck.evolve(polar, grid, initial=start, times=[0.0, 1.0])
+        errors.append(np.abs(found.values[-1] - end).max())
+    assert errors[-1] < 1e-4
+    assert np.log2(errors[-2] / errors[-1]) > 1.8
+
+
 def test_the_law_on_the_torus_is_its_area() -> None:
-    """θ has density ∝ R + cos θ and φ is uniform, χ²; without the measure θ is flat, and rejected."""
+    """θ has density ∝ R + cos θ and φ is uniform, χ²; a flat law of θ is rejected."""
     r = TORUS.parameters["R"]
     assert abs(lk.boltzmann(TORUS).log_z - np.log(4 * np.pi**2 * r)) < 1e-12
 
@@ -141,8 +151,7 @@ def test_the_law_on_the_torus_is_its_area() -> None:
     theta, phi = at_rest(TORUS, 2, time_step=4e-3, n_particles=50_000)
     assert p_value(share(theta), 32) > ALARM / 2
     assert p_value(phi / (2 * np.pi), 16) > ALARM / 2
-    without = at_rest(replace(TORUS, measure=1.0), 2, time_step=4e-3, n_particles=50_000)[0]
-    assert p_value(share(without), 32) < 1e-100
+    assert p_value(theta / (2 * np.pi), 32) < 1e-100
 
 
 RING = replace(SCALAR, measure="1.3 + cos(x - 1)")
@@ -205,17 +214,16 @@ def in_space(angles: np.ndarray) -> np.ndarray:
 def test_a_field_on_the_sphere_keeps_the_norm() -> None:
     """In space to 1e-9 by RK4, with its order; Euler's step leaves the sphere; in a chart the path is the same."""
     start = np.array([2.5, 0.4])
-    off, apart = {}, {}
-    for scheme, steps in (("rk4", (0.02, 0.01)), ("euler_maruyama", (0.02, 0.01))):
-        paths = [(path(SPACE, in_space(start[None])[0], dt, scheme), path(ANGLES, start, dt, scheme)) for dt in steps]
-        off[scheme] = [np.abs(np.linalg.norm(x, axis=1) - 1).max() for x, _ in paths]
-        apart[scheme] = [np.abs(x - in_space(angles)).max() for x, angles in paths]
+    off, paths = {}, {}
+    for scheme in ("rk4", "euler_maruyama"):
+        paths[scheme] = [path(SPACE, in_space(start[None])[0], dt, scheme) for dt in (0.02, 0.01)]
+        off[scheme] = [np.abs(np.linalg.norm(x, axis=1) - 1).max() for x in paths[scheme]]
     assert off["rk4"][1] < 1e-9
-    assert apart["rk4"][1] < 2e-9
+    assert np.abs(paths["rk4"][1] - in_space(path(ANGLES, start, 0.01, "rk4"))).max() < 2e-9
     assert np.log2(off["rk4"][0] / off["rk4"][1]) > 3.8
     assert 0.02 < off["euler_maruyama"][1] < 0.05
     assert 0.9 < np.log2(off["euler_maruyama"][0] / off["euler_maruyama"][1]) < 1.1
-    assert np.abs(path(SPACE, in_space(start[None])[0], 0.01, "rk4") - in_space(start[None])).max() > 1
+    assert np.abs(paths["rk4"][1] - in_space(start[None])).max() > 1
 
 
 W, TAU = 1.5, 2.0
@@ -239,10 +247,10 @@ def test_the_output_of_a_tanh_unit() -> None:
     ds = lk.simulate(
         UNIT,
         initial=lk.initial.uniform([-0.8], [0.8]),
-        n_particles=40_000,
-        time_step=2e-3,
-        n_steps=10_000,
-        save_every=10_000,
+        n_particles=20_000,
+        time_step=4e-3,
+        n_steps=3000,
+        save_every=3000,
         observables={"square": "y**2"},
         rng=0,
         check=False,

@@ -13,9 +13,11 @@ import pytest
 import langevin_kit as lk
 from langevin_kit.codegen.pointwise import stepper_source
 from langevin_kit.errors import InvalidArgument, InvalidExpression, NotNormalizable
+from langevin_kit.estimate import dissipation_rate, free_energy_of_density, relaxation
 from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.scenario import loads
 from langevin_kit.schemes import scheme_from
+from langevin_kit.system.texts import Texts
 from langevin_kit.testing import euler_maruyama
 
 TENSOR = [["1 + x**2/4", "0.2 + 0.1*y"], ["0.2 - 0.1*y", "1.5"]]
@@ -65,6 +67,7 @@ def test_paths_of_text_and_functions_are_one() -> None:
             save_positions=True,
             observables={"twice": "2*log_measure"},
             rng=0,
+            check=False,
         )
         for system in (TEXT, FUNCTIONS)
     ]
@@ -82,6 +85,22 @@ def test_paths_of_text_and_functions_are_one() -> None:
 def test_check_differentiates_the_measure_a_second_way() -> None:
     assert lk.check(TEXT).law is not None
     assert lk.check(FUNCTIONS).law is not None
+
+
+@pytest.mark.parametrize("what", ["entropic", "measure"])
+def test_check_sees_a_wrong_term(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the drift that the steps use, and of the measure that it is said to come from."""
+    right, plain = Texts.evaluate, Texts.differentiable
+    monkeypatch.setattr(
+        Texts, "evaluate", lambda self, name, x, t: right(self, name, x, t) * (1.01 if name == what else 1)
+    )
+    monkeypatch.setattr(
+        Texts,
+        "differentiable",
+        lambda self, name, x, t: [row * row if name == what else row for row in plain(self, name, x, t)],
+    )
+    with pytest.raises(InvalidArgument, match=r"drift: component .* where T ∇·K − K ∇\(E − T ln μ\) ="):
+        lk.check(TEXT)
 
 
 def test_a_measure_of_one_changes_nothing() -> None:
@@ -112,6 +131,28 @@ def test_a_measure_may_be_all_that_confines() -> None:
     assert abs(lk.boltzmann(alone).log_z - math.log(2 * math.pi) / 2) < 1e-12
     with pytest.raises(NotNormalizable, match=r"μ = 'exp.x.'"):
         lk.boltzmann(lk.System(measure="exp(x)", temperature=1.0))
+
+
+def test_estimates_are_those_of_the_effective_energy() -> None:
+    """KL, F and −dF/dt are; H is against μ, so that it differs by ⟨ln μ⟩."""
+    measured = lk.System(energy="x**2/2", measure="exp(-x)", temperature=1.0)
+    effective = lk.System(energy="x**2/2 + x", temperature=1.0)
+    grid, rng = lk.Grid(x=lk.cells(-8, 8, 1024)), np.random.default_rng(0)
+    x = rng.normal(-0.6, 1.2, 100_000)
+    count = np.histogram(x, grid.edges[0])[0][None]
+    mean, energy = np.array([x.mean()]), np.array([(x * x / 2).mean()])
+    laws = [lk.boltzmann(measured)], [lk.boltzmann(effective)]
+    one, two = relaxation(laws[0], grid, count, energy, None, -mean), relaxation(laws[1], grid, count, energy + mean)
+    for name in one:
+        shift = -mean if name == "entropy" else 0.0
+        if name != "entropy_stderr":
+            np.testing.assert_allclose(one[name], two[name] + shift, rtol=1e-9)
+    assert abs(one["entropy_stderr"][0] - two["entropy_stderr"][0]) > 1e-4
+    one, two = (dissipation_rate(law, grid, count) for law in laws)
+    np.testing.assert_allclose(one.value, two.value, rtol=1e-9)
+    density = count[0] / (len(x) * grid.volume)
+    one, two = (free_energy_of_density(law[0], grid, density) for law in laws)
+    np.testing.assert_allclose(one, two, rtol=1e-9)
 
 
 def test_a_system_with_a_measure_is_built_again() -> None:

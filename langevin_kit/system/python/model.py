@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from langevin_kit.cache import load
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.python.function import PythonFunction, refusing
+from langevin_kit.system.python.measure import measure_source
 
 Entry: TypeAlias = PythonFunction | float
 Matrix: TypeAlias = tuple[tuple[Entry, ...], ...]
@@ -53,17 +54,6 @@ def model_coefficients({state}):
     {mobility_names} = model_mobility({names})
 {assembly}
     return ({outputs},)
-"""
-
-_MEASURE = """
-@inline
-def model_measure({state}):
-    return {measure}
-
-@inline
-def model_log_measure_gradient({state}):
-    m = model_measure({duals})
-    return ({slopes},)
 """
 
 _EVALUATOR = """\
@@ -268,7 +258,8 @@ class FunctionModel:
             ``mobility_slope`` ∂_c Kᵃᵇ as [c, a, b] (d, d, d, ...),
             ``mobility_divergence`` and ``transposed_divergence`` (d, ...), ``force`` b − K∇E (d, ...), or
             ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K + K ∇ ln μ, which goes with T;
-            ``measure`` (1, ...), ``log_measure_gradient`` (d, ...), ``log_measure_hessian`` (d, d, ...).
+            ``measure`` (1, ...), ``log_measure_gradient`` and
+            ``entropic`` K ∇ ln μ (d, ...), ``log_measure_hessian`` (d, d, ...).
         x : array_like
             Positions.
         t : float
@@ -332,6 +323,7 @@ class FunctionModel:
                 ],
             ),
             "force": (f"model_coefficients({first})", [*self.outputs], self._vector("force")),
+            "entropic": (f"model_coefficients({first})", [*self.outputs], self._vector("entropic")),
             "coefficients": (f"model_coefficients({first})", [*self.outputs], [*self.outputs]),
             "drift_jacobian": (
                 f"model_coefficients({second})",
@@ -424,14 +416,6 @@ class FunctionModel:
         lines.append(f"return {_numbers(names)}")
         return f"\n@inline\ndef model_drift({self.state}):\n{_indent(lines)}\n"
 
-    def _measure(self, dense: bool) -> str:
-        """Source of ``model_measure`` and of the slope of its logarithm, if there is one."""
-        if not self.has_measure:
-            return ""
-        slopes = ", ".join(f"derivative(m, {a})/value(m)" for a in range(len(self.coordinates)))
-        measure = f"like({self._source_of(self.measure)}, x0)"
-        return _MEASURE.format(state=self.state, measure=measure, duals=self._duals(dense), slopes=slopes)
-
     @property
     def _assembly(self) -> list[str]:
         d = len(self.coordinates)
@@ -465,7 +449,9 @@ class FunctionModel:
             energy=f"like({self._source_of(self.energy)}, x0)",
             mobility=_indent(self._mobility[0]),
             drift=self._drift,
-            measure=self._measure(dense),
+            measure=measure_source(self.state, self._source_of(self.measure), self._duals(dense), d)
+            if self.has_measure
+            else "",
             duals=self._duals(dense),
             names=", ".join(self._dual_names),
             gradient=", ".join(f"derivative(e, {a})" for a in range(d)),
@@ -484,6 +470,7 @@ _SHAPES: dict[str, Callable[[int], tuple[int, ...]]] = {
     "mobility_divergence": lambda d: (d,),
     "transposed_divergence": lambda d: (d,),
     "force": lambda d: (d,),
+    "entropic": lambda d: (d,),
     "drift_jacobian": lambda d: (2, d, d),
     "measure": lambda d: (1,),
     "log_measure_gradient": lambda d: (d,),
