@@ -61,6 +61,9 @@ MODELS: dict[str, Callable[[], System]] = {
         energy=_energy, mobility=[[_mobility_of_x, 0], [0, _mobility_of_y]], temperature=0.5, coordinates=_PLANE
     ),
     "K(x)": lambda: System(energy="(x**2 - 1)**2", mobility="1/2 + 1/(1 + x**2)", temperature=0.5),
+    "underdamped": lambda: System(
+        energy="(q**2 - 1)**2 + p**2/2", mobility=[[0, -1], [1, 0.5]], temperature=0.5, coordinates=("q", "p")
+    ),
     "W1": lambda: System(energy="(x**2 - 1)**2", temperature=0.5),
     "W2": lambda: System(
         energy=_MULLER_BROWN,
@@ -233,11 +236,16 @@ ROWS = (
     _row("K(x)", "float32", "fast", 30, 41.25, 29, 41.75, method="fixman"),
     _row("K(x)", "float32", "fast", 31, 63.25, 31, 63.75, method="platen"),
     _row("K(x)", "float32", "fast", 31, 154, 31, 153.75, method="strang"),
-    _row("K(x)", "float32", "fast", 32, 101, 32, 102.25, method="mala"),
+    _row("K(x)", "float32", "fast", 32, 102, 32, 103.25, method="mala"),
     _row("K(x)", "float32", "fast", 27, 35.25, 27, 35.25, method="hanggi_klimontovich"),
     _row("escape", "float32", "fast", 37, 63.5, 38, 65),
     _row("escape", "float32", "exact", 36, 116, 37, 115),
     _row("escape", "float64", "exact", 48, 183, 48, 223.5),
+    _row("K(x)", "float32", "fast", 32, 72.5, 32, 72.75, method="pvd2"),
+    _row("K(x)", "float32", "fast", 31, 43.25, 30, 43.75, method="tamed"),
+    _row("double_well", "float32", "fast", 31, 25.5, 31, 26, method="leimkuhler_matthews"),
+    _row("ornstein_uhlenbeck", "float32", "fast", 56, 76.5, 56, 76.25, method="ornstein_uhlenbeck"),
+    _row("underdamped", "float32", "fast", 29, 45, 29, 45, method="baoab"),
     _row("double_well", "float32", "fast", 26, 24.25, 27, 24.25),
     _row("double_well", "float32", "exact", 28, 46.25, 28, 46.25),
     _row("tilted_double_well", "float32", "fast", 29, 26.25, 26, 26.25),
