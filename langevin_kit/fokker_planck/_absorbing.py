@@ -84,7 +84,8 @@ def exits(system: System, grid: Grid, t: float, weight: Callable[[Floats], Float
                 here = np.flatnonzero((axis == a) & (share < 1) & (strength > 0))
                 wall = x[:, here] + share[here] * (offset * grid.width)[:, None]
                 wall[a] = getattr(system, side)[a]
-                rise = (system.energy_at(wall, t) - system.energy_at(x[:, here], t)) / system.temperature
+                potential = [system.effective_energy_at(place, t) for place in (wall, x[:, here])]
+                rise = (potential[0] - potential[1]) / system.temperature
                 own, there = (system.symmetric_mobility_at(place, t)[a, a] for place in (x[:, here], wall))
                 # The harmonic mean over the way: a wall where the mobility vanishes is not reached.
                 mean = 2 * strength[here] * there / (own + there)
