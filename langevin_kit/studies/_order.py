@@ -16,7 +16,7 @@ from langevin_kit.random import seed_record, seed_sequence
 from langevin_kit.schemes import Scheme
 from langevin_kit.studies._chosen import Chosen, chosen
 from langevin_kit.studies._oracle import can_solve, oracle_of
-from langevin_kit.studies._sampled import Sampler, orders_of
+from langevin_kit.studies._sampled import GROUPS, Sampler, orders_of
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
@@ -109,6 +109,8 @@ def order_study(
     exact = {name: kind != "paths" and can_solve(system, scheme) for name, scheme in known.items()}
     if kind != "averages" or not all(exact.values()):
         _require_whole(time, steps)
+    if not all(exact.values()) and (not isinstance(n_particles, int | np.integer) or n_particles < GROUPS):
+        raise InvalidArgument(f"n_particles: got {n_particles!r}; {GROUPS} at least are needed for standard errors.")
     seed = seed_sequence(rng)
     sampler = Sampler(system, kind, steps, float(time or 0.0), place, n_particles, seed, dtype, backend)
     rows = [

@@ -145,7 +145,9 @@ def generator(drift: Floats, diffusion: Floats, points: int, torus: Torus) -> Fl
     operator, one = np.zeros((n, n)), np.eye(points)
     for a, length in enumerate(torus.period):
         for coefficient, slope in ((drift[a], slopes[a]), (diffusion[a, a], _derivative(points, length, 2))):
-            operator += coefficient[:, None] * (slope if d == 1 else np.kron(*((slope, one) if a == 0 else (one, slope))))
+            operator += coefficient[:, None] * (
+                slope if d == 1 else np.kron(*((slope, one) if a == 0 else (one, slope)))
+            )
     if d == 2:
         operator += 2 * diffusion[0, 1][:, None] * np.kron(*slopes)
     return operator

@@ -36,4 +36,3 @@ def biases(
     q = np.exp(-system.energy_at(places) / system.temperature)
     exact = known.features(places) @ (q / q.sum())
     return np.array([np.linalg.norm(known.averages(dt, *mesh) - exact) for dt in time_steps])
-
