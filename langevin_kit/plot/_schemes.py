@@ -50,8 +50,9 @@ def orders(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
     --------
     >>> import langevin_kit as lk
     >>> from langevin_kit.plot import orders
-    >>> system = lk.System(energy="cos(x)", temperature=1.0, walls={"x": lk.periodic(0.0, 6.283185307179586)})
-    >>> orders(lk.order_study(system, ["heun"], time_steps=[0.1, 0.05, 0.025])).axes[0].get_xlabel()
+    >>> ring = {"x": lk.periodic(0.0, 6.283185307179586)}
+    >>> system = lk.System(energy="1.2*cos(x) + 0.4*sin(2*x)", temperature=1.0, walls=ring)
+    >>> orders(lk.order_study(system, ["euler_maruyama"], time_steps=[0.1, 0.05, 0.025])).axes[0].get_xlabel()
     'time step Δt'
     """
     return _drawn({"": (ds,)}, path)
@@ -82,10 +83,11 @@ def costs(ds: xr.Dataset, path: str | Path | None = None) -> Figure:
     --------
     >>> import langevin_kit as lk
     >>> from langevin_kit.plot import costs
-    >>> system = lk.System(energy="cos(x)", temperature=1.0, walls={"x": lk.periodic(0.0, 6.283185307179586)})
-    >>> fig = costs(lk.cost_to_accuracy(system, ["heun"], bias=1e-2, rounds=3))
+    >>> ring = {"x": lk.periodic(0.0, 6.283185307179586)}
+    >>> system = lk.System(energy="1.2*cos(x) + 0.4*sin(2*x)", temperature=1.0, walls=ring)
+    >>> fig = costs(lk.cost_to_accuracy(system, ["leimkuhler_matthews"], bias=1e-2, rounds=3))
     >>> [label.get_text() for label in fig.axes[0].get_yticklabels()]
-    ['euler_maruyama', 'heun']
+    ['euler_maruyama', 'leimkuhler_matthews']
     """
     return _drawn({"": (ds,)}, path)
 

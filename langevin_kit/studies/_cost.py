@@ -99,7 +99,8 @@ def cost_to_accuracy(
     Examples
     --------
     >>> import langevin_kit as lk
-    >>> system = lk.System(energy="cos(x)", temperature=1.0, walls={"x": lk.periodic(0.0, 6.283185307179586)})
+    >>> ring = {"x": lk.periodic(0.0, 6.283185307179586)}
+    >>> system = lk.System(energy="1.2*cos(x) + 0.4*sin(2*x)", temperature=1.0, walls=ring)
     >>> ds = lk.cost_to_accuracy(system, ["leimkuhler_matthews"], bias=1e-3, rounds=3)
     >>> bool(ds.time_step[1, 0] > 20 * ds.time_step[0, 0])
     True

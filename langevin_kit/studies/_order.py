@@ -96,7 +96,8 @@ def order_study(
     Examples
     --------
     >>> import langevin_kit as lk
-    >>> system = lk.System(energy="cos(x)", temperature=1.0, walls={"x": lk.periodic(0.0, 6.283185307179586)})
+    >>> ring = {"x": lk.periodic(0.0, 6.283185307179586)}
+    >>> system = lk.System(energy="1.2*cos(x) + 0.4*sin(2*x)", temperature=1.0, walls=ring)
     >>> ds = lk.order_study(system, ["euler_maruyama", "leimkuhler_matthews"], time_steps=[0.1, 0.05, 0.025])
     >>> ds.order.round(1).values.tolist()
     [1.0, 2.0]

@@ -42,10 +42,10 @@ def test_no_step_will_do_or_all_will() -> None:
 
 def test_time_steps_of_a_bias() -> None:
     """Recorded; with the speeds of one core these are what the ratios of the costs come from."""
-    curved = lk.cost_to_accuracy(CURVED, ["platen", "pvd2"], bias=[3e-3, 1e-3], rounds=2)
+    curved = lk.cost_to_accuracy(CURVED, ["pvd2"], bias=[3e-3, 1e-3], rounds=2)
     flat = lk.cost_to_accuracy(FLAT, ["euler_maruyama", "leimkuhler_matthews"], bias=1e-3, rounds=2)
-    assert curved.scheme.values.tolist() == ["euler_maruyama", "platen", "pvd2"]
-    expected = [[6.64e-3, 2.23e-3], [7.01e-2, 4.21e-2], [0.1700, 8.82e-2]]
+    assert curved.scheme.values.tolist() == ["euler_maruyama", "pvd2"]
+    expected = [[6.64e-3, 2.23e-3], [0.1700, 8.82e-2]]
     np.testing.assert_allclose(curved.time_step, expected, rtol=5e-3)
     np.testing.assert_allclose(flat.time_step[:, 0], [3.105e-3, 0.1754], rtol=5e-3)
     for ds in (curved, flat):
@@ -56,7 +56,7 @@ def test_time_steps_of_a_bias() -> None:
         assert (ds.step_seconds > 0).all()
     # 39.5 and 56.5 times the time step of Euler–Maruyama: steps that take less than 3.9 and 1.13 times as long are
     # below a tenth and a fiftieth of its CPU time.
-    assert curved.time_step[2, 1] / curved.time_step[0, 1] > 39
+    assert curved.time_step[1, 1] / curved.time_step[0, 1] > 39
     assert flat.time_step[1, 0] / flat.time_step[0, 0] > 56
 
 

@@ -94,6 +94,17 @@ def test_orders_along_paths() -> None:
     assert ds.attrs["time"] == 0.5
 
 
+def test_paths_on_a_ring_are_as_far_apart_as_off_it() -> None:
+    """One of the two may have gone round the ring where the other has not yet."""
+    flat = lk.System(**{**SYSTEM.to_dict(), "walls": {}})
+    ring, line = (
+        lk.order_study(s, ["euler_maruyama"], time_steps=STEPS, kind="paths", time=0.5, n_particles=500, rng=1)
+        for s in (SYSTEM, flat)
+    )
+    np.testing.assert_allclose(ring.bias, line.bias, rtol=1e-9)
+    np.testing.assert_allclose(ring.order_error, line.order_error, rtol=1e-6)
+
+
 def test_sampled_averages_of_an_unbounded_coordinate() -> None:
     """Of a harmonic well the variance is T/(1 − Δt/2): u² moves by Δt/4 when Δt is halved, u by nothing."""
     well = lk.System(energy="x**2/2", temperature=0.5)
