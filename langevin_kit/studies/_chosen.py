@@ -19,10 +19,15 @@ def chosen(system: System, schemes: Chosen | None) -> dict[str, Scheme]:
     Raises
     ------
     InvalidArgument
-        At T = 0, and for a scheme that is wrong for the system, has no bias, or goes along halved steps.
+        At T = 0, for a vector of coordinates, and for a scheme that is wrong for the system, has no bias, or goes along
+        halved steps.
     """
     if not isinstance(system, System):
         raise InvalidArgument(f"system: got {type(system).__name__}; give a System.")
+    if system.is_dense:
+        raise InvalidArgument(
+            "system: a vector of coordinates has one scheme, and takes no halved steps; nothing to study."
+        )
     if not system.temperature:
         raise InvalidArgument("temperature: got 0; a study of schemes is of their noise too. Take T > 0.")
     if isinstance(schemes, str | Scheme | Mapping):

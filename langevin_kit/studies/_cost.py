@@ -109,7 +109,7 @@ def cost_to_accuracy(
     arguments.require_count("rounds", rounds)
     precision, device = arguments.canonical_dtype(dtype), CPU(threads=threads)
     known = {REFERENCE: scheme_from(REFERENCE)} | _solvable(system, schemes)
-    first = check(system).time_step
+    first = _first_step(system)
     found = [_largest_steps(system, scheme, limits, first) for scheme in known.values()]
     time_step, reached = (np.array(part) for part in zip(*found, strict=True))
     seconds = _seconds(system, list(known.values()), time_step, precision, device, rounds)
@@ -167,6 +167,13 @@ def largest_step(bias: Callable[[float], float], limit: float, first: float) -> 
         middle = (low + high) / 2
         low, high = (middle, high) if bias(first * RUNG**middle) < limit else (low, middle)
     return float(first * RUNG**low)
+
+
+def _first_step(system: System) -> float:
+    """The suggested time step, or where nothing limits it a hundredth of the time to diffuse round a period."""
+    report = check(system)
+    diffusion = system.temperature * report.mobility_range[1]
+    return float(min(report.time_step, 0.01 * (system.upper - system.lower).min() ** 2 / diffusion))
 
 
 def _largest_steps(system: System, scheme: Scheme, limits: Floats, first: float) -> tuple[list[float], list[float]]:

@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 KINDS = {
     "averages": ("average_order", "averages over the stationary law"),
     "transients": ("weak_order", "expectations at a time"),
-    "paths": ("strong_order", "paths, root mean square"),
+    "paths": ("strong_order", "paths (root mean square)"),
 }
 """What is studied → the order of a `Scheme` that is for it, and what its error is of."""
 
@@ -119,10 +119,12 @@ def order_study(
         for name, scheme in known.items()
     ]
     order, of = KINDS[kind]
+    halved = f"change of {of} when Δt is halved"
+    said = f"error of {of}" if all(exact.values()) else f"error, or {halved}" if any(exact.values()) else halved
     bias, bias_error, found, found_error = (np.array(column) for column in zip(*rows, strict=True))
     return xr.Dataset(
         {
-            "bias": (("scheme", "time_step"), bias, {"long_name": f"error of {of}"}),
+            "bias": (("scheme", "time_step"), bias, {"long_name": said}),
             "bias_error": (("scheme", "time_step"), bias_error, {"long_name": "standard error, or error of the mesh"}),
             "order": ("scheme", found, {"long_name": "order at the two smallest time steps"}),
             "order_error": ("scheme", found_error, {"long_name": "error of the order"}),

@@ -60,6 +60,11 @@ def test_time_steps_of_a_bias() -> None:
     assert flat.time_step[1, 0] / flat.time_step[0, 0] > 56
 
 
+def test_free_diffusion_has_no_bias_at_the_first_time_step() -> None:
+    free = lk.System(temperature=2.0, walls={"x": lk.periodic(0.0, 3.0)})
+    assert lk.cost_to_accuracy(free, ["euler_maruyama"], bias=1e-6, rounds=1).time_step[0, 0] > 0.01 * 3.0**2 / 2.0
+
+
 @pytest.mark.parametrize(
     ("system", "given", "said"),
     [

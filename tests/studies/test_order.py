@@ -92,6 +92,7 @@ def test_orders_along_paths() -> None:
     assert float(ds.order[1]) == pytest.approx(1.0, abs=0.1)
     assert (ds.bias > 10 * ds.bias_error).all()
     assert ds.attrs["time"] == 0.5
+    assert ds.bias.attrs["long_name"] == "change of paths (root mean square) when Δt is halved"
 
 
 def test_paths_on_a_ring_are_as_far_apart_as_off_it() -> None:
@@ -137,6 +138,14 @@ def test_what_is_refused(given: dict[str, Any], said: str) -> None:
         lk.order_study(SYSTEM, **{"time_steps": STEPS, **given})
 
 
-def test_no_study_at_t_0() -> None:
-    with pytest.raises(InvalidArgument, match="temperature: got 0"):
-        lk.order_study(lk.System(energy="x**2", temperature=0.0), time_steps=STEPS)
+@pytest.mark.parametrize(
+    ("system", "said"),
+    [
+        (lk.System(energy="x**2", temperature=0.0), "temperature: got 0"),
+        (lk.System(energy="v @ v", temperature=1.0, coordinates={"v": 3}), "a vector of coordinates"),
+        ("x**2", "system: got str"),
+    ],
+)
+def test_systems_that_are_refused(system: Any, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=said):
+        lk.order_study(system, time_steps=STEPS)
