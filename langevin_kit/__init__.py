@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from langevin_kit.run import simulate as simulate
     from langevin_kit.run import verify as verify
     from langevin_kit.schemes import EulerMaruyama as EulerMaruyama
+    from langevin_kit.studies import cost_to_accuracy as cost_to_accuracy
+    from langevin_kit.studies import order_study as order_study
     from langevin_kit.system import Grid as Grid
     from langevin_kit.system import System as System
     from langevin_kit.system import absorbing as absorbing
@@ -45,6 +47,7 @@ _HOMES = {
     "boltzmann": "estimate:boltzmann",
     "cells": "system:cells",
     "check": "preflight:check",
+    "cost_to_accuracy": "studies:cost_to_accuracy",
     "errors": "errors",
     "fokker_planck": "fokker_planck",
     "infer": "infer",
@@ -52,6 +55,7 @@ _HOMES = {
     "observables": "observables",
     "open": "run:open_store",
     "absorbing": "system:absorbing",
+    "order_study": "studies:order_study",
     "periodic": "system:periodic",
     "reflecting": "system:reflecting",
     "replay": "run:replay",

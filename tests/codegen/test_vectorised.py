@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 CASES = [f"{dtype} {name}" for name in ("W1", "W2", "W4") for dtype in ("float32", "float64")]
-CASES += ["float32 walls", "float32 ring"]
+CASES += ["float32 walls", "float32 ring", "float32 pvd2"]
 CONTROL = "float64 libm"
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
@@ -37,6 +37,8 @@ def system_of(name: str) -> Any:
         )
     if name == "ring":
         return System(energy="cos(x)", temperature=1.0, walls={"x": periodic(-3.0, 3.0)})
+    if name == "pvd2":
+        return System(energy="1.2*cos(x) + 0.4*sin(2*x)", mobility="1 + 0.6*sin(x)", temperature=1.0)
     return MODELS[name].system()
 
 
@@ -51,11 +53,12 @@ def listing(case: str) -> str:
 
     dtype, name = case.split()
     system = system_of("ring" if case == CONTROL else name)
-    source = stepper_source(system, scheme_from("euler_maruyama"), dtype)
+    scheme = scheme_from(name if name == "pvd2" else "euler_maruyama")
+    source = stepper_source(system, scheme, dtype)
     # With machine code of its own, which it does not need in a run.
     source = source.replace("@inner\ndef noisy_block", "@cached_driver\ndef noisy_block")
     module = load(source.replace("= sin(", "= math.sin(") if case == CONTROL else source)
-    x = np.zeros((system.n_dim + len(system.walled("periodic")), 256), dtype)
+    x = np.zeros((scheme.rows(system), 256), dtype)
     key = (np.uint32(1), np.uint32(2))
     module.advance.compile(tuple(map(typeof, (x, 0, 256, 256, 0, 4, system.values, 1e-3, 0.5, *key, 0))))
     (signature,) = module.noisy_block.signatures

@@ -13,8 +13,8 @@ import xarray as xr
 from matplotlib.quiver import Quiver
 
 import langevin_kit as lk
-from langevin_kit.errors import InvalidStore
-from langevin_kit.plot import comparison, relaxation
+from langevin_kit.errors import InvalidArgument, InvalidStore
+from langevin_kit.plot import comparison, costs, orders, relaxation, schemes
 from langevin_kit.plot._cells import density
 from langevin_kit.plot._plane import SHARES, _levels
 from langevin_kit.plot._view import View, spread
@@ -367,3 +367,43 @@ def test_a_comparison_shows_what_was_compared(name: str, request: pytest.Fixture
         assert [ax.get_title() for ax in fig.axes[:4]] == [
             f"t = {t:.4g}" for t in found.density.time.values[[1, 2, 4, 8]]
         ]
+
+
+@pytest.fixture(scope="module")
+def studies() -> tuple[xr.Dataset, xr.Dataset]:
+    ring = {"x": lk.periodic(0.0, 2 * np.pi)}
+    system = lk.System(energy="1.2*cos(x) + 0.4*sin(2*x)", temperature=1.0, walls=ring, units={"time": "ns"})
+    return (
+        lk.order_study(system, ["euler_maruyama", "leimkuhler_matthews"], time_steps=[0.1, 0.05, 0.025]),
+        lk.cost_to_accuracy(system, ["leimkuhler_matthews"], bias=[1e-2, 1e-3], rounds=2),
+    )
+
+
+def test_a_study_of_orders_names_them(studies: tuple[xr.Dataset, xr.Dataset]) -> None:
+    (ax,) = orders(studies[0]).axes
+    assert ax.get_xlabel() == "time step Δt [ns]"
+    legend = ax.get_legend()
+    assert legend is not None
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert [text.split(":")[0] for text in texts] == ["euler_maruyama", "leimkuhler_matthews"]
+    assert texts[0] == f"euler_maruyama: {float(studies[0].order[0]):.2f} ± {float(studies[0].order_error[0]):.2f}"
+    np.testing.assert_array_equal(ax.containers[1].lines[0].get_ydata(), studies[0].bias[1])  # type: ignore[attr-defined]
+    assert len([line for line in ax.lines if line.get_label() == "_slope"]) == 2  # Δt and Δt²
+
+
+def test_costs_at_one_bias_and_against_it(studies: tuple[xr.Dataset, xr.Dataset], tmp_path: Path) -> None:
+    (ax,) = costs(studies[1], tmp_path / "costs.png").axes
+    assert (tmp_path / "costs.png").read_bytes().startswith(b"\x89PNG")
+    assert ax.get_ylabel() == "CPU time per particle and unit of time [s/ns], float32"
+    np.testing.assert_array_equal(_named(ax, "leimkuhler_matthews").get_ydata(), studies[1].cost[1])
+    at = studies[1].isel(bias=[1])
+    left, right = schemes({"a ring": (studies[0], at)}).axes
+    assert left.get_title(loc="left").startswith("a ring: error")
+    assert right.get_title(loc="left") == "a ring: cost of a bias of 0.001, and its ratio to Euler–Maruyama’s"
+    assert [label.get_text() for label in right.get_yticklabels()] == ["euler_maruyama", "leimkuhler_matthews"]
+    assert f"1/{1 / float(at.cost_ratio[1, 0]):.1f}" in [text.get_text() for text in right.texts]
+
+
+def test_a_run_is_no_study(well: xr.Dataset) -> None:
+    with pytest.raises(InvalidArgument, match="no study"):
+        orders(well)

@@ -416,3 +416,29 @@ def test_command_line_prints_the_recorded_summary(
     assert lines == (Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.png", f"{name}.zarr"]
     assert lk.open(tmp_path / f"{name}.zarr").attrs["scenario"] == (SCENARIOS / f"{name}.toml").read_text("utf-8")
+
+
+def test_schemes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Orders and time steps are recorded; CPU times are not."""
+    study = runpy.run_path(str(SCENARIOS / "schemes.py"))
+    figure = tmp_path / "schemes.png"
+    found = study["main"](["euler_maruyama", "pvd2", "leimkuhler_matthews"], 2, str(figure))
+    recorded = {
+        "K = 1 + 0.6 sin x, euler_maruyama: order": 1.0381265789,
+        "K = 1 + 0.6 sin x, euler_maruyama: time step": 0.0022312707641,
+        "K = 1 + 0.6 sin x, pvd2: order": 1.9179610215,
+        "K = 1 + 0.6 sin x, pvd2: time step": 0.088190606665,
+        "K = 1, euler_maruyama: order": 1.0105203102,
+        "K = 1, euler_maruyama: time step": 0.0031046445302,
+        "K = 1, leimkuhler_matthews: order": 1.9793113324,
+        "K = 1, leimkuhler_matthews: time step": 0.17542865309,
+        "K = 1, pvd2: order": 1.9793113328,
+        "K = 1, pvd2: time step": 0.17542865309,
+    }
+    assert found == pytest.approx(recorded, rel=1e-6)
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 11
+    for line in (lines[4], lines[10]):
+        assert " takes 1/" in line
+        assert line.endswith(("as expected", "too noisy to tell"))
