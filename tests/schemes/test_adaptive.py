@@ -142,6 +142,21 @@ def test_from_far_away_it_has_the_law_where_fixed_steps_explode() -> None:
     assert float(ds.n_substeps[-1]) < 16_000 / 8
 
 
+def test_in_equilibrium_as_many_fixed_steps_are_better() -> None:
+    """README's numbers for ⟨x²⟩ of E = x⁴/4: 38 parts a unit of time are 1.4 % above it, 40 fixed steps 0.3 %.
+
+    Within 4.5 s.e., each of 0.25 %.
+    """
+    exact = math.sqrt(2) * math.gamma(0.75) / math.gamma(0.25)
+    still: dict[str, Any] = {"n_particles": 200_000, "save_positions": False, "observables": {"square": "x**2"}}
+    halved = run(PLANE, 0.1, **still, time_step=0.1, n_steps=60, save_every=60)
+    fixed = run(PLANE, None, **still, time_step=0.025, n_steps=240, save_every=240)
+    assert float(halved.n_substeps[-1]) / 6 == pytest.approx(38, rel=0.05)
+    for ds, bias in ((halved, 0.014), (fixed, 0.003)):
+        assert abs(float(ds.square[-1]) / exact - 1 - bias) < 4.5 * float(ds.square_stderr[-1]) / exact
+        assert float(ds.square_stderr[-1]) / exact == pytest.approx(0.0025, rel=0.05)
+
+
 def test_parts_do_not_depend_on_units() -> None:
     """Lengths in units 1024 times as small give the same parts, and 1024 times the places to the last bit."""
     one = lk.System(
