@@ -21,6 +21,9 @@ STREAM_BRIDGE = uint32(2)
 """What noise of half the time step adds to that of the whole one; `call` as in `STREAM_DYNAMICS`."""
 STREAM_BEGIN = uint32(5)
 """What a scheme that remembers its last step draws before the first one; `call` counts the calls of one particle."""
+STREAM_TREE = uint32(2**31)
+"""What divides the noise of a step: streams from here on, one or a few a part of it; `call` is the step. The part that
+is number j of 2**l has the streams from (2**l + j) times so many on."""
 
 STREAM_ABSORPTION = uint32(3)
 """Uniform numbers of the crossings of absorbing walls; `call` as in `STREAM_DYNAMICS`."""

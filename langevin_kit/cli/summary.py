@@ -100,7 +100,8 @@ def _value(value: Any) -> str:
 def _scheme(run: dict[str, Any]) -> str:
     noise = run.get("noise", "gaussian")
     halved = " in halved steps" if run.get("halved") else ""
-    return f"{run['scheme']}{'' if noise == 'gaussian' else f' with {noise} noise'}{halved}"
+    options = "".join(f", {name} = {value:g}" for name, value in run.get("scheme_options", {}).items())
+    return f"{run['scheme']}{'' if noise == 'gaussian' else f' with {noise} noise'}{halved}{options}"
 
 
 def results(ds: xr.Dataset) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 from langevin_kit.codegen import pointwise
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
+from langevin_kit.system.lines import indent
 
 _BEGIN = """\
 def {name}(X, parameters, first, n, time_step, dt, temperature, amplitude, key0, key1, particle0):
@@ -83,7 +84,7 @@ _BIT_STEPS = """\
 _NOISELESS = """\
         for _ in range(n):
             t = R(k*time_step)
-            {moved} = noiseless_step({state}, {rest}dt)
+            {moved} = noiseless_step({state}, {carried_and_bounds}dt)
             k += 1
         {store}
 """
@@ -113,11 +114,12 @@ def _memory(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) ->
     if scheme.begin is None:
         return ""
     word = "philox(low, high, {call}, {stream}, key0, key1)"
-    return _MEMORY.format(**made, drawn=pointwise.indent(pointwise.begin_draws(system, scheme, dtype, word), 12))
+    return _MEMORY.format(**made, drawn=indent(pointwise.begin_draws(system, scheme, dtype, word), 12))
 
 
 def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
-    arguments = f"{made['state']}, {made['rest']}dt, temperature, amplitude, {', '.join(z)}"
+    arguments = f"{made['state']}, {made['carried_and_bounds']}dt, temperature, amplitude, {', '.join(z)}"
+    arguments += f", particle, {k}, key0, key1" if made["address"] else ""
     return f"t = R({k}*time_step); {made['moved']} = step({arguments})"
 
 
@@ -132,13 +134,13 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]
         for slot, numbers in enumerate(z)
         for line in (f"if slot <= {slot} and k < end:", f"    {_step(made, numbers)}", "    k += 1")
     ]
-    common = {**made, "steps": steps, "calls": calls, "drawn": pointwise.indent(drawn, 12)}
+    common = {**made, "steps": steps, "calls": calls, "drawn": indent(drawn, 12)}
     return "".join(
         [
             _BEGIN.format(**made, name="groups"),
-            _GROUPS.format(**common, all_steps=pointwise.indent(of_group, 12)),
+            _GROUPS.format(**common, all_steps=indent(of_group, 12)),
             _BEGIN.format(**made, name="steps"),
-            _STEPS.format(**common, some_steps=pointwise.indent(alone, 12)),
+            _STEPS.format(**common, some_steps=indent(alone, 12)),
         ]
     )
 
@@ -160,7 +162,7 @@ def _from_bits(system: System, scheme: Scheme, dtype: str, made: dict[str, str])
             _BEGIN.format(**made, name="groups"),
             _BIT_GROUPS.format(**common, first_bits="; ".join(first), shifted=_shifted(d)),
             _BEGIN.format(**made, name="steps"),
-            _BIT_STEPS.format(**common, bits=pointwise.indent(bits, 12)),
+            _BIT_STEPS.format(**common, bits=indent(bits, 12)),
         ]
     )
 

@@ -7,16 +7,17 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import ModuleType
 
 from langevin_kit import cache
+from langevin_kit.codegen.adaptive import LOOPS, Turn
 from langevin_kit.codegen.boundaries import absorption_lines, looks_twice, wall_lines
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, conormal_lines
 from langevin_kit.codegen.trace import Step, Vector
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector as VectorSystem
+from langevin_kit.system.lines import indent
 from langevin_kit.system.names import ELEMENTARY
 
 _HEADER = """\
@@ -40,12 +41,12 @@ def coefficients({state}):
     return {outputs}
 {mobility}
 @inline
-def noiseless_step({state}, {rest}dt):
+def noiseless_step({state}, {carried_and_bounds}dt):
 {noiseless}
     return ({result},)
 
 @inline
-def step({state}, {rest}dt, temperature, amplitude, {z}):
+def step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}{address}):
 {noisy}
     return ({result},)
 {begin}"""
@@ -82,7 +83,7 @@ def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
         t = R(k*time_step)
         for i in range(X0.size):
             {load}
-            {moved} = noiseless_step({state}, {rest}dt)
+            {moved} = noiseless_step({state}, {carried_and_bounds}dt)
             {store}
 
 @cached_driver
@@ -124,7 +125,7 @@ def words_of(particle, call, stream, key0, key1):
             for i in range(X0.size):
 {drawn}
                 {load}
-                {moved} = step({state}, {rest}dt, temperature, amplitude, {z})
+                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}{where})
                 {store}
                 {keep}
             k += 1
@@ -140,7 +141,7 @@ _LATER_STEP = """\
             t = R(k*time_step)
             for i in range(X0.size):
                 {load}
-                {moved} = step({state}, {rest}dt, temperature, amplitude, {z})
+                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}{where})
                 {store}
             k += 1
 """
@@ -159,7 +160,7 @@ _BITS = """
         for i in range(X0.size):
             {load}
             {bits}
-            {moved} = step({state}, {rest}dt, temperature, amplitude, {z})
+            {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}{where})
             {store}
         k += 1
 """
@@ -225,18 +226,31 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     spreads = {(a, a): made.mobility[a, a] for a in system.walled("absorbing")}
     outputs |= _entries("s", made.mobility if takes_mobility else spreads)
     walls = wall_lines(system, made, common["parameters"])
-    ends = {is_cold: [*walls, *absorption_lines(system, cold=is_cold)] for is_cold in (True, False)}
+    common["result"] = ", ".join([*(f"y{a}" for a in range(system.n_dim)), *names.carried])
+    bodies = noiseless.body(scheme, cold, list(outputs)), noisy.body(scheme, warm, list(outputs))
+    if scheme.loop:
+        write = LOOPS[scheme.loop]
+        parts, cold_lines, warm_lines = write(
+            Turn(scheme, dtype, (noiseless, noisy), bodies, list(outputs), walls, common)
+        )
+    else:
+        parts, (cold_lines, warm_lines) = (
+            "",
+            (
+                indent([*body, *walls, *absorption_lines(system, cold=is_cold)], 4)
+                for body, is_cold in zip(bodies, (True, False), strict=True)
+            ),
+        )
     step = _STEP.format(
         **common,
-        noiseless=indent([*noiseless.body(scheme, cold, list(outputs)), *ends[True]], 4),
-        noisy=indent([*noisy.body(scheme, warm, list(outputs)), *ends[False]], 4),
+        noiseless=cold_lines,
+        noisy=warm_lines,
         begin=_begin(scheme, made, list(outputs), common),
         noise=noise.kernel[dtype],
         uniform=UNIFORM[dtype],
         coefficients=indent([*made.lines, *(f"{o} = {n}" for o, n in outputs.items())], 4),
-        outputs=_tuple(list(outputs)),
-        mobility=_second_look(system, common) if looks_twice(system) else "",
-        result=", ".join([*(f"y{a}" for a in range(system.n_dim)), *names.carried]),
+        outputs=as_tuple(list(outputs)),
+        mobility=(_second_look(system, common) if looks_twice(system) else "") + parts,
     )
     blocks = _from_bits if noise.takes == "bit" else _from_calls
     model = system.functions
@@ -274,7 +288,7 @@ def begin_draws(system: System, scheme: Scheme, dtype: str, generator: str) -> l
     for c in range(-(-system.n_dim // per_call)):
         call = generator.format(call=f"np.uint32({c})", stream="STREAM_BEGIN")
         lines += [f"a0, a1, a2, a3 = {call}"]
-        lines += [f"{_tuple([f'z{j}' for j in range(c * per_call, (c + 1) * per_call)])} = numbers(a0, a1, a2, a3)"]
+        lines += [f"{as_tuple([f'z{j}' for j in range(c * per_call, (c + 1) * per_call)])} = numbers(a0, a1, a2, a3)"]
     return lines
 
 
@@ -342,7 +356,7 @@ def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str)
             call = f"np.uint32(call + np.uint32({c}))" if c else "call"
             four = ", ".join(word.format(4 * len(words) + j) for j in range(4))
             words.append(f"{four} = {generator.format(call=call, stream=stream)}")
-            numbers = _tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
+            numbers = as_tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
             drawn.append(f"{numbers} = numbers({four})")
     uniforms = scheme.group(system.n_dim, dtype)[0] * len(system.walled("absorbing"))
     for c in range(-(-uniforms // 4)):
@@ -398,7 +412,11 @@ def library() -> ModuleType:
 def pieces(system: System, scheme: Scheme, cell: str = "X{}[i]") -> dict[str, str]:
     """Pieces of source that only names decide: arguments of a step, its results, and where a row's number lies."""
     names = _Names(system, scheme)
-    return {**names.arguments(cell), "moved": _tuple([*names.x, *names.carried]), "memory": _tuple(names.memory)}
+    return {
+        **names.arguments(cell),
+        "moved": as_tuple([*names.x, *names.carried]),
+        "memory": as_tuple(names.memory),
+    }
 
 
 class _Names:
@@ -410,10 +428,13 @@ class _Names:
         n_parameters = len(system.content.values)
         self.p, self.bounds = system.value_names[:n_parameters], system.value_names[n_parameters:]
         self.memory = [f"m{a}" for a in range(d)] if scheme.begin else []
-        self.constants = [f"c{j}" for j in range(len(scheme.constants(system, 1.0)) if scheme.constants else 0)]
+        own = len(scheme.constants(system, 1.0)) if scheme.constants else 0
+        self.constants = [f"c{j}" for j in range(own + len(scheme.options))]
         turns = [f"w{j}" for j in range(len(system.walled("periodic")))]
         gone = ["gone"] if system.absorbers else []
-        self.carried = [*turns, *gone, *self.memory, *(["n0"] if scheme.counts else [])]
+        length = ["h0"] if scheme.loop == "controlled" else []
+        self.carried = [*turns, *gone, *self.memory, *length, *(["n0"] if scheme.counts else [])]
+        self.has_tree = scheme.loop == "halving"
 
     def arguments(self, cell: str) -> dict[str, str]:
         """Pieces of the templates."""
@@ -422,7 +443,10 @@ class _Names:
         scalars = [*self.p, *self.bounds, *self.constants]
         return {
             "state": ", ".join(["t", *self.x, *self.p]),
-            "rest": "".join(f"{name}, " for name in [*self.carried, *self.bounds, *self.constants]),
+            "carried_and_bounds": "".join(f"{name}, " for name in [*self.carried, *self.bounds, *self.constants]),
+            "constants": "".join(f"{name}, " for name in self.constants),
+            "address": ", particle, k, key0, key1" if self.has_tree else "",
+            "where": ", np.uint64(particle + i), k, key0, key1" if self.has_tree else "",
             "parameters": ", ".join(self.p),
             "z_of_begin": ", ".join(f"z{a}" for a in range(len(self.memory))),
             "rows": ", ".join(f"X{j}" for j in range(len(rows))),
@@ -436,12 +460,3 @@ class _Names:
 
 def _header(dtype: str) -> str:
     return _HEADER.format(dtype=dtype, functions=", ".join(ELEMENTARY))
-
-
-def _tuple(names: Sequence[str]) -> str:
-    return "(" + ", ".join(names) + ",)" if names else "()"
-
-
-def indent(lines: Sequence[str], width: int) -> str:
-    """Lines as a block of a template."""
-    return "\n".join(" " * width + line for line in lines)

@@ -6,6 +6,7 @@ noise, the temperature and all they multiply are zero.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +117,15 @@ class Vector:
         """The hyperbolic tangent of each coordinate."""
         return self._each("tanh")
 
+    def size(self) -> Vector:
+        """The absolute value of each coordinate."""
+        return self._each("absolute")
+
+    def or_larger(self, other: Vector) -> Vector:
+        """Of each coordinate the larger one."""
+        pairs = zip(self.plain().names, other.plain().names, strict=True)
+        return Vector(self.lines, tuple(self.lines.assign(f"{a} if {a} > {b} else {b}") for a, b in pairs))
+
     def _each(self, function: str) -> Vector:
         return Vector(self.lines, tuple(n and self.lines.assign(f"{function}({n})") for n in self.plain().names))
 
@@ -179,6 +189,12 @@ class Place:
         """The diagonal of σ, σ σᵀ = S; all of it where each coordinate has a noise of its own."""
         d, factor = len(self._step.made.force), self._step.made.factor
         names = tuple(f"factor{a}_{a}{self._suffix}" if (a, a) in factor else ZERO for a in range(d))
+        return Vector(self._step.lines, names)
+
+    def column(self, a: int) -> Vector:
+        """Column a of σ."""
+        d, factor = len(self._step.made.force), self._step.made.factor
+        names = tuple(f"factor{b}_{a}{self._suffix}" if (b, a) in factor else ZERO for b in range(d))
         return Vector(self._step.lines, names)
 
     @property
@@ -288,6 +304,10 @@ class Step:
         """One in each coordinate."""
         return Vector(self.lines, ("R(1.0)",) * self.d)
 
+    def constant(self, j: int) -> Number:
+        """One of `Scheme.constants` or, behind them, of its options."""
+        return Number(self.lines, f"c{j}")
+
     def constant_vector(self, first: int) -> Vector:
         """One of `Scheme.constants` for each coordinate."""
         return Vector(self.lines, tuple(f"c{first + a}" for a in range(self.d)))
@@ -308,6 +328,19 @@ class Step:
     def memory(self) -> Vector:
         """What the last step has handed on, or `Scheme.begin`."""
         return Vector(self.lines, tuple(ZERO if self.is_cold else f"m{a}" for a in range(self.d)))
+
+    @property
+    def slope(self) -> Vector:
+        """The force at `x`, which the step before has left behind; of a scheme with the loop "controlled"."""
+        return Vector(self.lines, tuple(f"m{a}" for a in range(self.d)))
+
+    def at_most(self, first: Number, second: Number) -> Number:
+        """Whether the first number is not greater; not where one is no number."""
+        return Number(self.lines, self.lines.assign(f"{first.name} <= {second.name}"))
+
+    def every(self, conditions: Iterable[Number]) -> Number:
+        """Whether all conditions hold."""
+        return Number(self.lines, self.lines.assign(" and ".join(condition.name for condition in conditions)))
 
     def greater(self, first: Number, second: Number) -> Number:
         """Whether the first number is greater; not where one is no number."""
@@ -334,13 +367,18 @@ class Step:
         self._calls.append((len(self.lines.lines) - 1, suffix, arguments))
         return Place(self, suffix)
 
-    def body(self, scheme: Scheme, result: Any, outputs: list[str]) -> list[str]:
-        """The lines that lead to y0, y1, … and to what a scheme keeps; `outputs` are what `coefficients` returns."""
+    def closed(self, outputs: list[str]) -> list[str]:
+        """All lines; `outputs` are what `coefficients` returns."""
         for at, suffix, arguments in self._calls:
             targets = ", ".join(f"{name}{suffix}" for name in outputs)
             self.lines.lines[at] = f"({targets},) = coefficients({arguments})"
-        place, memory = result if scheme.begin else (result, Vector(self.lines, ()))
+        return self.lines.lines
+
+    def body(self, scheme: Scheme, result: Any, outputs: list[str]) -> list[str]:
+        """The lines that lead to y0, y1, … and to what a scheme keeps, or to what its loop needs."""
+        place, memory, *error = result if isinstance(result, tuple) else (result, Vector(self.lines, ()))
         ends = {f"y{a}": name for a, name in enumerate(place.plain().names)}
         ends |= {f"m{a}": name or _0 for a, name in enumerate(memory.plain().names)}
-        ends |= {"n0": self._count} if scheme.counts else {}
-        return [*self.lines.lines, *(f"{end} = {name}" for end, name in ends.items())]
+        ends |= {"error": error[0].name} if error else {}
+        ends |= {"n0": self._count} if scheme.counts and not scheme.loop else {}
+        return [*self.closed(outputs), *(f"{end} = {name}" for end, name in ends.items())]

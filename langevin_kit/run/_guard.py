@@ -77,9 +77,10 @@ class Guard:
             drift = paths.system.drift_at(x[:, None], step * paths.time_step)
             moved = float(np.linalg.norm(drift)) * paths.time_step
             mobility = paths.system.mobility_at(x[:, None], step * paths.time_step)[..., 0]
+        why = _why(mobility, paths.scheme.why_lost)
         return NonFinite(
             f"particle {k} is not finite after {when}: at step {step} it was at {self._place(x)}, where the drift "
-            f"alone moves it by {moved:.3g} a step. {_why(mobility)} Use a smaller time_step than {paths.time_step:g}, "
+            f"alone moves it by {moved:.3g} a step. {why} Use a smaller time_step than {paths.time_step:g}, "
             f"or mend the model. {see}"
         )
 
@@ -149,15 +150,13 @@ class Guard:
         return ", ".join(f"{names[a]} = {x[a]:.6g}" for a in shown) + more
 
 
-def _why(mobility: NDArray[np.float64]) -> str:
+def _why(mobility: NDArray[np.float64], by_scheme: str) -> str:
     """What may have led there; a mobility that is not positive certainly has."""
     lowest = float(np.linalg.eigvalsh(mobility)[0]) if np.isfinite(mobility).all() else np.nan
     if lowest < 0:
         return f"K has the eigenvalue {lowest:.3g} there: no noise has a negative variance."
-    return (
-        "The explicit step is unstable where E is steep; or E falls without bound, or the argument of a function is "
-        "out of range."
-    )
+    step = by_scheme or "The explicit step is unstable where E is steep;"
+    return f"{step} or E falls without bound, or the argument of a function is out of range."
 
 
 def _longest_step(system: System, x: NDArray[np.float64], t: float) -> float:

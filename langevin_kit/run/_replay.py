@@ -21,7 +21,7 @@ from langevin_kit.run._accessor import Langevin
 from langevin_kit.run._paths import Paths, State
 from langevin_kit.run._resume import column, stored_start
 from langevin_kit.run._start import count_particles, initial_state
-from langevin_kit.schemes import scheme_from
+from langevin_kit.schemes import scheme_of_record
 from langevin_kit.store import START, open_store, provenance
 from langevin_kit.system import System
 from langevin_kit.system.initial import Initial, from_dict
@@ -131,7 +131,7 @@ def _paths(ds: xr.Dataset, record: dict[str, Any], initial: NDArray[Any] | None,
             "again with the same seed and `save_positions`."
         )
     key = philox_key(seed_from_record(record))
-    scheme = scheme_from({"name": record["scheme"], "noise": record["noise"], "halved": record.get("halved", False)})
+    scheme = scheme_of_record(record)
     return Paths(
         system,
         scheme,

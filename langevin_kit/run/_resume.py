@@ -22,7 +22,7 @@ from langevin_kit.run._paths import State
 from langevin_kit.run._start import initial_state
 from langevin_kit.run._system import is_system_of, system_of
 from langevin_kit.run._work import work
-from langevin_kit.schemes import scheme_from
+from langevin_kit.schemes import scheme_of_record
 from langevin_kit.store import START, read_attrs
 from langevin_kit.system import System, grid_from_dict
 from langevin_kit.system.initial import from_dict
@@ -101,7 +101,7 @@ def _job(path: Path, attrs: dict[str, Any], run: dict[str, Any], system: System 
         raise InvalidStore(f"{path}: its observables are of a kind of your own; go on by simulate(..., resume=True).")
     dtype, n, seed = run["dtype"], run["n_particles"], seed_from_record(run)
     start_of: Callable[[int], State]
-    scheme = scheme_from({"name": run["scheme"], "noise": run["noise"], "halved": run.get("halved", False)})
+    scheme = scheme_of_record(run)
     rows = scheme.rows(system)
     if run["initial"] == "array":
         start = stored_start(path, rows, n, dtype)

@@ -98,7 +98,7 @@ def simulate(
     scheme : str, mapping or Scheme
         A name in `langevin_kit.schemes.SCHEMES`; or "auto", or ``{"name": "auto", "need": need}``, which takes the best
         for a need: "paths", "transients" (of averages) or "averages" (over the stationary law). The run's attributes
-        say which one it took.
+        say which one it took. A mapping holds options too, such as ``{"name": "dormand_prince", "rtol": 1e-8}``.
     dtype : "float64" or "float32", optional
         Type of the positions: the backend's if left out, float64 on the CPU. Reductions are always float64.
     backend : str or Backend
@@ -159,6 +159,8 @@ def simulate(
     )
     arguments.require_time_step(time_step)
     arguments.require_steps(n_steps, *(scheme.group(system.n_dim, dtype) if system.temperature else (1, 0)))
+    if scheme.loop == "halving":
+        arguments.require_steps(n_steps)  # a step is one call in the streams that divide its noise
     if scheme.counts and dtype == "float32" and n_steps > COUNTED:
         raise InvalidArgument(
             f"n_steps: got {n_steps}; {scheme.name!r} counts steps, and float32 counts to {COUNTED}. Take float64."

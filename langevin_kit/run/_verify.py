@@ -19,7 +19,7 @@ from langevin_kit.progress import Progress
 from langevin_kit.random import seed_from_record
 from langevin_kit.run._accessor import Langevin
 from langevin_kit.run._simulate import simulate
-from langevin_kit.schemes import scheme_from
+from langevin_kit.schemes import scheme_of_record
 from langevin_kit.store import open_store
 from langevin_kit.system import Grid, System, cells
 from langevin_kit.system.initial import from_dict
@@ -205,7 +205,7 @@ def _again(
         save_positions=kept,
         histogram=known.grid,
         rng=seed_from_record(record),
-        scheme=scheme_from({"name": record["scheme"], "noise": record["noise"], "halved": halved}),
+        scheme=scheme_of_record(record, halved=halved),
         dtype=record["dtype"],
         backend=backend,
         progress=progress,

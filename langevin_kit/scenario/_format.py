@@ -299,6 +299,9 @@ class SchemeTable(Table):
     noise: str = "gaussian"
     halved: bool = False
     need: str | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    tolerance: float | None = None
 
 
 SchemeChoice = Annotated[

@@ -3,7 +3,7 @@
 from langevin_kit.schemes._auto import need_of, scheme_for
 from langevin_kit.schemes._needs import able, require_scheme
 from langevin_kit.schemes._noise import NOISES, Noise, noise_from
-from langevin_kit.schemes._registry import SCHEMES, EulerMaruyama, scheme_from
+from langevin_kit.schemes._registry import SCHEMES, EulerMaruyama, scheme_from, scheme_of_record
 from langevin_kit.schemes._scheme import Scheme
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "require_scheme",
     "scheme_for",
     "scheme_from",
+    "scheme_of_record",
 ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.schemes import (
+    adaptive,
     baoab,
+    dormand_prince,
     euler_maruyama,
     fixman,
     hanggi_klimontovich,
@@ -50,7 +55,7 @@ SCHEMES: dict[str, Scheme] = {
     module.SCHEME.name: module.SCHEME
     for module in (
         *(euler_maruyama, milstein, heun, hutter_ottinger, fixman, hanggi_klimontovich, platen, strang),
-        *(leimkuhler_matthews, pvd2, mala, tamed, ornstein_uhlenbeck, baoab, rk4),
+        *(leimkuhler_matthews, pvd2, mala, tamed, adaptive, ornstein_uhlenbeck, baoab, rk4, dormand_prince),
     )
 }
 """Every scheme by name."""
@@ -62,12 +67,14 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
     Raises
     ------
     InvalidArgument
-        For an unknown name, with the nearest known one.
+        For an unknown name, with the nearest known one, or an option that the scheme does not have.
 
     Examples
     --------
     >>> scheme_from("euler_maruyama").weak_order
     1.0
+    >>> scheme_from({"name": "dormand_prince", "rtol": 1e-8}).options
+    {'rtol': 1e-08, 'atol': 1e-09}
     >>> scheme_from({"name": "euler_maruyama", "noise": "three_point"}).noise.name
     'three_point'
     """
@@ -75,15 +82,18 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
         return scheme
     options: dict[str, Any] = dict(scheme) if isinstance(scheme, Mapping) else {"name": scheme}
     name, noise, halved = options.pop("name", None), options.pop("noise", "gaussian"), options.pop("halved", False)
-    if options:
-        option = next(iter(options))
-        raise InvalidArgument(
-            f"scheme: unknown option {option!r}{did_you_mean(str(option), ('name', 'noise', 'halved'))}."
-        )
     if not isinstance(name, str) or name not in SCHEMES:
         raise InvalidArgument(f"scheme: got {name!r}{did_you_mean(str(name), SCHEMES)}.")
-    made = replace(SCHEMES[name], noise=noise_from(noise), halved=halved)
-    if (made.extra_numbers or made.begin) and not made.noise.is_gaussian:
+    own = SCHEMES[name].options
+    for option, value in options.items():
+        if option not in own:
+            known = ("name", "noise", "halved", *own)
+            raise InvalidArgument(f"scheme: unknown option {option!r} of {name!r}{did_you_mean(str(option), known)}.")
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
+            raise InvalidArgument(f"scheme.{option}: got {value!r}; a positive number is needed.")
+    numbers = {option: float(options.get(option, value)) for option, value in own.items()}
+    made = replace(SCHEMES[name], noise=noise_from(noise), halved=halved, options=numbers)
+    if (made.extra_numbers or made.begin or made.loop) and not made.noise.is_gaussian:
         raise InvalidArgument(f"scheme: got {name!r} with noise {made.noise.name!r}; it takes normal noise alone.")
     if not isinstance(halved, bool) or (halved and not made.noise.is_gaussian):
         raise InvalidArgument(
@@ -91,3 +101,15 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
             "needed."
         )
     return made
+
+
+def scheme_of_record(record: Mapping[str, Any], **changes: Any) -> Scheme:
+    """The scheme of a run's record, perhaps with other options.
+
+    Examples
+    --------
+    >>> scheme_of_record(scheme_from({"name": "adaptive", "tolerance": 0.2}).to_record()).options
+    {'tolerance': 0.2}
+    """
+    options = {"name": record["scheme"], "noise": record["noise"], "halved": record.get("halved", False)}
+    return scheme_from({**options, **record.get("scheme_options", {}), **changes})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,19 @@ class Scheme:
     constants : callable
         System, time step → numbers that the step takes at run time, such as the exponential of a matrix.
     counts : str
-        What `Step.count` counts; the run's variable is `n_` and this name.
+        What `Step.count` or a loop counts; the run's variable is `n_` and this name.
+    options : mapping of str to float
+        Positive numbers that a user may set, and their values; a step takes them behind `constants`.
+    loop : str
+        Of a scheme whose `step` is one of as many as a particle needs within a step of the run: how their length is
+        chosen, a key of `langevin_kit.codegen.adaptive.LOOPS`. "controlled" by the step's error, which such a `step`
+        gives as well; "halving" until the step `fits`.
+    fits : callable, optional
+        `Step` → whether it is short enough.
+    most : int
+        Turns of "controlled", or halvings, after which a particle is lost.
+    why_lost : str
+        What is said of it.
     bridged : bool
         Whether a path between a step's two ends is, to first order, a Brownian bridge with the noise of its beginning:
         then it is known what absorbing walls take.
@@ -81,6 +93,11 @@ class Scheme:
     takes_jumps: bool = False
     is_stable: bool = False
     average_order: float = 0.0
+    options: Mapping[str, float] = field(default_factory=dict, hash=False)
+    loop: Literal["", "controlled", "halving"] = ""
+    fits: Callable[[Any], Any] | None = None
+    most: int = 0
+    why_lost: str = ""
     noise: Noise = NOISES["gaussian"]
     halved: bool = False
 
@@ -94,12 +111,12 @@ class Scheme:
 
     def rows(self, system: System) -> int:
         """Rows of a particle's state: the system's own, then what the scheme remembers and counts."""
-        return system.n_rows + (system.n_dim if self.begin else 0) + bool(self.counts)
+        return system.n_rows + (system.n_dim if self.begin else 0) + (self.loop == "controlled") + bool(self.counts)
 
     def values(self, system: System, time_step: float) -> NDArray[np.float64]:
-        """What compiled code takes at run time: the system's values, then the scheme's constants."""
+        """What compiled code takes at run time: the system's values, the scheme's constants, its options."""
         own = self.constants(system, time_step) if self.constants else ()
-        return np.concatenate([system.values, own])
+        return np.concatenate([system.values, own, [*self.options.values()]])
 
     def counted(self, system: System) -> dict[str, int]:
         """The variable that holds what the scheme counts, and its row of the state."""
@@ -114,6 +131,8 @@ class Scheme:
         steps, calls = self.noise.group(self.numbers(d), dtype)
         return (2 * steps if self.halved else steps), calls
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data from which `scheme_from` makes the same scheme."""
-        return {"name": self.name, "noise": self.noise.name, **({"halved": True} if self.halved else {})}
+    def to_record(self) -> dict[str, Any]:
+        """Entries of a run's record from which `scheme_of_record` makes the same scheme."""
+        halved = {"halved": True} if self.halved else {}
+        options = {"scheme_options": dict(self.options)} if self.options else {}
+        return {"scheme": self.name, "noise": self.noise.name, **halved, **options}

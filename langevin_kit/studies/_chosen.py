@@ -34,7 +34,7 @@ def chosen(system: System, schemes: Chosen | None) -> dict[str, Scheme]:
         raise InvalidArgument(f"schemes: got {schemes!r}; a sequence of schemes is needed.")
     if schemes is None:
         found = [scheme_from(name) for name in able(system)]
-        return {scheme.name: scheme for scheme in found if not isinf(scheme.average_order)}
+        return {scheme.name: scheme for scheme in found if not (isinf(scheme.average_order) or scheme.loop)}
     named = [scheme_from(scheme) for scheme in schemes]
     for scheme in named:
         require_scheme(scheme, system)
@@ -42,6 +42,8 @@ def chosen(system: System, schemes: Chosen | None) -> dict[str, Scheme]:
             raise InvalidArgument(
                 f"schemes: got {scheme.name!r}, whose averages have no bias at any time step; a study has none to show."
             )
+        if scheme.loop:
+            raise InvalidArgument(f"schemes: got {scheme.name!r}, whose steps are each particle's own; it has no Δt.")
         if scheme.halved:
             raise InvalidArgument(f"schemes: got {scheme.name!r} with halved = True; the study halves steps itself.")
     if not named:

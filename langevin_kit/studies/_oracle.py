@@ -38,10 +38,11 @@ AGREE, LEAST = 2e-3, 1e-11
 def can_solve(system: System, scheme: Scheme) -> bool:
     """Whether a scheme's law is known without sampling: one periodic coordinate, or two and no memory.
 
-    Nothing may depend on time; a Metropolis step is no smooth function of its noise.
+    Nothing may depend on time; a Metropolis step is no smooth function of its noise, nor is one of parts.
     """
     closed = len(system.walled("periodic")) == system.n_dim <= (1 if scheme.begin else 2)
-    return closed and not (system.is_dense or system.facts.depends_on_time or scheme.extra_numbers or scheme.constants)
+    other = scheme.extra_numbers or scheme.constants or scheme.loop
+    return closed and not (system.is_dense or system.facts.depends_on_time or other)
 
 
 def torus_of(system: System) -> Torus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.backends import Backend
 from langevin_kit.run import simulate
-from langevin_kit.schemes import Scheme, scheme_from
+from langevin_kit.schemes import Scheme
 from langevin_kit.system import System, initial
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,7 @@ class Sampler:
 
     def _gaps(self, scheme: Scheme, dt: float) -> Floats:
         """What differs between the two runs, of each group of particles: (groups, functions)."""
-        finer = scheme_from({**scheme.to_dict(), "halved": True})
+        finer = replace(scheme, halved=True)
         whole, halved = self._positions(scheme, dt), self._positions(finer, dt / 2)
         if self.kind == "paths":
             gap = whole - halved

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class Lines:
     """Collects lines of source; equal operations are computed once."""
@@ -17,3 +19,13 @@ class Lines:
             self.lines.append(f"{name} = {source}")
             self._sources[source] = name
         return self._sources[source]
+
+
+def as_tuple(names: Sequence[str]) -> str:
+    """Source of a tuple."""
+    return f"({', '.join(names)},)" if names else "()"
+
+
+def indent(lines: Sequence[str], width: int) -> str:
+    """Lines as a block of a template."""
+    return "\n".join(" " * width + line for line in lines)

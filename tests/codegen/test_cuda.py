@@ -50,6 +50,13 @@ SYSTEMS = {
     ),
 }
 FOR_SCHEMES = {
+    "adaptive": lk.System(
+        energy="200*(x**2 + x*y + y**2) + 300*x**4",
+        mobility=[["1 + x**2/9", "x*y/9"], ["x*y/9", "1"]],
+        temperature=0.5,
+        coordinates=("x", "y"),
+        walls={"x": lk.reflecting(-1.0, 1.0), "y": lk.periodic(-1.0, 1.0)},
+    ),
     "baoab": lk.System(
         energy="cos(q) + p**2/4", mobility=[[0, -1], [1, "2 + sin(q)"]], temperature=0.5, coordinates=("q", "p")
     ),
@@ -154,21 +161,26 @@ def test_every_scheme_has_the_bits_of_the_cpu(scheme: str, name: str, dtype: str
     on_cpu(name, made, expected, 0, 10 * steps, system.temperature)
     on_device(texts, name, got, [("groups", 0, 10)], scheme)
     assert got.tobytes() == expected.tobytes()
+    assert np.isfinite(got).all()
+    if made.loop:
+        assert 2 < got[-1].mean() / (10 * steps) < 20
     on_cpu(name, made, expected, 3, 20, 0.0)
     on_device(texts, name, got, [("noiseless", 3, 20)], scheme)
     assert got.tobytes() == expected.tobytes()
 
 
-def test_runge_kutta_has_the_bits_of_the_cpu() -> None:
-    made = scheme_of("gaussian", halved=False, scheme="rk4")
+@pytest.mark.parametrize(("name", "time_step"), [("rk4", TIME_STEP), ("dormand_prince", 0.3)])
+def test_runge_kutta_has_the_bits_of_the_cpu(name: str, time_step: float) -> None:
+    made = scheme_of("gaussian", halved=False, scheme=name)
     cold = replace(SYSTEMS["bent"], temperature=0.0)
-    expected = start("bent", "float64")
+    expected, values = start("bent", "float64", name), np.append(made.values(cold, time_step), 0.0)
     got = expected.copy()
-    stepper(cold, made, "float64").advance(expected, 0, N, 256, 3, 20, cold.values, TIME_STEP, 0.0, *KEY, 0)
+    stepper(cold, made, "float64").advance(expected, 0, N, 256, 3, 20, values, time_step, 0.0, *KEY, 0)
     text = step_text(cold, made, "float64", "noiseless", (9, 0), fast=False)
-    scalars = TIME_STEP, TIME_STEP, 0.0, 0.0, *KEY, np.int64(0)
-    Machine(text).launch(3, 128, got, np.zeros(1), np.int64(3), np.int64(20), *map(as_scalar, scalars))
+    scalars = time_step, time_step, 0.0, 0.0, *KEY, np.int64(0)
+    Machine(text).launch(3, 128, got, values, np.int64(3), np.int64(20), *map(as_scalar, scalars))
     assert got.tobytes() == expected.tobytes()
+    assert np.isfinite(got).all()
 
 
 def as_scalar(x: Any) -> Any:

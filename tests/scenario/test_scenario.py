@@ -174,6 +174,16 @@ FAULTS = [
         'seed = 0\nscheme = "euler_maryama"',
         "run.scheme: got 'euler_maryama'; did you mean 'euler_maruyama'?",
     ),
+    (
+        "seed = 0",
+        'seed = 0\nscheme = { name = "tamed", tolerance = 0.1 }',
+        "run.scheme: unknown option 'tolerance' of 'tamed'",
+    ),
+    (
+        "seed = 0",
+        'seed = 0\nscheme = { name = "adaptive", tolerance = 0 }',
+        "run.scheme.tolerance: got 0.0; a positive number is needed",
+    ),
     ("[initial]", 'walls.z = { kind = "reflecting", lower = 0.0 }\n[initial]', "system.walls: unknown coordinate 'z'"),
     ("{ a = 1.0 }", "{ a = [1.0] }", "system.parameters.a: got [1.0]; a finite number is needed"),
     ("seed = 0", 'seed = 0\nbackend = "abacus"', "run.backend: got 'abacus'; this version has cpu"),

@@ -14,6 +14,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.store import _store
 
 WELL = lk.System(energy="x**4/4", temperature=0.5)
+MOVING = lk.System(energy="(x - sin(2*t))**2 + x**4/8", mobility="1 + t/2", temperature=0.0)
 RING = lk.System(
     energy="cos(x)",
     mobility="1 + 0.5*sin(x)",
@@ -22,7 +23,7 @@ RING = lk.System(
 )
 
 
-def run(system: lk.System, scheme: str, **given: Any) -> Any:
+def run(system: lk.System, scheme: Any, **given: Any) -> Any:
     about: dict[str, Any] = {
         "initial": lk.initial.uniform([0.5], [2.0]),
         "n_particles": 700,
@@ -36,9 +37,18 @@ def run(system: lk.System, scheme: str, **given: Any) -> Any:
     return lk.simulate(system, scheme=scheme, **{**about, **given})
 
 
-@pytest.mark.parametrize(("system", "scheme"), [(RING, "pvd2"), (WELL, "mala")], ids=["memory", "count"])
+@pytest.mark.parametrize(
+    ("system", "scheme"),
+    [
+        (RING, "pvd2"),
+        (WELL, "mala"),
+        (MOVING, {"name": "dormand_prince", "rtol": 1e-8}),
+        (WELL, {"name": "adaptive", "tolerance": 0.05}),
+    ],
+    ids=["memory", "count", "length of steps", "tree"],
+)
 def test_bits_do_not_depend_on_threads_saves_or_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: lk.System, scheme: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: lk.System, scheme: Any
 ) -> None:
     for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):  # a checkpoint after every piece of work
         monkeypatch.setattr(_store, name, 0.0)
@@ -54,6 +64,7 @@ def test_bits_do_not_depend_on_threads_saves_or_a_restart(
     for other in (*others, lk.resume(path)):
         for name in ("position", "mean", *(name for name in whole if str(name).startswith("n_"))):
             np.testing.assert_array_equal(other[name], whole[name])
+    np.testing.assert_array_equal(lk.replay(whole, [5, 600], save_every=10).position, whole.position[..., [5, 600]])
 
 
 def test_free_diffusion_has_its_variance_from_the_first_step_on() -> None:

@@ -34,7 +34,7 @@ BIAS = {
 OTHER_TORUS = {"leimkuhler_matthews": CONSTANT}
 COLD = {"euler_maruyama": 1, "milstein": 1, "heun": 2, "hutter_ottinger": 2, "fixman": 2, "platen": 2}
 COLD |= {"strang": 4, "mala": 1, "hanggi_klimontovich": 1, "rk4": 4}
-COLD |= {"leimkuhler_matthews": 1, "pvd2": 1, "tamed": 1}
+COLD |= {"leimkuhler_matthews": 1, "pvd2": 1, "tamed": 1, "adaptive": 1}
 """Orders at T = 0."""
 _CROSS = "0.7*sin(x - y)"
 TENSOR = lk.System(
@@ -56,7 +56,7 @@ def test_the_stationary_law_of_a_scheme(name: str) -> None:
 
 
 def test_every_scheme_with_noise_is_here() -> None:
-    assert {*BIAS, "mala", "ornstein_uhlenbeck", "baoab"} == {
+    assert {*BIAS, "mala", "adaptive", "ornstein_uhlenbeck", "baoab"} == {
         name for name, scheme in SCHEMES.items() if "T = 0" not in scheme.needs
     }
 
