@@ -17,7 +17,7 @@ from langevin_kit.codegen.trace import Step, Vector
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector as VectorSystem
-from langevin_kit.system.lines import indent
+from langevin_kit.system.lines import as_tuple, indent
 from langevin_kit.system.names import ELEMENTARY
 
 _HEADER = """\

@@ -7,12 +7,12 @@ either way, would lead to:
 .. math:: |f(t + h, y) - f|\, h ≤ θ\, (|f| h + c\sqrt{2Th}), \qquad y = x + f h ± c\sqrt{2Th}\,σ_a,
           \qquad |v|^2 = v·S^{-1} v
 
-with f, S and the columns σ_a of σ at (t, x), and a tolerance θ: this has no dimension, and asks for the same parts in any
-units. Where f = −κx, it is about κh ≤ θ. Else the part is halved; the next one may be twice as long where it then
+with f, S and the columns σ_a of σ at (t, x), and a tolerance θ: this has no dimension, and asks for the same parts in
+any units. Where f = −κx, it is about κh ≤ θ. Else the part is halved; the next one may be twice as long where it then
 begins. What is decided where a part begins knows nothing of its noise, so that this noise keeps its law, and mean
-values and paths converge as with fixed steps (Fang & Giles 2020). A part that were judged by where it came to, and taken
-again, would choose among noises: then Euler–Maruyama may converge to another equation (Gaines & Lyons 1997; Foster &
-Jelinčič 2024, arXiv 2311.14201).
+values and paths converge as with fixed steps (Fang & Giles 2020). A part that were judged by where it came to, and
+taken again, would choose among noises: then Euler–Maruyama may converge to another equation (Gaines & Lyons 1997;
+Foster & Jelinčič 2024, arXiv 2311.14201).
 
 It is for starts from far away and for steep walls. Averages over the law of a smooth well are better from as many fixed
 steps: the errors of its centre and of its flanks have opposite signs there, and cancel.
