@@ -4,15 +4,15 @@ A part of length h = 2^{−l} Δt is an Euler–Maruyama step along the run's ow
 drift hardly changes from its beginning x to the ends y that c = 3 standard deviations of the noise of any coordinate,
 either way, would lead to:
 
-.. math:: |f(y) - f(x)|\, h ≤ θ\, (|f(x)| h + c\sqrt{2Th}), \qquad y = x + f(x) h ± c\sqrt{2Th}\,σ_a,
-          \qquad |v|^2 = v·S(x)^{-1} v
+.. math:: |f(t + h, y) - f|\, h ≤ θ\, (|f| h + c\sqrt{2Th}), \qquad y = x + f h ± c\sqrt{2Th}\,σ_a,
+          \qquad |v|^2 = v·S^{-1} v
 
-with σ_a the columns of σ and a tolerance θ: this has no dimension, and asks for the same parts in any units. Where
-f = −κx, it is about κh ≤ θ. Else the part is halved; the next one may be twice as long where it then begins. What is
-decided where a part begins knows nothing of its noise, so that this noise keeps its law, and mean values and paths
-converge as with fixed steps (Fang & Giles 2020). A part that were judged by where it came to, and taken again, would
-choose among noises: then Euler–Maruyama may converge to another equation (Gaines & Lyons 1997; Foster & Jelinčič 2024,
-arXiv 2311.14201).
+with f, S and the columns σ_a of σ at (t, x), and a tolerance θ: this has no dimension, and asks for the same parts in
+any units. Where f = −κx, it is about κh ≤ θ. Else the part is halved; the next one may be twice as long where it then
+begins. What is decided where a part begins knows nothing of its noise, so that this noise keeps its law, and mean
+values and paths converge as with fixed steps (Fang & Giles 2020). A part that were judged by where it came to, and
+taken again, would choose among noises: then Euler–Maruyama may converge to another equation (Gaines & Lyons 1997;
+Foster & Jelinčič 2024, arXiv 2311.14201).
 
 It is for starts from far away and for steep walls. Averages over the law of a smooth well are better from as many fixed
 steps: the errors of its centre and of its flanks have opposite signs there, and cancel.
@@ -34,13 +34,14 @@ REACH = 3.0
 
 
 def fits(s: Any) -> Any:
-    """One evaluation, and two a coordinate; at T = 0 the end is that of the drift alone, and there are two in all."""
+    """One evaluation, and two a coordinate; at T = 0 one more, of where the drift alone leads."""
     here = s.at(s.x)
     moved = s.x + s.dt * here.drift
     reach = s.constant(0) * (here.whitened(s.dt * here.drift).square().root() + REACH * s.amplitude)
     deviations = [] if s.is_cold else [(REACH * s.amplitude) * here.column(a) for a in range(s.d)]
     ends = [moved] if s.is_cold else [end for n in deviations for end in (moved + n, moved - n)]
-    changes = (here.whitened(s.dt * (s.at(end).drift - here.drift)).square().root() for end in ends)
+    later = 0.0 if s.is_cold else 1.0  # a place of no force has nothing to measure a change in time by
+    changes = (here.whitened(s.dt * (s.at(end, later).drift - here.drift)).square().root() for end in ends)
     return s.every(s.at_most(change, reach) for change in changes)
 
 
