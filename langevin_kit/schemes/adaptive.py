@@ -14,8 +14,8 @@ values and paths converge as with fixed steps (Fang & Giles 2020). A part that w
 taken again, would choose among noises: then Euler–Maruyama may converge to another equation (Gaines & Lyons 1997;
 Foster & Jelinčič 2024, arXiv 2311.14201).
 
-It is for starts from far away and for steep walls. Averages over the law of a smooth well are better from as many fixed
-steps: the errors of its centre and of its flanks have opposite signs there, and cancel.
+It is for paths, and for starts from far away where fixed steps explode. Averages over the law of a smooth well come out
+better from as many fixed steps.
 
 The path is Lévy's construction: the normal number z of a part gives those of its halves, (z ± b)/√2, with b a pure
 function of seed, particle, step and part. So the sums are right to rounding whatever is halved, a particle that never
@@ -54,7 +54,7 @@ SCHEME = Scheme(
     evaluations=3,
     source="after Fang & Giles, Ann. Appl. Probab. 30, 526 (2020); Gaines & Lyons, SIAM J. Appl. Math. 57, 1455 (1997)",
     needs=("definite S",),
-    use="steep places that few particles see, to a `tolerance`",
+    use="steep drifts, paths and starts from far away: `tolerance`",
     counts="substeps",
     options={"tolerance": 0.1},
     loop="halving",
