@@ -301,11 +301,12 @@ def test_check_reports_before_a_run(here: Path) -> None:
     before = listing(here)
     done = langevin("check", "well.toml")
     assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[:7] == [
+    assert done.out.splitlines()[:8] == [
         "Relaxation in one well",
         "  system    E = x**2/2, K = 1.0, T = 1 kT",
         done.out.splitlines()[2],
         "  mobility  1 to 1",
+        "  scheme    euler_maruyama: everything, at small steps; the reference",
         "  fastest   relaxation rate 1",
         "  time step 0.01; at most 0.05 is suggested (the stiffest direction of the energy, rate 1)",
         "  work      4e+05 particle-steps",
