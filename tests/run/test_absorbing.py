@@ -11,7 +11,9 @@ import xarray as xr
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
+from langevin_kit.estimate import closed_laws
 from langevin_kit.kernels.cpu.tiles import GROUP
+from langevin_kit.run._grid import default_grid
 from langevin_kit.scenario import loads
 
 STRIP = lk.System(
@@ -69,6 +71,20 @@ def test_every_particle_lives_or_was_taken_by_one_wall(ds: xr.Dataset) -> None:
     assert (ds.n_nonfinite == 0).all()
     assert ds.attrs["boltzmann"].startswith("none: absorbing walls")
     assert "kl_divergence" not in ds
+
+
+def test_cells_end_at_the_walls_if_none_are_given(ds: xr.Dataset) -> None:
+    """As wide as the law between reflecting walls; the run is no other."""
+    own = simulate(histogram=None)
+    grid = own.langevin.grid
+    assert (grid.lower.tolist(), grid.upper.tolist(), grid.shape) == ([-1.0, -1.0], [0.5, 1.0], (256, 256))
+    assert (own.histogram.sum(("x", "y")) + own.n_absorbed.sum("wall") == N).all()
+    assert_same(own.drop_vars("histogram"), ds.drop_vars("histogram"))
+    half = lk.System(energy="x**2", temperature=0.1, walls={"x": lk.absorbing(upper=3.0)})
+    found = default_grid(half, closed_laws(half, [0.0]), np.array([[-0.5, 0.5]]))
+    assert found is not None
+    assert found.upper[0] == 3.0
+    assert -2.5 < found.lower[0] < -1.4
 
 
 def test_averages_go_over_the_living(ds: xr.Dataset) -> None:
