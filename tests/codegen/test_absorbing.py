@@ -127,6 +127,20 @@ def test_at_zero_temperature_the_ends_of_steps_decide() -> None:
     np.testing.assert_allclose(got[:, 0], [5.5 * DT, 5.5 * DT], rtol=1e-15)
 
 
+def test_functions_are_taken_as_texts_are() -> None:
+    system = System(
+        energy=lambda x, a: a * x,
+        mobility=lambda x: 1 + x * x,
+        temperature=1.0,
+        parameters={"a": -2.0},
+        walls={"x": absorbing(0.0, 1.0)},
+    )
+    x = start(system)
+    got, expected = advance(system, x, 25), advance(SYSTEMS["segment"], x, 25)
+    np.testing.assert_array_equal(got[1], expected[1])
+    np.testing.assert_allclose(got[0], expected[0], rtol=1e-12)
+
+
 def test_one_of_two_walls_may_reflect() -> None:
     """As half of the segment between two absorbing walls, about whose middle all is even: the same passages."""
     half = System(energy="x**2", temperature=1.0, walls={"x": absorbing(0.0, 1.0, reflects="lower")})
