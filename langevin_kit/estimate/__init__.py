@@ -6,7 +6,7 @@ A run needs only the law before its first step; the estimators load when they ar
 from typing import TYPE_CHECKING
 
 from langevin_kit._lazy import lazily
-from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann, laws
+from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann, closed_laws, laws
 
 if TYPE_CHECKING:
     from langevin_kit.estimate._methods import Measured, kl_by
@@ -29,6 +29,7 @@ __all__ = [
     "Verdict",
     "autocorrelation_time",
     "boltzmann",
+    "closed_laws",
     "dissipation_rate",
     "falls",
     "free_energy_of_density",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from langevin_kit.errors import InvalidArgument, NotNormalizable
 from langevin_kit.estimate.box import CUTOFF, PER_AXIS, bounds, energy_or_infinity, equation, find_box
 from langevin_kit.estimate.quadratic import Gaussian, gaussian_law, rises
-from langevin_kit.system import Grid, System
+from langevin_kit.system import Grid, System, reflecting
 
 Floats = NDArray[np.float64]
 
@@ -171,6 +171,23 @@ def laws(system: System, times: Sequence[float] | Floats, near: Floats | None = 
     if not system.facts.energy_depends_on_time:
         return [boltzmann(system, near=near)] * len(times)
     return [boltzmann(system, float(t), near) for t in times]
+
+
+def closed_laws(system: System, times: Sequence[float] | Floats, near: Floats | None = None) -> list[Boltzmann]:
+    """The laws between walls that reflect what the system's own absorb: where particles are before they are taken.
+
+    None if no wall absorbs, or there is no such law.
+    """
+    if not system.absorbers:
+        return []
+    walls = {
+        name: reflecting(wall.lower, wall.upper) if wall.kind == "absorbing" else wall
+        for name, wall in system.walls.items()
+    }
+    try:
+        return laws(replace(system, walls=walls), times, near)
+    except NotNormalizable:
+        return []
 
 
 def _require_bounds(system: System, t: float) -> None:

@@ -116,6 +116,8 @@ def first_passage_time(system: System, grid: Grid, *, weights: str = "scharfette
     Raises
     ------
     InvalidArgument
+        Without absorbing walls, where they are not the grid's ends, or are not reached; and for a system that depends
+        on time.
 
     Examples
     --------
@@ -202,7 +204,10 @@ def _backward(system: System, grid: Grid, weights: str, right: Callable[[Floats]
     matrix = operator(system, grid, weights=weights)
     found = _require_exits(exits(system, grid, 0.0, weight_from(weights)))
     rows = right(found.by_wall(len(system.absorbers), matrix.shape[0]))
-    solution: Floats = splu(matrix.T.tocsc()).solve(-np.ascontiguousarray(rows.T)).T
+    try:
+        solution: Floats = splu(matrix.T.tocsc()).solve(-np.ascontiguousarray(rows.T)).T
+    except RuntimeError:
+        raise InvalidArgument("mobility: from some cells no jump leads to an absorbing wall: ⟨τ⟩ = ∞.") from None
     return solution
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, NotNormalizable, StepTooLarge
-from langevin_kit.estimate import Boltzmann, boltzmann
+from langevin_kit.estimate import Boltzmann, boltzmann, closed_laws
 from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
 from langevin_kit.preflight.jumps import Jump, find_jump
@@ -18,7 +18,7 @@ from langevin_kit.preflight.positivity import eigenvalue_range, require_measure
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
 from langevin_kit.preflight.reach import require_reached
 from langevin_kit.preflight.region import TYPICAL, mesh, place, region, require_inside
-from langevin_kit.system import System, reflecting
+from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
 
@@ -135,7 +135,7 @@ def check(
         laws, no_law = [], str(error)
     if laws and system.n_dim <= 2:
         require_measure(system, mesh(laws[0]), edge=True)
-    typical = laws or _of_closed(system, times[0], near)
+    typical = laws or closed_laws(system, times, near)
     dual, low, high = DualNumbers(system), np.inf, -np.inf
     fastest = dict.fromkeys(MEANING, 0.0)
     jump: Jump | None = None
@@ -169,20 +169,6 @@ def check(
             f"about {report.time_step:g}."
         )
     return report
-
-
-def _of_closed(system: System, t: float, near: Floats | None) -> list[Boltzmann]:
-    """The law between walls that reflect what they absorb: where particles go before that."""
-    if not system.absorbers:
-        return []
-    walls = {
-        name: reflecting(wall.lower, wall.upper) if wall.kind == "absorbing" else wall
-        for name, wall in system.walls.items()
-    }
-    try:
-        return [boltzmann(replace(system, walls=walls), t, near)]
-    except NotNormalizable:
-        return []
 
 
 def _require_finite(system: System, x: Floats, t: float) -> None:

@@ -30,8 +30,8 @@ COARSER = 8.0
 def default_grid(system: System, law: Sequence[Boltzmann], position: NDArray[np.floating]) -> Grid | None:
     """Cover the Boltzmann laws of all saved times, and the initial ensemble if that does not coarsen the cells much.
 
-    Between two walls, or on a ring, the cells are those of the domain, edge to edge; no cell lies beyond a wall.
-    None without a law, or with more than two coordinates.
+    Between two walls, or on a ring, the cells are those of the domain, edge to edge; no cell lies beyond a wall, and
+    they end at absorbing ones. None without a law, or with more than two coordinates.
     """
     if not len(law) or system.n_dim not in DEFAULT_CELLS:
         return None
@@ -44,4 +44,6 @@ def default_grid(system: System, law: Sequence[Boltzmann], position: NDArray[np.
     lower, upper = np.maximum(lower - margin, system.lower), np.minimum(upper + margin, system.upper)
     whole = system.upper - system.lower < COARSER * (upper - lower)
     lower, upper = np.where(whole, system.lower, lower), np.where(whole, system.upper, upper)
+    for a, side in system.absorbers:
+        (lower if side == "lower" else upper)[a] = getattr(system, side)[a]
     return hull(tuple(system.names), lower, upper, DEFAULT_CELLS[system.n_dim])

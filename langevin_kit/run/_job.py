@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from langevin_kit import codegen
 from langevin_kit.backends import Program
 from langevin_kit.errors import NotNormalizable
-from langevin_kit.estimate import Boltzmann, laws
+from langevin_kit.estimate import Boltzmann, closed_laws, laws
 from langevin_kit.observables import observables_to_dict, plan
 from langevin_kit.random import philox_key, seed_record
 from langevin_kit.run._grid import default_grid
@@ -106,7 +106,8 @@ class Job:
     @cached_property
     def program(self) -> Program:
         """What a backend needs."""
-        grid = self.histogram or default_grid(self.system, self.law, self.state[: self.system.n_dim])
+        law = self.law or closed_laws(self.system, self.times, self.start)
+        grid = self.histogram or default_grid(self.system, law, self.state[: self.system.n_dim])
         planned = plan(self.system, self.observables, grid, self.scheme.counted(self.system))
         return Program(
             self.system,

@@ -86,8 +86,8 @@ def simulate(
         Name → expression, whose ensemble mean and standard error are stored as `name` and `name_stderr`; or one of
         `langevin_kit.observables`: `mean_square_displacement`, `autocorrelation`, `maximum`, `minimum`.
     histogram : Grid, optional
-        Cells of the fine histogram; chosen from the Boltzmann law and the initial ensemble if left out. Without a
-        Boltzmann law and without this argument there is no histogram.
+        Cells of the fine histogram; chosen from the Boltzmann law and the initial ensemble if left out: with absorbing
+        walls, from the law between reflecting ones. Without such a law and without this argument there is no histogram.
     save_positions : bool or int
         True stores all positions at each saved time, a number those of the first so many particles.
     position_bits : int, optional

@@ -132,6 +132,9 @@ def test_what_leaves_is_what_is_missing() -> None:
 def test_wrong_uses_are_refused() -> None:
     with pytest.raises(InvalidArgument, match=r"let it end at the absorbing walls, -0\.5 and 1\.25"):
         operator(WELL, lk.Grid(x=lk.cells(-0.5, 1.2, 64)))
+    still = lk.System(energy=0.0, mobility="x", temperature=1.0, walls={"x": lk.absorbing(0.0)})
+    with pytest.raises(InvalidArgument, match="no jump leads to an absorbing wall"):
+        first_passage_time(still, lk.Grid(x=lk.cells(0, 1, 16)))
     with pytest.raises(InvalidArgument, match="no absorbing walls"):
         first_passage_time(lk.System(energy="x**2", temperature=1.0), lk.Grid(x=lk.cells(-3, 3, 16)))
     moving = lk.System(energy="(x - t)**2", temperature=1.0, walls={"x": lk.absorbing(-1.0, 1.0)})

@@ -11,7 +11,9 @@ import xarray as xr
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
+from langevin_kit.estimate import closed_laws
 from langevin_kit.kernels.cpu.tiles import GROUP
+from langevin_kit.run._grid import default_grid
 from langevin_kit.scenario import loads
 
 STRIP = lk.System(
@@ -69,6 +71,20 @@ def test_every_particle_lives_or_was_taken_by_one_wall(ds: xr.Dataset) -> None:
     assert (ds.n_nonfinite == 0).all()
     assert ds.attrs["boltzmann"].startswith("none: absorbing walls")
     assert "kl_divergence" not in ds
+
+
+def test_cells_end_at_the_walls_if_none_are_given(ds: xr.Dataset) -> None:
+    """As wide as the law between reflecting walls; the run is no other."""
+    own = simulate(histogram=None)
+    grid = own.langevin.grid
+    assert (grid.lower.tolist(), grid.upper.tolist(), grid.shape) == ([-1.0, -1.0], [0.5, 1.0], (256, 256))
+    assert (own.histogram.sum(("x", "y")) + own.n_absorbed.sum("wall") == N).all()
+    assert_same(own.drop_vars("histogram"), ds.drop_vars("histogram"))
+    half = lk.System(energy="x**2", temperature=0.1, walls={"x": lk.absorbing(upper=3.0)})
+    found = default_grid(half, closed_laws(half, [0.0]), np.array([[-0.5, 0.5]]))
+    assert found is not None
+    assert found.upper[0] == 3.0
+    assert -2.5 < found.lower[0] < -1.4
 
 
 def test_averages_go_over_the_living(ds: xr.Dataset) -> None:
@@ -139,27 +155,16 @@ def test_a_path_alone_has_the_bits_and_the_time_of_absorption(ds: xr.Dataset) ->
 
 
 def test_a_run_goes_on_when_none_is_left() -> None:
-    system = lk.System(energy="log(1 + x)", temperature=1.0, walls={"x": lk.absorbing(0.0, 0.9)})
-    ds = lk.simulate(
-        system,
-        initial=lk.initial.point([0.0]),
-        n_particles=300,
-        time_step=0.01,
-        n_steps=4,
-        save_every=2,
-        rng=0,
-        observables={"top": lk.observables.maximum("x"), "low": lk.observables.minimum("x")},
-        histogram=lk.Grid(x=lk.cells(0.0, 0.9, 4)),
-        dtype="float32",
-    )
-    assert ds.survival.values.tolist() == [1.0, 0.0, 0.0]
-    assert ds.n_absorbed.values.tolist() == [[0, 0], [300, 0], [300, 0]]
-    assert ds.histogram[1:].sum() == 0
-    for name in ("energy", "energy_stderr", "mean", "covariance", "top", "low"):
+    """All start at a wall, which they meet at once."""
+    ds = simulate(initial=lk.initial.point([-1.0, 0.0]), n_particles=300)
+    assert ds.survival.values.tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert ds.n_absorbed.values.tolist() == [[0, 0], *[[300, 0]] * 3]
+    assert ds.histogram.sum(("x", "y")).values.tolist() == [300, 0, 0, 0]
+    for name in ("energy", "energy_stderr", "mean", "covariance", "top", "msd"):
         assert np.isnan(ds[name][1:]).all(), name
     assert np.isfinite(ds.energy[0])
     found = ds.langevin.first_passage()
-    np.testing.assert_allclose(found.first_passage_time, [0.0, 0.01, 0.01])
+    np.testing.assert_allclose(found.first_passage_time, [0.0, *[0.02] * 3])
 
 
 def test_what_the_walls_take_and_when(ds: xr.Dataset) -> None:
@@ -182,10 +187,7 @@ def test_wrong_uses_are_refused(ds: xr.Dataset) -> None:
     with pytest.raises(InvalidArgument, match="lower < upper, one of them finite"):
         lk.absorbing()
     with pytest.raises(InvalidArgument, match="has no absorbing walls"):
-        lk.simulate(
-            lk.System(energy="x**2", temperature=1.0), initial=lk.initial.point([0.0]), n_particles=9, time_step=0.01,
-            n_steps=2,
-        ).langevin.first_passage()  # fmt: skip
+        ds.drop_vars("n_absorbed").langevin.first_passage()
     with pytest.raises(InvalidArgument, match="from t = 0 on"):
         ds.isel(time=slice(1, None)).langevin.boundary_flux()
 

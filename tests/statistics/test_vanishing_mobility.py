@@ -42,7 +42,7 @@ def test_the_grid_has_the_spectrum_in_closed_form(system: lk.System, end: float,
         assert (np.log2(coarse / fine) > 1.9).all(), (coarse, fine)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_an_ensemble_keeps_the_law_to_first_order_in_the_time_step(dtype: str) -> None:
     """From the uniform law: the share within 0.05 of a wall falls short by 0.75 Δt in all; none leaves the interval."""
     n, bias = 1_000_000, []
