@@ -20,7 +20,7 @@ def test_the_list_is_not_empty() -> None:
 
 @pytest.mark.parametrize("kind", CHILDREN, ids=lambda kind: kind.__name__)
 def test_parents(kind: type[Exception]) -> None:
-    assert issubclass(kind, LangevinKitError)
+    assert issubclass(kind, LangevinKitError | Warning)
     parents = [p for p in kind.__mro__ if vars(builtins).get(p.__name__) is p]
     assert parents[0] not in (Exception, BaseException, object)
     assert kind.__doc__

@@ -86,7 +86,7 @@ def small(**given: Any) -> Any:
     return lk.simulate(TWO, **{**about, **given})
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_bits_do_not_depend_on_threads_saves_or_a_restart(
     dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

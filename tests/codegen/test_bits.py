@@ -116,7 +116,10 @@ def missing(processor: str) -> list[str]:
     return sorted(feature for feature in NEEDS[processor] if not features.get(feature))
 
 
-@pytest.mark.parametrize("processor", [name for name in NEEDS if name != PLAIN])
+@pytest.mark.parametrize(
+    "processor",
+    [pytest.param(name, marks=pytest.mark.slow) if name == "haswell" else name for name in NEEDS if name != PLAIN],
+)
 def test_bits_do_not_depend_on_the_processor(processor: str) -> None:
     if without := missing(processor):
         pytest.skip(f"this machine cannot run code for {processor}: it has no {', '.join(without)}")

@@ -78,7 +78,9 @@ CASES = [(n, kl, kind) for n in (10**5, 10**6) for kl in (1e-1, 1e-3, 1e-5) for 
 
 
 @pytest.mark.parametrize("method", ["exponential_family", "gaussian", "binned"])
-@pytest.mark.parametrize(("n", "kl", "kind"), [slow_unless(case[1] != 1e-3, *case) for case in CASES])
+@pytest.mark.parametrize(
+    ("n", "kl", "kind"), [slow_unless(case[0] == 10**6 and case[1] != 1e-3, *case) for case in CASES]
+)
 def test_unbiased_and_as_sharp_as_the_floor(method: str, n: int, kl: float, kind: str) -> None:
     """One standard deviation at most 1.1 times √(Var_p[ln p/q]/N + m/2N²); near q, Var = 2 KL."""
     value, stderr, dof = estimates(method, n, kl, kind)
@@ -101,9 +103,15 @@ ENDS = [FAR[0], FAR[2], NEAR[0], NEAR[1]]
 """The others lie between."""
 
 
-@pytest.mark.parametrize("kind", ["shift", "wide", "narrow"])
 @pytest.mark.parametrize("method", ["exponential_family", "gaussian", "binned"])
-@pytest.mark.parametrize(("n", "kl"), [slow_unless(case in ENDS, *case) for case in FAR + NEAR])
+@pytest.mark.parametrize(
+    ("n", "kl", "kind"),
+    [
+        slow_unless(case in ENDS and (kind == "shift" or case == FAR[2]), *case, kind)
+        for case in FAR + NEAR
+        for kind in ("shift", "wide", "narrow")
+    ],
+)
 def test_intervals_cover(method: str, n: int, kl: float, kind: str) -> None:
     """95 % intervals over 4000 repeats cover 93.8 to 96.2 %: far from q the normal ones, near it those of χ²."""
     value, stderr, m = estimates(method, n, kl, kind, 4000)
@@ -123,7 +131,7 @@ def test_what_a_run_stores_covers_two_humps_and_the_plane() -> None:
     plane = lk.Grid(x=lk.cells(-8, 8, 192), y=lk.cells(-8, 8, 192))
     law = lk.boltzmann(lk.System(energy="x**2/2 + y**2/2", temperature=1.0, coordinates=("x", "y")))
     wide = integrate_cells(lk.initial.gaussian([0.0, 0.0], [2.0, 2.0]).density, plane.edges, 8)
-    for q, grid, p, repeats in ((LAW, GRID, humps, 4000), (law, plane, wide, 1000)):
+    for q, grid, p, repeats in ((LAW, GRID, humps, 2000), (law, plane, wide, 400)):
         n, mass, p = 10**6, q.cell_mass(grid), p / p.sum()
         kl = float((p * np.log(p / mass)).sum())
         histogram = np.random.default_rng(0).multinomial(n, p.ravel(), size=repeats).reshape(repeats, *grid.shape)
@@ -151,7 +159,7 @@ SHAPES = {
 
 @pytest.mark.parametrize(
     ("shape", "n"),
-    [slow_unless(n == 10**5 or shape == "start", shape, n) for shape in SHAPES for n in (10**5, 10**6)],
+    [slow_unless(n == 10**5, shape, n) for shape in SHAPES for n in (10**5, 10**6)],
 )
 def test_intervals_of_bins_cover_beside_a_double_well(shape: str, n: int) -> None:
     """Over 4000 repeats; the jump biases bins by most of a standard deviation at 10⁵, and is in their error."""

@@ -171,7 +171,7 @@ def left_of(system: lk.System, scheme: str, *, check: bool = False) -> tuple[flo
     ds = lk.simulate(
         system,
         initial=lk.initial.gaussian([0.0], 1.0),
-        n_particles=50_000,
+        n_particles=20_000,
         time_step=0.005,
         n_steps=2000,
         save_every=2000,

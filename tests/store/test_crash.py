@@ -83,8 +83,15 @@ def same(got: xr.Dataset, expected: xr.Dataset) -> bool:
 
 @pytest.mark.claim("F02")
 @pytest.mark.usefixtures("_small")
-@pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
-@pytest.mark.parametrize("half", [False, True], ids=["not_done", "half_done"])
+@pytest.mark.parametrize(
+    ("half", "power"),
+    [
+        pytest.param(False, True, id="not_done-power"),
+        pytest.param(True, False, id="half_done-kill"),
+        pytest.param(False, False, id="not_done-kill", marks=pytest.mark.slow),
+        pytest.param(True, True, id="half_done-power", marks=pytest.mark.slow),
+    ],
+)
 def test_every_crash_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, power: bool, half: bool) -> None:
     expected, store = run(), tmp_path / "run.zarr"
     with monkeypatch.context() as patch:

@@ -61,7 +61,7 @@ def test_all_fields_are_those_of_the_text(twins: tuple[System, System]) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13, err_msg=name)
     ours, theirs = (system.drift_jacobian(x, 0.4) for system in twins)
     np.testing.assert_allclose(ours, theirs, rtol=1e-11, atol=1e-12)
-    facts = [dataclasses.replace(system.facts, has_constant_mobility=False) for system in twins]
+    facts = [dataclasses.replace(system.facts, has_constant_mobility=False, may_jump=True) for system in twins]
     assert facts[0] == facts[1]
 
 
