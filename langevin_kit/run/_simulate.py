@@ -66,10 +66,10 @@ def simulate(
 
     Each particle obeys, in the Itô sense with k_B = 1,
 
-    .. math:: dx^a = [b^a - K^{ab}∂_b E + T ∂_b K^{ab}]\,dt + \sqrt{2T}\,dW^a, \qquad dW \sim N(0, K dt).
+    .. math:: dx^a = [b^a - K^{ab}∂_b E + T μ^{-1} ∂_b(μ K^{ab})]\,dt + \sqrt{2T}\,dW^a, \qquad dW \sim N(0, S dt),
 
-    The same seed gives the same bits for any number of threads and any block size. At T = 0 no random number is drawn
-    and each step is the explicit Euler step of dx = (b − K∇E) dt.
+    with S the symmetric part of K. The same seed gives the same bits for any number of threads and any block size. At
+    T = 0 no random number is drawn and each step of the default scheme is the explicit Euler step of dx = (b − K∇E) dt.
 
     Parameters
     ----------

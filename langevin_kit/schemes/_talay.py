@@ -15,8 +15,8 @@ from typing import Any
 _ROOT_HALF = 0.5**0.5
 
 
-def noise(s: Any, x: Any, later: float = 0.0) -> Any:
-    """Five evaluations of σ, at a place and time."""
+def added(start: Any, s: Any, x: Any, later: float = 0.0) -> Any:
+    """What the noise at x adds to a vector, by five evaluations of σ."""
 
     def deviation(x: Any) -> Any:
         return s.at(x, later).deviation
@@ -27,4 +27,4 @@ def noise(s: Any, x: Any, later: float = 0.0) -> Any:
     wide = (_ROOT_HALF * s.amplitude) * one
     slope = deviation(x + turned) - deviation(x - turned)
     mean = deviation(x + wide) + deviation(x - wide)
-    return (0.5 * s.root_temperature) * slope + (0.5 * s.amplitude) * (mean * s.z)
+    return start + (0.5 * s.root_temperature) * slope + (0.5 * s.amplitude) * (mean * s.z)

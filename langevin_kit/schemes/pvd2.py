@@ -23,7 +23,7 @@ def step(s: Any) -> tuple[Any, Any]:
     if s.is_cold:
         return x, s.memory
     half = ((0.5 * s.amplitude) * s.at(x, later=1.0).noise(s.z)).plain()
-    return x + half, _talay.noise(s, x + (0.25 * s.dt) * drift, later=1.0) - half
+    return x + half, _talay.added(-1.0 * half, s, x + (0.25 * s.dt) * drift, later=1.0)
 
 
 SCHEME = Scheme(

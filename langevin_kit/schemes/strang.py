@@ -24,7 +24,7 @@ def _drift(s: Any, x: Any, later: float) -> Any:
 def step(s: Any) -> Any:
     """Eight evaluations of the drift and five of the noise; at T = 0 two half steps of RK4."""
     x = _drift(s, s.x, 0.0)
-    return _drift(s, x if s.is_cold else x + _talay.noise(s, x, later=0.5), 0.5)
+    return _drift(s, x if s.is_cold else _talay.added(x, s, x, later=0.5), 0.5)
 
 
 SCHEME = Scheme(

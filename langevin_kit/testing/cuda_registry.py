@@ -245,6 +245,8 @@ ROWS = (
     _row("K(x)", "float32", "fast", 31, 43.25, 30, 43.75, method="tamed"),
     _row("double_well", "float32", "fast", 31, 25.5, 31, 26, method="leimkuhler_matthews"),
     _row("ornstein_uhlenbeck", "float32", "fast", 56, 76.5, 56, 76.25, method="ornstein_uhlenbeck"),
+    _row("underdamped", "float32", "fast", 25, 42.5, 24, 42.5),
+    _row("underdamped", "float32", "exact", 27, 82.5, 28, 82.5),
     _row("underdamped", "float32", "fast", 29, 45, 29, 45, method="baoab"),
     _row("double_well", "float32", "fast", 26, 24.25, 27, 24.25),
     _row("double_well", "float32", "exact", 28, 46.25, 28, 46.25),

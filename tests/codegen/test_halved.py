@@ -12,8 +12,6 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.testing import draws
 
-GAUSSIAN = ("gaussian", "gaussian_32", "gaussian_53")
-
 
 def run(system: lk.System, n_steps: int, halved: bool, **given: Any) -> Any:
     """Positions after n_steps of 0.64/n_steps."""
@@ -39,9 +37,13 @@ def free(d: int) -> lk.System:
 @pytest.mark.parametrize(
     ("d", "dtype", "noise"),
     [
-        *((d, "float32", noise) for d, noise in zip((3, 1, 2), GAUSSIAN, strict=True)),
-        *((d, "float64", noise) for d, noise in zip((1, 2, 3), GAUSSIAN, strict=True)),
-        (2, "float64", "gaussian"),
+        (3, "float32", "gaussian"),
+        (1, "float32", "gaussian_32"),
+        (3, "float64", "gaussian_53"),
+        pytest.param(2, "float32", "gaussian_53", marks=pytest.mark.slow),
+        pytest.param(1, "float64", "gaussian", marks=pytest.mark.slow),
+        pytest.param(2, "float64", "gaussian_32", marks=pytest.mark.slow),
+        pytest.param(2, "float64", "gaussian", marks=pytest.mark.slow),
     ],
 )
 def test_two_halves_are_the_whole(d: int, dtype: str, noise: str) -> None:

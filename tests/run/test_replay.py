@@ -49,6 +49,7 @@ RUNS: dict[str, tuple[lk.System, dict[str, Any]]] = {
     "vector float32": (VECTOR, {"dtype": "float32"}),
     "T = 0": (lk.System(**{**LINE.to_dict(), "temperature": 0.0}), {"dtype": "float32"}),
 }
+SLOW = {"1-D float32", "2-D tensor float32", "vector float32"}
 
 
 def simulate(system: lk.System, **arguments: Any) -> xr.Dataset:
@@ -56,7 +57,7 @@ def simulate(system: lk.System, **arguments: Any) -> xr.Dataset:
     return lk.simulate(system, **{"initial": STARTS[system.n_dim], **about, **arguments})
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in RUNS])
 def test_a_path_alone_has_the_bits_of_the_run(name: str) -> None:
     system, arguments = RUNS[name]
     ds = simulate(system, **arguments)

@@ -41,7 +41,8 @@ def test_every_landscape_is_here() -> None:
     assert made == {name.split()[0] for name in MEMBERS}
 
 
-SLOW = {"lennard_jones_cluster of seven"}  # fourteen coordinates are compiled for twenty seconds
+SLOW = {"lennard_jones_cluster of seven", "egg_crate", "rosenbrock", "mexican_hat"}
+"""Fourteen coordinates are compiled for twenty seconds; the others are like those that stay."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(m, marks=pytest.mark.slow if m in SLOW else ()) for m in MEMBERS])

@@ -143,7 +143,9 @@ def test_forty_kills(here: Path) -> None:
     kill_until_done(here, undisturbed(here / "undisturbed", longer), 40)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_run_that_is_asked_to_end(here: Path, reference: xr.Dataset, number: int, code: int) -> None:
     """It commits what it has, says how to go on, and its code is what a shell makes of the signal."""
     # Who runs the tests in the background may have had them ignore it.
