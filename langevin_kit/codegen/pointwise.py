@@ -7,6 +7,7 @@ arguments.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import ModuleType
 
 from langevin_kit import cache
@@ -120,6 +121,7 @@ def words_of(particle, call, stream, key0, key1):
         if slot == 0 or k == first:
             for i in range(X0.size):
 {words}
+{apart}\
         if slot == 0:
             t = R(k*time_step)
             for i in range(X0.size):
@@ -134,6 +136,12 @@ def words_of(particle, call, stream, key0, key1):
 {drawn}
                 {keep}
 {later_steps}\
+"""
+
+_APART = """\
+            for i in range(X0.size):
+                {drawn}
+                {keep}
 """
 
 _LATER_STEP = """\
@@ -325,6 +333,14 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         for slot in range(1, steps)
     ]
     kept = range(count, len(z))
+    # Numbers of calls that the first step needs nothing of are made in loops of their own: in one with all others,
+    # compilers would have more rows to tell apart than they care to, and would not vectorise.
+    per_call = scheme.noise.per_call[dtype]
+    together = -(-count // per_call) if len(words) == calls and not scheme.halved else len(words)
+    apart = [
+        _APART.format(drawn=drawn[c], keep=_kept(z, range(c * per_call, (c + 1) * per_call)))
+        for c in range(together, len(words))
+    ]
     scratch = {f"S{j}": f"scratch[{j - count}, :b - a]" for j in kept}
     scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(rows)}
     arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in scratch)}
@@ -333,14 +349,19 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, st
         noisy_begin=_NOISY_BEGIN.format(**arguments),
         calls=calls,
         words=indent(words, 16),
-        drawn=indent(drawn, 16),
-        keep="; ".join(f"S{j}[i] = {z[j]}" for j in kept) or "pass",
+        apart="".join(apart),
+        drawn=indent(drawn[:together] if apart else drawn, 16),
+        keep=_kept(z, [j for j in kept if not apart or j < together * per_call]),
         later_steps="".join(later),
     ) + _NOISELESS.format(
         **common,
         scratch=f"scratch = empty(({len(kept)}, block_size), R)\n    words = empty(({rows}, block_size), np.uint32)",
         scratch_slices="".join(f"{row}, " for row in scratch.values()),
     )
+
+
+def _kept(z: Sequence[str], which: Sequence[int]) -> str:
+    return "; ".join(f"S{j}[i] = {z[j]}" for j in which) or "pass"
 
 
 def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:

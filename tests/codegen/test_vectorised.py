@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 CASES = [f"{dtype} {name}" for name in ("W1", "W2", "W4") for dtype in ("float32", "float64")]
-CASES += ["float32 walls", "float32 ring", "float32 pvd2"]
+CASES += ["float32 walls", "float32 ring", "float32 pvd2", "float32 mala", "float32 space"]
 CONTROL = "float64 libm"
+SCHEMES_HERE = ("pvd2", "mala")
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
 
@@ -37,7 +38,9 @@ def system_of(name: str) -> Any:
         )
     if name == "ring":
         return System(energy="cos(x)", temperature=1.0, walls={"x": periodic(-3.0, 3.0)})
-    if name == "pvd2":
+    if name == "space":
+        return System(energy="x**4 + y**2 + z**2 + x*y/3", temperature=0.5, coordinates=("x", "y", "z"))
+    if name in SCHEMES_HERE:
         return System(energy="1.2*cos(x) + 0.4*sin(2*x)", mobility="1 + 0.6*sin(x)", temperature=1.0)
     return MODELS[name].system()
 
@@ -53,7 +56,7 @@ def listing(case: str) -> str:
 
     dtype, name = case.split()
     system = system_of("ring" if case == CONTROL else name)
-    scheme = scheme_from(name if name == "pvd2" else "euler_maruyama")
+    scheme = scheme_from(name if name in SCHEMES_HERE else "euler_maruyama")
     source = stepper_source(system, scheme, dtype)
     # With machine code of its own, which it does not need in a run.
     source = source.replace("@inner\ndef noisy_block", "@cached_driver\ndef noisy_block")
