@@ -421,6 +421,7 @@ def test_command_line_prints_the_recorded_summary(
 def test_schemes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Orders and time steps are recorded; CPU times are not."""
     study = runpy.run_path(str(SCENARIOS / "schemes.py"))
+    assert not {"mala", "adaptive", "ornstein_uhlenbeck"} & {*study["BIASED"]}  # have no bias, or no Δt
     figure = tmp_path / "schemes.png"
     found = study["main"](["euler_maruyama", "pvd2", "leimkuhler_matthews"], 2, str(figure))
     recorded = {
