@@ -123,8 +123,8 @@ class Turn:
         Of the scheme's step at T = 0 and above.
     outputs : list of str
         What `coefficients` returns.
-    walls : sequence of str
-        Lines that bring y0, … back into the domain.
+    walls : pair of sequences of str
+        Lines that bring y0, … back into the domain, at T = 0 and above.
     pieces : mapping of str to str
         Arguments and results of a step.
     """
@@ -134,7 +134,7 @@ class Turn:
     traces: tuple[Step, Step]
     bodies: tuple[Sequence[str], Sequence[str]]
     outputs: list[str]
-    walls: Sequence[str]
+    walls: tuple[Sequence[str], Sequence[str]]
     pieces: Mapping[str, str]
 
     @property
@@ -145,6 +145,12 @@ class Turn:
     def each(self, name: str) -> list[str]:
         """A name for each coordinate."""
         return [f"{name}{a}" for a in range(self.traces[0].d)]
+
+
+def once(turn: Turn) -> Loop:
+    """No loop: a step of the run is one of the scheme."""
+    cold, warm = (indent([*body, *walls], 4) for body, walls in zip(turn.bodies, turn.walls, strict=True))
+    return "", cold, warm
 
 
 def controlled(turn: Turn) -> Loop:
@@ -162,7 +168,7 @@ def controlled(turn: Turn) -> Loop:
         exponent=repr(-0.5 / scheme.strong_order),
         accept="; ".join(f"{old} = {now}" for old, now in zip([*x, *slopes], [*y, *new], strict=True)),
         end="; ".join(f"{b} = {a} if done >= dt else nan_like({a})" for a, b in zip(x, y, strict=True)),
-        walls=indent(turn.walls, 4),
+        walls=indent(turn.walls[0], 4),
     ).rstrip()
     return _ATTEMPT.format(**known, attempt=indent(turn.bodies[0], 4)), loop, loop
 
@@ -171,7 +177,7 @@ def halving(turn: Turn) -> Loop:
     """A turn is halved until it fits, along the path that begins with the numbers of the whole step."""
     scheme, names = turn.scheme, turn.pieces["z"].split(", ")
     v = turn.each("v")
-    noiseless, noisy = (indent([*body, *turn.walls], 4) for body in turn.bodies)
+    _, noiseless, noisy = once(turn)
     noiseless_fits, noisy_fits = (indent(_criterion(turn, trace), 4) for trace in turn.traces)
     definitions = _PART.format(
         **turn.pieces, noiseless=noiseless, noisy=noisy, noiseless_fits=noiseless_fits, noisy_fits=noisy_fits
@@ -192,7 +198,7 @@ def halving(turn: Turn) -> Loop:
     return definitions, cold.rstrip(), warm.rstrip()
 
 
-LOOPS = {"controlled": controlled, "halving": halving}
+LOOPS = {"": once, "controlled": controlled, "halving": halving}
 """By `Scheme.loop`."""
 
 

@@ -236,19 +236,9 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     walls = wall_lines(system, made, common["parameters"])
     common["result"] = ", ".join([*(f"y{a}" for a in range(system.n_dim)), *names.carried])
     bodies = noiseless.body(scheme, cold, list(outputs)), noisy.body(scheme, warm, list(outputs))
-    if scheme.loop:
-        write = LOOPS[scheme.loop]
-        parts, cold_lines, warm_lines = write(
-            Turn(scheme, dtype, (noiseless, noisy), bodies, list(outputs), walls, common)
-        )
-    else:
-        parts, (cold_lines, warm_lines) = (
-            "",
-            (
-                indent([*body, *walls, *absorption_lines(system, cold=is_cold)], 4)
-                for body, is_cold in zip(bodies, (True, False), strict=True)
-            ),
-        )
+    ends = [*walls, *absorption_lines(system, cold=True)], [*walls, *absorption_lines(system, cold=False)]
+    turn = Turn(scheme, dtype, (noiseless, noisy), bodies, list(outputs), ends, common)
+    parts, cold_lines, warm_lines = LOOPS[scheme.loop](turn)
     step = _STEP.format(
         **common,
         noiseless=cold_lines,

@@ -24,6 +24,7 @@ from langevin_kit.run._work import work
 from langevin_kit.schemes import Scheme, scheme_for
 from langevin_kit.store import refuse_existing
 from langevin_kit.system import Grid, System
+from langevin_kit.system.ensemble import least_particles
 from langevin_kit.system.initial import Initial
 
 if TYPE_CHECKING:
@@ -167,6 +168,11 @@ def simulate(
         )
     save_every = arguments.saving_interval(save_every, n_steps)
     n = count_particles(initial, n_particles, system.n_dim)
+    if system.facts.has_ensemble_mobility and n < least_particles(system.n_dim):
+        raise InvalidArgument(
+            f"n_particles: got {n}; a mobility that is the covariance of the ensemble needs "
+            f"{least_particles(system.n_dim)} or more in {system.n_dim} coordinates: fewer stay in a plane."
+        )
     n_kept, bits = arguments.kept_positions(save_positions, n), arguments.position_bits(position_bits)
     rows = scheme.rows(system)
     kept = arguments.memory_of(n_kept, system.n_dim, dtype if bits is None else "float32")

@@ -17,7 +17,10 @@ logger = logging.getLogger(__name__)
 BEST: dict[str, tuple[tuple[str, ...], ...]] = {
     "paths": (("rk4",), ("ornstein_uhlenbeck",), ("baoab",), ("milstein",)),
     "transients": (("rk4",), ("ornstein_uhlenbeck",), ("baoab",), ("heun", "constant S"), ("platen",)),
-    "averages": (("rk4",), ("ornstein_uhlenbeck",), ("baoab",), ("leimkuhler_matthews",), ("pvd2",), ("mala",)),
+    "averages": (
+        *(("rk4",), ("ornstein_uhlenbeck",), ("baoab",), ("leimkuhler_matthews",), ("pvd2",), ("mala",)),
+        *(("heun", "constant S"), ("platen",)),
+    ),
 }
 """What a run is for → schemes, the best first, with what they ask of a system beside their own needs. Else, and in
 `JUMPS`, those that take every system."""

@@ -30,7 +30,7 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
         lambda system: not system.absorbers,
         "what happens at absorbing walls between two steps is known for normal noise and one evaluation",
     ),
-    "no extra drift": (lambda system: not system.facts.has_drift, "an extra drift has no law to be accepted by"),
+    "no extra drift": (lambda system: not system.facts.has_drift, "an extra drift has no law exp(−E/T) for it to keep"),
     "no walls": (lambda system: not system.walls, "no coordinate may have walls"),
     "linear force": (
         lambda system: system.facts.is_linear,

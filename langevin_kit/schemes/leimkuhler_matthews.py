@@ -2,9 +2,10 @@ r"""Leimkuhler–Matthews: Euler–Maruyama with the mean of the last noise and 
 
 .. math:: x' = x + f(x) Δt + \tfrac{1}{2} \sqrt{2TΔt}\,σ (z + z')
 
-Averages over its law are of order 2 in Δt, where those of Euler–Maruyama are of order 1; transients are of order 1. The
-first step's z has the variance 3, so that free diffusion has its variance 2TSt at every step. Leimkuhler & Matthews
-2013; on transients, Leimkuhler, Matthews & Tretyakov 2014.
+Averages over its law are of order 2 in Δt, where those of Euler–Maruyama are of order 1; transients are of order 1.
+That rests on detailed balance: with an antisymmetric part of K or an extra drift averages are of order 1 too. The first
+step's z has the variance 3, so that free diffusion has its variance 2TSt at every step. Leimkuhler & Matthews 2013; on
+transients, Leimkuhler, Matthews & Tretyakov 2014.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ SCHEME = Scheme(
     weak_order=1.0,
     evaluations=1,
     source="Leimkuhler & Matthews, Appl. Math. Res. Express 2013, 34 (2013), equation (1.4)",
-    needs=("constant S", "no reflecting walls"),
+    needs=("constant S", "symmetric K", "no extra drift", "no reflecting walls"),
     use="stationary averages, constant S",
     average_order=2.0,
     begin=begin,

@@ -5,7 +5,8 @@ With the force Mx + c, :math:`x' = Φ x + φ + L z`, where
 .. math:: Φ = e^{MΔt}, \qquad φ = \int_0^{Δt} e^{Ms} c\, ds, \qquad
           L L^T = 2T \int_0^{Δt} e^{Ms} S e^{M^T s} ds
 
-from one exponential of a matrix (Van Loan 1978). Any time step gives the law of the equation itself.
+from one exponential of a matrix (Van Loan 1978). Any time step gives the law of the equation itself, of a path's places
+at all steps together; along one given Brownian path, of which z knows the increments alone, the order is 1.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ SCHEME = Scheme(
     "ornstein_uhlenbeck",
     step,
     calculus="ito",
-    strong_order=math.inf,
+    strong_order=1.0,
     weak_order=math.inf,
     evaluations=0,
     source="Van Loan, IEEE Trans. Automat. Contr. 23, 395 (1978)",

@@ -5,7 +5,7 @@ r"""PVD-2: noise of weak order 2 before the drift, and averages over a place tha
 
 with N the noise of `_talay` with the same z, and Y₋ the place before; a run's positions are Y. Averages over its law
 are of order 2 in Δt, from one evaluation of the drift a step. Bronasco, Leimkuhler, Phillips & Vilmart 2025, arXiv
-2501.02943. Transients are of order 1.
+2501.02943. Transients are of order 1; and so are averages where an extra drift breaks detailed balance.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SCHEME = Scheme(
     weak_order=1.0,
     evaluations=7,
     source="Bronasco, Leimkuhler, Phillips & Vilmart 2025, arXiv 2501.02943",
-    needs=("own noise", "no reflecting walls"),
+    needs=("own noise", "no extra drift", "no reflecting walls"),
     use="stationary averages",
     average_order=2.0,
     begin=leimkuhler_matthews.begin,

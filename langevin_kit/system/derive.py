@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -169,8 +169,7 @@ class Derived:
 
     def symbols(self) -> dict[str, sp.Symbol]:
         """Every name that an expression of this system may use."""
-        known = [s for s in self.parameters if str(s).isidentifier()]
-        return {str(s): s for s in (*self.coordinates, *known, self.time)}
+        return {str(s): s for s in (*self.coordinates, *self.parameters, self.time)}
 
     def names(self) -> dict[sp.Symbol, str]:
         """What the symbols are called in generated source."""
@@ -202,12 +201,10 @@ class Derived:
             is_linear=self._is_linear(),
             is_underdamped=self._is_underdamped(),
             has_measure=bool(self.measure != 1),
-            has_ensemble_mobility=isinstance(self, EnsembleDerived),
+            has_ensemble_mobility=False,
         )
 
     def _is_linear(self) -> bool:
-        if isinstance(self, EnsembleDerived):
-            return False
         changing = {*self.coordinates, self.time}
         constant = all(changing.isdisjoint(k.free_symbols) for row in self.mobility for k in row)
         return (
@@ -261,6 +258,15 @@ class EnsembleDerived(Derived):
         *_, ratio = self.parameters
         mean = self.parameters[-n_values(d) :][:d]
         return tuple(ratio * (x - m) for x, m in zip(self.coordinates, mean, strict=True))
+
+    def symbols(self) -> dict[str, sp.Symbol]:
+        """Every name that an expression of this system may use: none of the ensemble's numbers."""
+        own = {str(s) for s in self.parameters[-n_values(len(self.coordinates)) :]}
+        return {name: s for name, s in super().symbols().items() if name not in own}
+
+    def facts(self) -> Facts:
+        """What the rest of the package asks: the force is not linear, since all particles are in it."""
+        return replace(super().facts(), is_linear=False, has_ensemble_mobility=True)
 
 
 def derive_ensemble(

@@ -4,8 +4,8 @@ r"""A mobility that is the covariance of the ensemble itself, K{p} = C.
           \qquad C = \frac1N \sum_p (x_p - \bar x)(x_p - \bar x)^T
 
 The second term is what ∇·K is of N particles that share one K: with it the law of all N is the product of their
-Boltzmann laws, for every N; without it N = 6 particles have half the variance. The motion is the same in all linear
-coordinates. Garbuno-Inigo, Nüsken & Reich, SIAM J. Appl. Dyn. Syst. 19, 1633 (2020), equation (3.1).
+Boltzmann laws, for every N > d + 1; without it N = 6 particles have half the variance. The motion is the same in all
+linear coordinates. Garbuno-Inigo, Nüsken & Reich, SIAM J. Appl. Dyn. Syst. 19, 1633 (2020), equation (3.1).
 
 Mean, covariance and (d + 1)/N are run-time arguments of the step, behind the parameters.
 """
@@ -19,6 +19,11 @@ Floats = NDArray[np.float64]
 
 ENSEMBLE = "ensemble covariance"
 """What a system's mobility says."""
+
+
+def least_particles(d: int) -> int:
+    """Fewer stay for ever in a plane through them, and have another law."""
+    return d + 2
 
 
 def n_values(d: int) -> int:

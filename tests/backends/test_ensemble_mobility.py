@@ -123,6 +123,8 @@ def test_what_needs_a_mobility_of_its_own_is_refused() -> None:
         lk.replay(ds, 3)
     with pytest.raises(InvalidArgument, match="takes 'euler_maruyama' alone"):
         small(scheme="heun")
+    with pytest.raises(InvalidArgument, match=r"n_particles: got 3; .* needs 4 or more in 2 coordinates"):
+        small(n_particles=3)
     with pytest.raises(InvalidArgument, match="which a system does not know by itself"):
         TWO.mobility_at(np.zeros((2, 1)))
     with pytest.raises(InvalidArgument, match="is not linear in p"):

@@ -17,6 +17,9 @@ PLANE = lk.System(energy="x**4 + y**2", mobility=[[1, "x*y/9"], ["x*y/9", 1]], t
 SYSTEMS: dict[str, lk.System] = {
     "line": LINE,
     "constant": replace(LINE, mobility=2.0),
+    "driven": replace(LINE, drift=["1"]),
+    "driven, constant": replace(LINE, mobility=2.0, drift=["1"]),
+    "turning": replace(PLANE, mobility=[[1, 1], [-1, 1]]),
     "linear": replace(LINE, energy="x**2", mobility=2.0),
     "tensor": PLANE,
     "walled": replace(LINE, walls={"x": lk.reflecting(-1, 1)}),
@@ -28,6 +31,9 @@ SYSTEMS: dict[str, lk.System] = {
 CHOSEN = {
     "line": ("milstein", "platen", "pvd2"),
     "constant": ("milstein", "heun", "leimkuhler_matthews"),
+    "driven": ("milstein", "platen", "platen"),
+    "driven, constant": ("milstein", "heun", "heun"),
+    "turning": ("euler_maruyama",) * 3,
     "linear": ("ornstein_uhlenbeck",) * 3,
     "tensor": ("euler_maruyama", "euler_maruyama", "mala"),
     "walled": ("milstein", "euler_maruyama", "euler_maruyama"),
