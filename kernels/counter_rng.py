@@ -25,9 +25,9 @@ STREAM_TREE = uint32(2**31)
 """What divides the noise of a step: streams from here on, one or a few a part of it; `call` is the step. The part that
 is number j of 2**l has the streams from (2**l + j) times so many on."""
 
-STREAM_ABSORPTION = uint32(3)
-"""Uniform numbers of the crossings of absorbing walls; `call` as in `STREAM_DYNAMICS`."""
-STREAM_ABSORPTION_LATER = uint32(4)
+STREAM_UNIFORM = uint32(3)
+"""Uniform numbers of absorbing walls and of Metropolis steps; `call` as in `STREAM_DYNAMICS`."""
+STREAM_UNIFORM_LATER = uint32(4)
 """Those of a group's later steps, where it has twice as many steps as its calls serve: noise of half the time step."""
 
 CALLS = 2**32

@@ -69,6 +69,12 @@ def inner(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return Late(function, InnerCompiler)
 
 
+def inner_long(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The same where what is done with one number is many hundred operations."""
+    vars(function)["is_long"] = True
+    return inner(function)
+
+
 def driver(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Compile an array loop; it keeps no lock while it runs."""
     return Late(function, WideCompiler)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from langevin_kit.codegen import pointwise
+from langevin_kit.codegen.blocks import ROOT_HALF, begin_draws, n_uniform, step_numbers
 from langevin_kit.schemes import Scheme
 from langevin_kit.system import System
-from langevin_kit.system.lines import indent
+from langevin_kit.system.lines import as_tuple, indent
 
 _BEGIN = """\
 def {name}(X, parameters, first, n, time_step, dt, temperature, amplitude, key0, key1, particle0):
@@ -91,7 +92,7 @@ _NOISELESS = """\
 
 NAMES = (
     *("noiseless_step", "step", "numbers", "uniform", "philox", "R", "np"),
-    *("STREAM_DYNAMICS", "STREAM_BRIDGE", "STREAM_ABSORPTION", "STREAM_ABSORPTION_LATER", "STREAM_BEGIN"),
+    *("STREAM_DYNAMICS", "STREAM_BRIDGE", "STREAM_UNIFORM", "STREAM_UNIFORM_LATER", "STREAM_BEGIN"),
 )
 """What the kernels take from the module of the CPU's stepper."""
 
@@ -114,7 +115,7 @@ def _memory(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) ->
     if scheme.begin is None:
         return ""
     word = "philox(low, high, {call}, {stream}, key0, key1)"
-    return _MEMORY.format(**made, drawn=indent(pointwise.begin_draws(system, scheme, dtype, word), 12))
+    return _MEMORY.format(**made, drawn=indent(begin_draws(system, scheme, dtype, word), 12))
 
 
 def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
@@ -125,9 +126,9 @@ def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
     steps, calls = scheme.group(system.n_dim, dtype)
-    words, numbers = pointwise.draws(system, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
+    words, numbers = draws(system, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
     drawn = [line for pair in zip(words, numbers[: len(words)], strict=True) for line in pair] + numbers[len(words) :]
-    z = [pointwise.step_numbers(system, scheme, slot) for slot in range(steps)]
+    z = [step_numbers(system, scheme, slot) for slot in range(steps)]
     of_group = [_step(made, numbers, f"(k + {slot})" if slot else "k") for slot, numbers in enumerate(z)]
     alone = [
         line
@@ -143,6 +144,35 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]
             _STEPS.format(**common, some_steps=indent(alone, 12)),
         ]
     )
+
+
+def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
+    """Lines that draw the words of one group of steps, a call each; and those that make z0, z1, …, u0, … of them."""
+    per_call, calls = scheme.noise.per_call[dtype], scheme.group(system.n_dim, dtype)[1]
+    count = system.n_dim
+    words: list[str] = []
+    drawn: list[str] = []
+    # Noise of half steps: (w + b)/√2 and (w − b)/√2, w of the whole step and b of a stream of its own.
+    streams = {"w": "STREAM_DYNAMICS", "b": "STREAM_BRIDGE"} if scheme.halved else {"z": "STREAM_DYNAMICS"}
+    for name, stream in streams.items():
+        for c in range(calls):
+            call = f"np.uint32(call + np.uint32({c}))" if c else "call"
+            four = ", ".join(word.format(4 * len(words) + j) for j in range(4))
+            words.append(f"{four} = {generator.format(call=call, stream=stream)}")
+            numbers = as_tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
+            drawn.append(f"{numbers} = numbers({four})")
+    uniforms = scheme.group(system.n_dim, dtype)[0] * n_uniform(system, scheme)
+    for c in range(-(-uniforms // 4)):
+        own = [word.format(4 * len(words) + j) for j in range(4)]
+        stream = "STREAM_UNIFORM" if c < calls else "STREAM_UNIFORM_LATER"
+        call = f"np.uint32(call + np.uint32({c % calls}))" if c % calls else "call"
+        words.append(f"{', '.join(own)} = {generator.format(call=call, stream=stream)}")
+        drawn.append("; ".join(f"u{4 * c + j} = uniform({w})" for j, w in enumerate(own[: uniforms - 4 * c])))
+    if scheme.halved:
+        for j, (step, a) in enumerate(divmod(j, count) for j in range(calls * per_call)):
+            targets = (f"z{(2 * step + half) * count + a}" for half in (0, 1))
+            drawn += [f"{z} = R({ROOT_HALF!r})*(w{j} {sign} b{j})" for z, sign in zip(targets, "+-", strict=True)]
+    return words, drawn
 
 
 def _from_bits(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:

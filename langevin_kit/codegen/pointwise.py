@@ -7,11 +7,11 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import ModuleType
 
 from langevin_kit import cache
 from langevin_kit.codegen.adaptive import LOOPS, Turn
+from langevin_kit.codegen.blocks import UNIFORM, blocks, step_numbers
 from langevin_kit.codegen.boundaries import absorption_lines, looks_twice, wall_lines
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, conormal_lines
 from langevin_kit.codegen.trace import Step, Vector
@@ -25,8 +25,8 @@ _HEADER = """\
 import math
 import numpy as np
 from langevin_kit.kernels.counter_rng import STREAM_BRIDGE, STREAM_DYNAMICS, philox
-from langevin_kit.kernels.counter_rng import STREAM_ABSORPTION, STREAM_ABSORPTION_LATER, STREAM_BEGIN
-from langevin_kit.kernels.jit import cached_driver, fma, inline, inner
+from langevin_kit.kernels.counter_rng import STREAM_UNIFORM, STREAM_UNIFORM_LATER, STREAM_BEGIN
+from langevin_kit.kernels.jit import cached_driver, fma, inline, inner, inner_long
 from langevin_kit.kernels.scratch import empty
 from langevin_kit.kernels.elementary.{dtype} import {functions}
 R = np.{dtype}
@@ -59,118 +59,11 @@ def begin({state}, dt, temperature, amplitude, {z_of_begin}):
     return {memory}
 """
 
-_BEGIN_BLOCK = """\
-    if first == 0:
-        t = R(0.0)
-        for i in range(X0.size):
-            {load}
-{begin_drawn}
-            {memory} = begin({state}, dt, temperature, amplitude, {z_of_begin})
-            {store}
-"""
-
 _MOBILITY = """
 @inline
 def mobility({state}):
 {lines}
     return ({names},)
-"""
-
-_NOISELESS = """
-@inner
-def noiseless_block({rows}, particle, first, n_steps, {scalars}time_step):
-    dt = R(time_step)
-    for k in range(first, first + n_steps):
-        t = R(k*time_step)
-        for i in range(X0.size):
-            {load}
-            {moved} = noiseless_step({state}, {carried_and_bounds}dt)
-            {store}
-
-@cached_driver
-def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, particle0=0):
-    {unpack}
-    {scratch}
-    for a in range(low, high, block_size):
-        b = min(a + block_size, high)
-        particle = particle0 + a
-        if temperature > 0.0:
-            noisy_block({slices}, {scratch_slices}particle, first, n_steps, {scalars}time_step, temperature, key0, key1)
-        else:
-            noiseless_block({slices}, particle, first, n_steps, {scalars}time_step)
-"""
-
-_NOISY_BEGIN = """
-@inner
-def noisy_block({rows}, {scratch_rows}particle, first, n_steps, {scalars}time_step, temperature, key0, key1):
-    dt = R(time_step)
-    amplitude = R(math.sqrt(2.0*temperature*time_step))
-    temperature = R(temperature)
-{begin_block}\
-    k = first
-    while k < first + n_steps:
-        slot = k % {steps}
-"""
-
-_CALLS = """
-@inline
-def words_of(particle, call, stream, key0, key1):
-    return philox(np.uint32(particle), np.uint32(particle >> np.uint64(32)), call, stream, key0, key1)
-{noisy_begin}\
-        call = np.uint32((k // {steps})*{calls})
-        if slot == 0 or k == first:
-            for i in range(X0.size):
-{words}
-{apart}\
-        if slot == 0:
-            t = R(k*time_step)
-            for i in range(X0.size):
-{drawn}
-                {load}
-                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}{where})
-                {store}
-                {keep}
-            k += 1
-        else:
-            for i in range(X0.size):
-{drawn}
-                {keep}
-{later_steps}\
-"""
-
-_APART = """\
-            for i in range(X0.size):
-                {drawn}
-                {keep}
-"""
-
-_LATER_STEP = """\
-        if k < first + n_steps and k % {steps} == {slot}:
-            t = R(k*time_step)
-            for i in range(X0.size):
-                {load}
-                {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}{where})
-                {store}
-            k += 1
-"""
-
-_BITS = """
-{noisy_begin}\
-        if slot == 0 or k == first:
-            call = np.uint32(k // {steps})
-            for i in range(X0.size):
-                p = np.uint64(particle + i)
-                S0[i], S1[i], S2[i], S3[i] = philox(np.uint32(p), np.uint32(p >> np.uint64(32)), call, STREAM_DYNAMICS,
-                                                    key0, key1)
-        words = (S0, S1, S2, S3)
-        {choose}
-        t = R(k*time_step)
-        for i in range(X0.size):
-            {load}
-            {bits}
-            {moved} = step({state}, {carried_and_bounds}dt, temperature, amplitude, {z}{where})
-            {store}
-        k += 1
 """
 
 _LIBRARY = """\
@@ -205,22 +98,23 @@ def is_ieee(tiny, one, less):
 """
 
 
+LONG = 1200
+"""Operations from which on a step is long."""
+
+
 def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
     It moves the columns low … high of X, whose column 0 is particle `particle0` (0 if left out), from step `first`
     through `n_steps` steps, in blocks that stay in the first-level cache through all of them. X holds the d coordinates
     and, behind them, the turns round each periodic one and the time of absorption, then what the scheme remembers and
-    counts. Some calls of the generator serve a group of steps: its first step is made where its numbers are drawn, the
-    later ones from a scratch block. A start inside a group draws it and uses its part, so any split of the steps gives
-    the same bits.
+    counts. Some calls of the generator serve a group of steps, whose numbers are drawn before its first one. A start
+    inside a group draws it and uses its part, so any split of the steps gives the same bits.
     """
     made = coefficients(system, dtype, energy=scheme.reads_energy)
     noise = scheme.noise
-    steps, _ = scheme.group(system.n_dim, dtype)
     names = _Names(system, scheme)
-    common = {**pieces(system, scheme), "steps": str(steps), "z": ", ".join(step_numbers(system, scheme, 0))}
-    common["begin_block"] = _begin_block(system, scheme, dtype, common)
+    common = {**pieces(system, scheme), "z": ", ".join(step_numbers(system, scheme, 0))}
     needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
     outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
@@ -250,17 +144,13 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
         outputs=as_tuple(list(outputs)),
         mobility=(_second_look(system, common) if looks_twice(system) else "") + parts,
     )
-    blocks = _from_bits if noise.takes == "bit" else _from_calls
     model = system.functions
     definitions = "" if model is None else model.definitions
-    return _header(dtype) + definitions + step + blocks(system, scheme, dtype, common)
+    return _header(dtype) + definitions + step + blocks(system, scheme, dtype, common, is_long=_operations(step) > LONG)
 
 
 def _entries(kind: str, entries: Entries) -> dict[str, str]:
     return {f"{kind}{a}_{b}": name for (a, b), name in entries.items()}
-
-
-_ROOT_HALF = 0.5**0.5
 
 
 def _begin(scheme: Scheme, made: Coefficients, outputs: list[str], common: dict[str, str]) -> str:
@@ -272,134 +162,17 @@ def _begin(scheme: Scheme, made: Coefficients, outputs: list[str], common: dict[
     return _BEGIN.format(**common, lines=indent(lines, 4))
 
 
-def _begin_block(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
-    """What a scheme that remembers does before step 0."""
-    if scheme.begin is None:
-        return ""
-    word = "words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)"
-    return _BEGIN_BLOCK.format(**common, begin_drawn=indent(begin_draws(system, scheme, dtype, word), 12))
-
-
-def begin_draws(system: System, scheme: Scheme, dtype: str, generator: str) -> list[str]:
-    """Lines that draw the numbers of `begin`, one a coordinate."""
-    per_call, lines = scheme.noise.per_call[dtype], []
-    for c in range(-(-system.n_dim // per_call)):
-        call = generator.format(call=f"np.uint32({c})", stream="STREAM_BEGIN")
-        lines += [f"a0, a1, a2, a3 = {call}"]
-        lines += [f"{as_tuple([f'z{j}' for j in range(c * per_call, (c + 1) * per_call)])} = numbers(a0, a1, a2, a3)"]
-    return lines
-
-
-UNIFORM = {"float32": "uniform_word_f32", "float64": "uniform_word_f64"}
-"""Kernels that make a uniform number of one word."""
-
-
-def step_numbers(system: System, scheme: Scheme, slot: int) -> list[str]:
-    """What the random numbers of one of a group's steps are called: z0, z1, … and, for absorbing walls, u0, …"""
-    made = {"z": scheme.numbers(system.n_dim), "u": len(system.walled("absorbing"))}
-    return [f"{kind}{slot * count + j}" for kind, count in made.items() for j in range(count)]
-
-
 def _second_look(system: System, common: dict[str, str]) -> str:
     lines, conormal = conormal_lines(system)
     return _MOBILITY.format(state=common["state"], lines=indent(lines, 4), names=", ".join(conormal.values()))
 
 
-def _from_calls(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
-    """The noisy block where one call gives a few numbers.
-
-    The words are drawn in a loop of their own: the integer work of the generator and the step with the numbers'
-    transformation each fit the registers, both together do not.
-    """
-    steps, calls = scheme.group(system.n_dim, dtype)
-    z = [name for slot in range(steps) for name in step_numbers(system, scheme, slot)]
-    count = len(z) // steps
-    words, drawn = draws(
-        system, scheme, dtype, "W{}[i]", "words_of(np.uint64(particle + i), {call}, {stream}, key0, key1)"
-    )
-    rows = 4 * len(words)
-    later = [
-        _LATER_STEP.format(**{**common, "z": ", ".join(f"S{slot * count + a}[i]" for a in range(count))}, slot=slot)
-        for slot in range(1, steps)
-    ]
-    kept = range(count, len(z))
-    # Numbers of calls that the first step needs nothing of are made in loops of their own: in one with all others,
-    # compilers would have more rows to tell apart than they care to, and would not vectorise.
-    per_call = scheme.noise.per_call[dtype]
-    together = -(-count // per_call) if len(words) == calls and not scheme.halved else len(words)
-    apart = [
-        _APART.format(drawn=drawn[c], keep=_kept(z, range(c * per_call, (c + 1) * per_call)))
-        for c in range(together, len(words))
-    ]
-    scratch = {f"S{j}": f"scratch[{j - count}, :b - a]" for j in kept}
-    scratch |= {f"W{j}": f"words[{j}, :b - a]" for j in range(rows)}
-    arguments = {**common, "scratch_rows": "".join(f"{row}, " for row in scratch)}
-    return _CALLS.format(
-        **arguments,
-        noisy_begin=_NOISY_BEGIN.format(**arguments),
-        calls=calls,
-        words=indent(words, 16),
-        apart="".join(apart),
-        drawn=indent(drawn[:together] if apart else drawn, 16),
-        keep=_kept(z, [j for j in kept if not apart or j < together * per_call]),
-        later_steps="".join(later),
-    ) + _NOISELESS.format(
-        **common,
-        scratch=f"scratch = empty(({len(kept)}, block_size), R)\n    words = empty(({rows}, block_size), np.uint32)",
-        scratch_slices="".join(f"{row}, " for row in scratch.values()),
-    )
-
-
-def _kept(z: Sequence[str], which: Sequence[int]) -> str:
-    return "; ".join(f"S{j}[i] = {z[j]}" for j in which) or "pass"
-
-
-def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
-    """Lines that draw the words of one group of steps, a call each; and those that make z0, z1, …, u0, … of them."""
-    per_call, calls = scheme.noise.per_call[dtype], scheme.group(system.n_dim, dtype)[1]
-    count = scheme.numbers(system.n_dim)
-    words: list[str] = []
-    drawn: list[str] = []
-    # Noise of half steps: (w + b)/√2 and (w − b)/√2, w of the whole step and b of a stream of its own.
-    streams = {"w": "STREAM_DYNAMICS", "b": "STREAM_BRIDGE"} if scheme.halved else {"z": "STREAM_DYNAMICS"}
-    for name, stream in streams.items():
-        for c in range(calls):
-            call = f"np.uint32(call + np.uint32({c}))" if c else "call"
-            four = ", ".join(word.format(4 * len(words) + j) for j in range(4))
-            words.append(f"{four} = {generator.format(call=call, stream=stream)}")
-            numbers = as_tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
-            drawn.append(f"{numbers} = numbers({four})")
-    uniforms = scheme.group(system.n_dim, dtype)[0] * len(system.walled("absorbing"))
-    for c in range(-(-uniforms // 4)):
-        own = [word.format(4 * len(words) + j) for j in range(4)]
-        stream = "STREAM_ABSORPTION" if c < calls else "STREAM_ABSORPTION_LATER"
-        call = f"np.uint32(call + np.uint32({c % calls}))" if c % calls else "call"
-        words.append(f"{', '.join(own)} = {generator.format(call=call, stream=stream)}")
-        drawn.append("; ".join(f"u{4 * c + j} = uniform({w})" for j, w in enumerate(own[: uniforms - 4 * c])))
-    if scheme.halved:
-        for j, (step, a) in enumerate(divmod(j, count) for j in range(calls * per_call)):
-            targets = (f"z{(2 * step + half) * count + a}" for half in (0, 1))
-            drawn += [f"{z} = R({_ROOT_HALF!r})*(w{j} {sign} b{j})" for z, sign in zip(targets, "+-", strict=True)]
-    return words, drawn
-
-
-def _from_bits(system: System, scheme: Scheme, dtype: str, common: dict[str, str]) -> str:
-    """The noisy block where one bit of a word is a number."""
-    d = system.n_dim
-    choose = "; ".join(
-        f"j{a} = slot*{d} + {a}; W{a} = words[j{a} // 32]; h{a} = np.uint32(j{a} % 32)" for a in range(d)
-    )
-    arguments = {**common, "scratch_rows": "S0, S1, S2, S3, "}
-    return _BITS.format(
-        **arguments,
-        noisy_begin=_NOISY_BEGIN.format(**arguments),
-        choose=choose,
-        bits="; ".join(f"z{a} = numbers(W{a}[i], h{a})" for a in range(d)),
-    ) + _NOISELESS.format(
-        **common,
-        scratch="scratch = empty((4, block_size), np.uint32)",
-        scratch_slices="".join(f"scratch[{j}, :b - a], " for j in range(4)),
-    )
+def _operations(step: str) -> int:
+    """About how many operations a step is, of its source: a line is one, an elementary function twenty."""
+    coefficients, _, rest = step.partition("def noiseless_step(")
+    _, _, noisy = rest.partition("def step(")
+    functions = sum(coefficients.count(f" = {name}(") for name in ELEMENTARY)
+    return noisy.count("coefficients(") * (coefficients.count("\n") + 20 * functions) + noisy.count("\n")
 
 
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:

@@ -47,9 +47,16 @@ class Number:
     def __truediv__(self, other: Number) -> Number:
         return Number(self.lines, self.lines.assign(f"{self.name}/{other.name}"))
 
+    def __rtruediv__(self, other: float) -> Number:
+        return Number(self.lines, self.lines.assign(f"R({other!r})/{self.name}"))
+
     def root(self) -> Number:
         """The square root."""
         return Number(self.lines, self.name and self.lines.assign(f"sqrt({self.name})"))
+
+    def exp(self) -> Number:
+        """The exponential function."""
+        return Number(self.lines, self.lines.assign(f"exp({self.name})"))
 
 
 @dataclass(frozen=True)
@@ -226,10 +233,10 @@ class Place:
         return energy - self._step.temperature * log_measure if log_measure.name else energy
 
     @property
-    def log_volume(self) -> Number:
-        """The logarithm of det σ."""
+    def volume(self) -> Number:
+        """The determinant of σ."""
         entries = [f"factor{a}_{a}{self._suffix}" for a in range(len(self._step.made.force))]
-        return Number(self._step.lines, self._step.lines.assign(f"log({'*'.join(entries)})"))
+        return Number(self._step.lines, self._step.lines.assign("*".join(entries)))
 
     def whitened(self, v: Vector) -> Vector:
         """σ⁻¹ v, from the first coordinate to the last."""
@@ -284,20 +291,14 @@ class Step:
         self.amplitude = Number(self.lines, ZERO if cold else "amplitude")
 
     @property
-    def root_temperature(self) -> Number:
-        """√(2T)."""
-        return Number(self.lines, ZERO if self.is_cold else self.lines.assign("sqrt(R(2.0)*temperature)"))
-
-    @property
     def z(self) -> Vector:
         """Independent numbers of mean 0 and variance 1, one a coordinate."""
         return Vector(self.lines, tuple(ZERO if self.is_cold else f"z{a}" for a in range(self.d)))
 
     @property
-    def exponential(self) -> Number:
-        """An independent number of the exponential law with mean 1: half the sum of two squared normals."""
-        pair = Vector(self.lines, (f"z{self.d}", f"z{self.d + 1}"))
-        return 0.5 * pair.square()
+    def uniform(self) -> Number:
+        """An independent number of the uniform law between 0 and 1."""
+        return Number(self.lines, "u0")
 
     @property
     def ones(self) -> Vector:

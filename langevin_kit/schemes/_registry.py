@@ -93,7 +93,7 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
             raise InvalidArgument(f"scheme.{option}: got {value!r}; a positive number is needed.")
     numbers = {option: float(options.get(option, value)) for option, value in own.items()}
     made = replace(SCHEMES[name], noise=noise_from(noise), halved=halved, options=numbers)
-    if (made.extra_numbers or made.begin or made.loop) and not made.noise.is_gaussian:
+    if (made.uniforms or made.begin or made.loop) and not made.noise.is_gaussian:
         raise InvalidArgument(f"scheme: got {name!r} with noise {made.noise.name!r}; it takes normal noise alone.")
     if not isinstance(halved, bool) or (halved and not made.noise.is_gaussian):
         raise InvalidArgument(

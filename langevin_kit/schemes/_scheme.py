@@ -41,8 +41,8 @@ class Scheme:
         Keys of `NEEDS`: what a system must be.
     use : str
         What it is best for.
-    extra_numbers : int
-        Random numbers a step beside one a coordinate.
+    uniforms : int
+        Uniform random numbers of a step, beside a normal one a coordinate.
     reads_energy : bool
         Whether a step needs E itself.
     begin : callable, optional
@@ -84,7 +84,7 @@ class Scheme:
     source: str
     needs: tuple[str, ...] = ()
     use: str = ""
-    extra_numbers: int = 0
+    uniforms: int = 0
     reads_energy: bool = False
     begin: Callable[[Any], Any] | None = None
     counts: str = ""
@@ -122,13 +122,9 @@ class Scheme:
         """The variable that holds what the scheme counts, and its row of the state."""
         return {f"n_{self.counts}": self.rows(system) - 1} if self.counts else {}
 
-    def numbers(self, d: int) -> int:
-        """Random numbers of a step in d dimensions."""
-        return d + self.extra_numbers
-
     def group(self, d: int, dtype: str) -> tuple[int, int]:
         """Steps and generator calls of a stream after which the numbers of a d-dimensional state begin a new call."""
-        steps, calls = self.noise.group(self.numbers(d), dtype)
+        steps, calls = self.noise.group(d, dtype)
         return (2 * steps if self.halved else steps), calls
 
     def to_record(self) -> dict[str, Any]:

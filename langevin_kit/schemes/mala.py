@@ -1,10 +1,10 @@
 r"""MALA: an Euler–Maruyama step that is accepted or refused, so that the Boltzmann law is exact at any time step.
 
-.. math:: \ln r = \frac{E(x) - E(y)}{T} + \frac{|z|^2 - |w|^2}{2} + \ln\frac{\det σ(x)}{\det σ(y)},
+.. math:: r = \frac{\det σ(x)}{\det σ(y)} \exp\left(\frac{E(x) - E(y)}{T} + \frac{|z|^2 - |w|^2}{2}\right),
           \qquad w = \frac{σ(y)^{-1}(x - y - f(y) Δt)}{\sqrt{2TΔt}}
 
-A refused particle stays where it is. Roberts & Tweedie 1996; where the mobility depends on position, Roberts & Stramer
-2002.
+A particle moves if r is above a uniform number, of 32 bits, and else stays where it is. Roberts & Tweedie 1996; where
+the mobility depends on position, Roberts & Stramer 2002.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def step(s: Any) -> Any:
         return y
     there = s.at(y)
     back = there.whitened(s.x - (y + s.dt * there.drift))
-    gained = 0.5 * (s.z.square() - back.square() / (s.amplitude * s.amplitude))
-    ratio = (here.energy - there.energy) / s.temperature + gained + (here.log_volume - there.log_volume)
-    accepted = s.greater(ratio, -1.0 * s.exponential)
+    gained = 0.5 * (s.z.square() - (1.0 / (s.amplitude * s.amplitude)) * back.square())
+    ratio = (1.0 / s.temperature) * (here.energy - there.energy) + gained
+    accepted = s.greater(here.volume * ratio.exp(), there.volume * s.uniform)
     s.count(accepted)
     return s.either(accepted, y, s.x)
 
@@ -40,7 +40,7 @@ SCHEME = Scheme(
     source="Roberts & Stramer, Methodol. Comput. Appl. Probab. 4, 337 (2002)",
     needs=("symmetric K", "definite S", "no extra drift", "no reflecting walls"),
     use="the Boltzmann law, exactly; no paths",
-    extra_numbers=2,
+    uniforms=1,
     reads_energy=True,
     counts="accepted",
     average_order=math.inf,

@@ -4,7 +4,7 @@ r"""Platen's explicit scheme of weak order 2, where each coordinate has a noise 
           \\ x' = x + \tfrac{1}{2}(f(Υ) + f) Δt + \tfrac{1}{4}(β(R_+) + β(R_-) + 2β) z
           + \tfrac{1}{4}(β(R_+) - β(R_-)) (z^2 - 1)
 
-Kloeden & Platen 1992, equation (15.1.3).
+Kloeden & Platen 1992, equation (15.1.3). The noise alone, of weak order 2 as well, serves other schemes.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ def step(s: Any) -> Any:
     x = s.x + (0.5 * s.dt) * (here.drift + there.drift)
     if s.is_cold:
         return x
-    above, below = (s.at(end, later=1.0).deviation for end in
-                    (moved + s.amplitude * here.deviation, moved - s.amplitude * here.deviation))  # fmt: skip
+    return with_noise(x, s, here.deviation, moved, later=1.0)
+
+
+def with_noise(x: Any, s: Any, deviation: Any, middle: Any, later: float = 0.0) -> Any:
+    """Add the noise to a vector, by the deviation and its values at R± on both sides of a middle."""
+    far = s.amplitude * deviation
+    above, below = s.at(middle + far, later).deviation, s.at(middle - far, later).deviation
     slope = above - below
-    noise = (above + below + 2.0 * here.deviation) * s.z + (slope * (s.z * s.z) - slope)
+    noise = (above + below + 2.0 * deviation) * s.z + (slope * (s.z * s.z) - slope)
     return x + (0.25 * s.amplitude) * noise
 
 

@@ -1,13 +1,14 @@
 r"""Strang's splitting: half a step of the drift by RK4, a step of noise of weak order 2, half a step of the drift.
 
-The noise is that of `_talay`. Abdulle, Vilmart & Zygalakis, SIAM J. Sci. Comput. 35, A1792 (2013).
+The noise is Platen's, with three evaluations; theirs takes five. Abdulle, Vilmart & Zygalakis, SIAM J. Sci. Comput. 35,
+A1792 (2013).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from langevin_kit.schemes import _talay
+from langevin_kit.schemes import platen
 from langevin_kit.schemes._scheme import Scheme
 
 
@@ -22,9 +23,11 @@ def _drift(s: Any, x: Any, later: float) -> Any:
 
 
 def step(s: Any) -> Any:
-    """Eight evaluations of the drift and five of the noise; at T = 0 two half steps of RK4."""
+    """Eight evaluations of the drift and three of the noise; at T = 0 two half steps of RK4."""
     x = _drift(s, s.x, 0.0)
-    return _drift(s, x if s.is_cold else _talay.added(x, s, x, later=0.5), 0.5)
+    if not s.is_cold:
+        x = platen.with_noise(x, s, s.at(x, later=0.5).deviation, x, later=0.5)
+    return _drift(s, x, 0.5)
 
 
 SCHEME = Scheme(
@@ -33,7 +36,7 @@ SCHEME = Scheme(
     calculus="ito",
     strong_order=0.5,
     weak_order=2.0,
-    evaluations=13,
+    evaluations=11,
     source="Abdulle, Vilmart & Zygalakis, SIAM J. Sci. Comput. 35, A1792 (2013)",
     needs=("own noise", "no reflecting walls"),
     use="transients where the drift is steep",

@@ -41,7 +41,7 @@ def can_solve(system: System, scheme: Scheme) -> bool:
     Nothing may depend on time; a Metropolis step is no smooth function of its noise, nor is one of parts.
     """
     closed = len(system.walled("periodic")) == system.n_dim <= (1 if scheme.begin else 2)
-    other = scheme.extra_numbers or scheme.constants or scheme.loop
+    other = scheme.uniforms or scheme.constants or scheme.loop
     return closed and not (system.is_dense or system.facts.depends_on_time or other)
 
 

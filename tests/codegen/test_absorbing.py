@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from langevin_kit import System, absorbing, periodic, reflecting
 from langevin_kit.codegen import stepper
+from langevin_kit.codegen.cuda import draws
 from langevin_kit.codegen.pointwise import stepper_source
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import EulerMaruyama, Scheme
@@ -174,9 +175,12 @@ def test_absorbing_and_reflecting_walls_of_two_coordinates() -> None:
 
 def test_halved_steps_have_uniform_numbers_of_their_own() -> None:
     """A group of them has twice as many steps as its calls serve: eight in float32, four of which a call serves."""
-    source = stepper_source(SYSTEMS["segment"], EulerMaruyama(halved=True), "float32")
-    assert source.count("call, STREAM_ABSORPTION,") == source.count("call, STREAM_ABSORPTION_LATER,") == 1
-    assert "call, STREAM_ABSORPTION_LATER," not in stepper_source(SYSTEMS["segment"], EulerMaruyama(), "float32")
+    for scheme, later in ((EulerMaruyama(halved=True), 1), (EulerMaruyama(), 0)):
+        calls, _ = draws(SYSTEMS["segment"], scheme, "float32", "{}", "{call} {stream}")
+        source = stepper_source(SYSTEMS["segment"], scheme, "float32")
+        assert sum(call.endswith("STREAM_UNIFORM") for call in calls) == 1
+        assert sum(call.endswith("STREAM_UNIFORM_LATER") for call in calls) == later
+        assert f"for c in range({1 + later}):\n{' ' * 16}call = np.uint32((k // {4 + 4 * later})*1 + c % 1)" in source
     system, x, halved = SYSTEMS["segment"], start(SYSTEMS["segment"], "float32"), EulerMaruyama(halved=True)
     split = advance(system, advance(system, x, 11, scheme=halved), 14, first=11, scheme=halved)
     whole = advance(system, x, 25, scheme=halved)

@@ -15,8 +15,8 @@ from cuda_tools import require_compiler
 from models import MODELS as MEASURED
 
 from langevin_kit import zoo
+from langevin_kit.codegen.cuda import draws
 from langevin_kit.codegen.cuda_texts import probe_text
-from langevin_kit.codegen.pointwise import draws
 from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, PARTS, ROWS, Budget, Part, Row, table
 from langevin_kit.testing.sass import Assembled, assemble
 

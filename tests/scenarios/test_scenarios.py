@@ -427,8 +427,8 @@ def test_schemes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recorded = {
         "K = 1 + 0.6 sin x, euler_maruyama: order": 1.0381265789,
         "K = 1 + 0.6 sin x, euler_maruyama: time step": 0.0022312707641,
-        "K = 1 + 0.6 sin x, pvd2: order": 1.9179610215,
-        "K = 1 + 0.6 sin x, pvd2: time step": 0.088190606665,
+        "K = 1 + 0.6 sin x, pvd2: order": 1.9419491054395,
+        "K = 1 + 0.6 sin x, pvd2: time step": 0.0915977715547,
         "K = 1, euler_maruyama: order": 1.0105203102,
         "K = 1, euler_maruyama: time step": 0.0031046445302,
         "K = 1, leimkuhler_matthews: order": 1.9793113324,
