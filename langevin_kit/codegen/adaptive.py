@@ -176,7 +176,7 @@ def controlled(turn: Turn) -> Loop:
 def halving(turn: Turn) -> Loop:
     """A turn is halved until it fits, along the path that begins with the numbers of the whole step."""
     scheme, names = turn.scheme, turn.pieces["z"].split(", ")
-    v = turn.each("v")
+    v = [f"v{name[1:]}" for name in names]
     _, noiseless, noisy = once(turn)
     noiseless_fits, noisy_fits = (indent(_criterion(turn, trace), 4) for trace in turn.traces)
     definitions = _PART.format(
@@ -189,7 +189,7 @@ def halving(turn: Turn) -> Loop:
         "unit": 0.5**scheme.most,
         "rest": turn.rest,
         "lost": "; ".join(f"{a} = nan_like({a})" for a in turn.each("x")),
-        "ends": "; ".join(f"y{a} = x{a}" for a in range(len(v))),
+        "ends": "; ".join(f"y{a} = {x}" for a, x in enumerate(turn.each("x"))),
     }
     draw = _DESCENT.format(v=as_tuple(v), z=as_tuple(names), most=scheme.most, bridge=indent(_bridge(turn, v), 16))
     cold = _HALVING.format(**common, prefix="noiseless_", thermal="", v="", draw="")
@@ -204,7 +204,7 @@ LOOPS = {"": once, "controlled": controlled, "halving": halving}
 
 def _criterion(turn: Turn, trace: Step) -> list[str]:
     assert turn.scheme.fits is not None
-    step = Step(trace.made, turn.pieces["parameters"], cold=trace.is_cold)
+    step = Step(trace.made, turn.pieces["parameters"], (), cold=trace.is_cold)
     fit = turn.scheme.fits(step)
     return [*step.closed(turn.outputs), f"return {fit.name}"]
 

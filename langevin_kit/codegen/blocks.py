@@ -111,7 +111,7 @@ UNIFORM = {"float32": "uniform_word_f32", "float64": "uniform_word_f64"}
 
 def blocks(system: System, scheme: Scheme, dtype: str, pieces: dict[str, str], *, is_long: bool) -> str:
     """Source of `advance` and of the loops it calls, around `step`, `noiseless_step` and `begin`."""
-    steps, _ = scheme.group(system.n_dim, dtype)
+    steps, _ = scheme.group(len(scheme.drawn(system)), dtype)
     made = _bits if scheme.noise.takes == "bit" else _numbers
     drawn, of_slot, numbers, n_rows = made(system, scheme, dtype)
     return _BLOCKS.format(
@@ -126,9 +126,14 @@ def blocks(system: System, scheme: Scheme, dtype: str, pieces: dict[str, str], *
     )
 
 
+def argument_names(system: System, scheme: Scheme) -> list[str]:
+    """What a step calls its random numbers: z and the number of the coordinate, and u0, … of the uniform law."""
+    return [*(f"z{a}" for a in scheme.drawn(system)), *(f"u{j}" for j in range(n_uniform(system, scheme)))]
+
+
 def step_numbers(system: System, scheme: Scheme, slot: int) -> list[str]:
-    """What the random numbers of one of a group's steps are called: z0, z1, … and, of the uniform law, u0, …"""
-    made = {"z": system.n_dim, "u": n_uniform(system, scheme)}
+    """What the random numbers of one of a group's steps are called, in the order of all that the group draws."""
+    made = {"z": len(scheme.drawn(system)), "u": n_uniform(system, scheme)}
     return [f"{kind}{slot * count + j}" for kind, count in made.items() for j in range(count)]
 
 
@@ -160,8 +165,8 @@ def _numbers(system: System, scheme: Scheme, dtype: str) -> tuple[str, str, str,
 
     Row (step count + a) of Z holds number a of a step of the group; behind them are the uniform numbers.
     """
-    count, per_call = system.n_dim, scheme.noise.per_call[dtype]
-    steps, calls = scheme.group(system.n_dim, dtype)
+    count, per_call = len(scheme.drawn(system)), scheme.noise.per_call[dtype]
+    steps, calls = scheme.group(count, dtype)
     streams = ["STREAM_DYNAMICS", "STREAM_BRIDGE"] if scheme.halved else ["STREAM_DYNAMICS"]
 
     def row(j: str, half: int) -> str:
@@ -199,8 +204,9 @@ def _numbers(system: System, scheme: Scheme, dtype: str) -> tuple[str, str, str,
 
 def _bits(system: System, scheme: Scheme, dtype: str) -> tuple[str, str, str, int]:
     """The same where one bit of a word is a number: the words of one call serve all steps of a group."""
-    steps, _ = scheme.group(system.n_dim, dtype)
-    places = {a: f"slot*{system.n_dim} + {a}" for a in range(system.n_dim)}
+    count = len(scheme.drawn(system))
+    steps, _ = scheme.group(count, dtype)
+    places = {j: f"slot*{count} + {j}" for j in range(count)}
     of_slot = "; ".join(f"N{a} = W[({j}) // 32]; h{a} = np.uint32(({j}) % 32)" for a, j in places.items())
     drawn = _WORDS.format(call=f"np.uint32(k // {steps})", stream="STREAM_DYNAMICS")
     return drawn, of_slot, ", ".join(f"numbers(N{a}[i], h{a})" for a in places), 0

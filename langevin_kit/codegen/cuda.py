@@ -125,7 +125,7 @@ def _step(made: dict[str, str], z: list[str], k: str = "k") -> str:
 
 
 def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
-    steps, calls = scheme.group(system.n_dim, dtype)
+    steps, calls = scheme.group(len(scheme.drawn(system)), dtype)
     words, numbers = draws(system, scheme, dtype, "a{}", "philox(low, high, {call}, {stream}, key0, key1)")
     drawn = [line for pair in zip(words, numbers[: len(words)], strict=True) for line in pair] + numbers[len(words) :]
     z = [step_numbers(system, scheme, slot) for slot in range(steps)]
@@ -148,8 +148,8 @@ def _from_calls(system: System, scheme: Scheme, dtype: str, made: dict[str, str]
 
 def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str) -> tuple[list[str], list[str]]:
     """Lines that draw the words of one group of steps, a call each; and those that make z0, z1, …, u0, … of them."""
-    per_call, calls = scheme.noise.per_call[dtype], scheme.group(system.n_dim, dtype)[1]
-    count = system.n_dim
+    per_call, count = scheme.noise.per_call[dtype], len(scheme.drawn(system))
+    steps, calls = scheme.group(count, dtype)
     words: list[str] = []
     drawn: list[str] = []
     # Noise of half steps: (w + b)/√2 and (w − b)/√2, w of the whole step and b of a stream of its own.
@@ -161,7 +161,7 @@ def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str)
             words.append(f"{four} = {generator.format(call=call, stream=stream)}")
             numbers = as_tuple([f"{name}{j}" for j in range(c * per_call, (c + 1) * per_call)])
             drawn.append(f"{numbers} = numbers({four})")
-    uniforms = scheme.group(system.n_dim, dtype)[0] * n_uniform(system, scheme)
+    uniforms = steps * n_uniform(system, scheme)
     for c in range(-(-uniforms // 4)):
         own = [word.format(4 * len(words) + j) for j in range(4)]
         stream = "STREAM_UNIFORM" if c < calls else "STREAM_UNIFORM_LATER"
@@ -176,7 +176,7 @@ def draws(system: System, scheme: Scheme, dtype: str, word: str, generator: str)
 
 
 def _from_bits(system: System, scheme: Scheme, dtype: str, made: dict[str, str]) -> str:
-    d = system.n_dim
+    d = len(scheme.drawn(system))
     steps, _ = scheme.group(d, dtype)
     bits = []
     for a in range(d):

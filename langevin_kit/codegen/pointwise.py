@@ -11,7 +11,7 @@ from types import ModuleType
 
 from langevin_kit import cache
 from langevin_kit.codegen.adaptive import LOOPS, Turn
-from langevin_kit.codegen.blocks import UNIFORM, blocks, step_numbers
+from langevin_kit.codegen.blocks import UNIFORM, argument_names, blocks
 from langevin_kit.codegen.boundaries import absorption_lines, looks_twice, wall_lines
 from langevin_kit.codegen.coefficients import Coefficients, Entries, coefficients, conormal_lines
 from langevin_kit.codegen.trace import Step, Vector
@@ -114,7 +114,7 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     made = coefficients(system, dtype, energy=scheme.reads_energy)
     noise = scheme.noise
     names = _Names(system, scheme)
-    common = {**pieces(system, scheme), "z": ", ".join(step_numbers(system, scheme, 0))}
+    common = {**pieces(system, scheme), "z": ", ".join(argument_names(system, scheme))}
     needs_mobility = bool(system.walled("reflecting")) and not system.facts.is_diagonal
     outputs = {f"force{a}": n for a, n in enumerate(made.force)}
     outputs |= {f"divergence{a}": n for a, n in enumerate(made.divergence) if n}
@@ -122,7 +122,7 @@ def stepper_source(system: System, scheme: Scheme, dtype: str) -> str:
     outputs |= {name: n for name, n in (("energy", made.energy), ("log_measure", made.log_measure)) if n}
     outputs |= _entries("factor", made.factor)
     outputs |= _entries("k", made.conormal) if needs_mobility else {}
-    noiseless, noisy = (Step(made, common["parameters"], cold=cold) for cold in (True, False))
+    noiseless, noisy = (Step(made, common["parameters"], scheme.drawn(system), cold=cold) for cold in (True, False))
     cold, warm = scheme.step(noiseless), scheme.step(noisy)
     takes_mobility = noiseless.takes_mobility or noisy.takes_mobility
     spreads = {(a, a): made.mobility[a, a] for a in system.walled("absorbing")}
@@ -156,7 +156,7 @@ def _entries(kind: str, entries: Entries) -> dict[str, str]:
 def _begin(scheme: Scheme, made: Coefficients, outputs: list[str], common: dict[str, str]) -> str:
     if scheme.begin is None:
         return ""
-    step = Step(made, common["parameters"], cold=False)
+    step = Step(made, common["parameters"], range(len(made.force)), cold=False)
     memory = scheme.begin(step).plain()
     lines = step.body(scheme, (Vector(step.lines, ()), memory), outputs)
     return _BEGIN.format(**common, lines=indent(lines, 4))

@@ -6,7 +6,7 @@ noise, the temperature and all they multiply are zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -280,11 +280,11 @@ class Place:
 class Step:
     """What a scheme's `step` is given: the place, Δt, T, √(2TΔt), random numbers, coefficients anywhere."""
 
-    def __init__(self, made: Coefficients, parameters: str, *, cold: bool) -> None:
+    def __init__(self, made: Coefficients, parameters: str, drawn: Sequence[int], *, cold: bool) -> None:
         self.made, self.lines, self.takes_mobility = made, Lines(), False
         self.d, self._parameters, self.is_cold = len(made.force), parameters, cold
         self._calls: list[tuple[int, str, str]] = []
-        self._count = "n0"
+        self._count, self._drawn = "n0", () if cold else drawn
         self.x = Vector(self.lines, tuple(f"x{a}" for a in range(self.d)))
         self.dt = Number(self.lines, "dt")
         self.temperature = Number(self.lines, ZERO if cold else "temperature")
@@ -292,8 +292,8 @@ class Step:
 
     @property
     def z(self) -> Vector:
-        """Independent numbers of mean 0 and variance 1, one a coordinate."""
-        return Vector(self.lines, tuple(ZERO if self.is_cold else f"z{a}" for a in range(self.d)))
+        """Independent numbers of mean 0 and variance 1, one a coordinate; zero where there is no noise."""
+        return Vector(self.lines, tuple(f"z{a}" if a in self._drawn else ZERO for a in range(self.d)))
 
     @property
     def uniform(self) -> Number:

@@ -159,7 +159,8 @@ def simulate(
         *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),
     )
     arguments.require_time_step(time_step)
-    arguments.require_steps(n_steps, *(scheme.group(system.n_dim, dtype) if system.temperature else (1, 0)))
+    of_group = scheme.group(len(scheme.drawn(system)), dtype) if system.temperature else (1, 0)
+    arguments.require_steps(n_steps, *of_group)
     if scheme.loop == "halving":
         arguments.require_steps(n_steps)  # a step is one call in the streams that divide its noise
     if scheme.counts and dtype == "float32" and n_steps > COUNTED:

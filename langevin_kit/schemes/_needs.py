@@ -21,7 +21,7 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
     ),
     "constant S": (lambda system: system.facts.has_constant_mobility, "K must not depend on position"),
     "symmetric K": (lambda system: system.facts.is_symmetric, "K must be symmetric"),
-    "definite S": (lambda system: not system.facts.has_idle_noise, "no coordinate may be without noise"),
+    "definite S": (lambda system: len(system.facts.noisy) == system.n_dim, "no coordinate may be without noise"),
     "no reflecting walls": (
         lambda system: not system.walled("reflecting"),
         "reflecting walls are for steps with one evaluation",

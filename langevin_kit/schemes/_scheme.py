@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -43,6 +43,8 @@ class Scheme:
         What it is best for.
     uniforms : int
         Uniform random numbers of a step, beside a normal one a coordinate.
+    mixes_noise : bool
+        Whether a coordinate without noise has a number as well: within a step noise reaches it.
     reads_energy : bool
         Whether a step needs E itself.
     begin : callable, optional
@@ -85,6 +87,7 @@ class Scheme:
     needs: tuple[str, ...] = ()
     use: str = ""
     uniforms: int = 0
+    mixes_noise: bool = False
     reads_energy: bool = False
     begin: Callable[[Any], Any] | None = None
     counts: str = ""
@@ -122,9 +125,14 @@ class Scheme:
         """The variable that holds what the scheme counts, and its row of the state."""
         return {f"n_{self.counts}": self.rows(system) - 1} if self.counts else {}
 
-    def group(self, d: int, dtype: str) -> tuple[int, int]:
-        """Steps and generator calls of a stream after which the numbers of a d-dimensional state begin a new call."""
-        steps, calls = self.noise.group(d, dtype)
+    def drawn(self, system: System) -> Sequence[int]:
+        """The coordinates that have a normal number in a step at T > 0: those with noise."""
+        every = range(system.n_dim)
+        return every if self.mixes_noise else system.facts.noisy or every
+
+    def group(self, n: int, dtype: str) -> tuple[int, int]:
+        """Steps and generator calls of a stream after which steps with n numbers begin a new call."""
+        steps, calls = self.noise.group(n, dtype)
         return (2 * steps if self.halved else steps), calls
 
     def to_record(self) -> dict[str, Any]:

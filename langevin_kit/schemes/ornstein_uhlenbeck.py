@@ -55,5 +55,6 @@ SCHEME = Scheme(
     needs=("linear force", "no walls"),
     use="quadratic energies, constant K: exact at any step",
     constants=constants,
+    mixes_noise=True,
     is_stable=True,
 )

@@ -38,9 +38,10 @@ AGREE, LEAST = 2e-3, 1e-11
 def can_solve(system: System, scheme: Scheme) -> bool:
     """Whether a scheme's law is known without sampling: one periodic coordinate, or two and no memory.
 
-    Nothing may depend on time; a Metropolis step is no smooth function of its noise, nor is one of parts.
+    Nothing may depend on time, and each coordinate must have noise; a Metropolis step is no smooth function of its
+    noise, nor is one of parts.
     """
-    closed = len(system.walled("periodic")) == system.n_dim <= (1 if scheme.begin else 2)
+    closed = len(system.walled("periodic")) == len(system.facts.noisy) == system.n_dim <= (1 if scheme.begin else 2)
     other = scheme.uniforms or scheme.constants or scheme.loop
     return closed and not (system.is_dense or system.facts.depends_on_time or other)
 

@@ -190,7 +190,7 @@ class Derived:
             and all(
                 set(self.coordinates) & self.mobility[a][a].free_symbols <= {x} for a, x in enumerate(self.coordinates)
             ),
-            has_idle_noise=any(row[a] == 0 for a, row in enumerate(self.symmetric)),
+            noisy=[a for a, row in enumerate(self.symmetric) if row[a] != 0],
             has_drift=any(b != 0 for b in self.drift),
             has_constant_mobility=not any(set(self.coordinates) & k.free_symbols for k in mobility),
             energy_depends_on_time=self.time in self.energy.free_symbols,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 
@@ -18,8 +19,8 @@ class Facts:
         K is seen to have no antisymmetric part.
     has_own_noise : bool
         Each coordinate is seen to have a noise of its own: K is diagonal, and Kᵃᵃ depends on no other coordinate.
-    has_idle_noise : bool
-        Some coordinate has no noise: its Sᵃᵃ is zero.
+    noisy : sequence of int
+        The coordinates with noise: Sᵃᵃ is not zero everywhere.
     has_drift : bool
         There is an extra drift b, so that q = μ exp(−E/T)/Z need not be stationary.
     has_constant_mobility : bool
@@ -48,7 +49,7 @@ class Facts:
     is_diagonal: bool
     is_symmetric: bool
     has_own_noise: bool
-    has_idle_noise: bool
+    noisy: Sequence[int]
     has_drift: bool
     has_constant_mobility: bool
     energy_depends_on_time: bool

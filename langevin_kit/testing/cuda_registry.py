@@ -161,7 +161,7 @@ class Row:
     def steps(self) -> int:
         """Steps in one round of the hot loop: those of a group; one where a bit is a number, in a loop within it."""
         scheme = self.scheme
-        return 1 if scheme.noise.takes == "bit" else scheme.group(_system(self.model).n_dim, self.dtype)[0]
+        return 1 if scheme.noise.takes == "bit" else scheme.group(len(scheme.drawn(_system(self.model))), self.dtype)[0]
 
     def assembled(self, capability: Capability) -> Assembled:
         """Compile and assemble it; seconds.
@@ -245,9 +245,9 @@ ROWS = (
     _row("K(x)", "float32", "fast", 31, 43.25, 30, 43.75, method="tamed"),
     _row("double_well", "float32", "fast", 31, 25.5, 31, 26, method="leimkuhler_matthews"),
     _row("ornstein_uhlenbeck", "float32", "fast", 56, 76.5, 56, 76.25, method="ornstein_uhlenbeck"),
-    _row("underdamped", "float32", "fast", 25, 42.5, 24, 42.5),
-    _row("underdamped", "float32", "exact", 27, 82.5, 28, 82.5),
-    _row("underdamped", "float32", "fast", 29, 45, 29, 45, method="baoab"),
+    _row("underdamped", "float32", "fast", 27, 26.25, 27, 26.25),
+    _row("underdamped", "float32", "exact", 27, 48.25, 27, 48.25),
+    _row("underdamped", "float32", "fast", 30, 28, 29, 28, method="baoab"),
     _row("double_well", "float32", "fast", 26, 24.25, 27, 24.25),
     _row("double_well", "float32", "exact", 28, 46.25, 28, 46.25),
     _row("tilted_double_well", "float32", "fast", 29, 26.25, 26, 26.25),

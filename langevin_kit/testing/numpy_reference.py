@@ -134,13 +134,13 @@ def euler_maruyama(
     `system.mobility_at`. Walls turn particles back along the co-normal, and periodic coordinates go round.
     """
     x = np.array(position, np.float64)
-    d, n = x.shape
-    particles = np.arange(n)
+    particles, noisy = np.arange(x.shape[1]), [*system.facts.noisy]
     for k in range(first, first + n_steps):
         t = k * time_step
         drift, before = system.drift_at(x, t), x
         if system.temperature:
-            z = numbers_of_step(noise_from(noise), particles, k, d, key)
+            z = np.zeros_like(x)
+            z[noisy] = numbers_of_step(noise_from(noise), particles, k, len(noisy), key)
             amplitude = np.sqrt(2 * system.temperature * time_step)
             x = x + drift * time_step + amplitude * _coloured(system.mobility_at(x, t), z)
         else:

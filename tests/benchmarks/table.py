@@ -1,4 +1,4 @@
-"""The table of speeds: ``python tests/benchmarks/table.py [--only speed threads compile start memory]``.
+"""The table of speeds: ``python tests/benchmarks/table.py [--only speed schemes threads compile start memory]``.
 
 Peers outside this project are given by their paths; the rows of those that are missing are left out with the reason.
 """
@@ -13,10 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 import costs
+import schemes
 import speed
 from models import MODELS
 
-PARTS = ("speed", "threads", "compile", "start", "memory")
+PARTS = ("speed", "schemes", "threads", "compile", "start", "memory")
 
 
 def machine() -> str:
@@ -50,6 +51,8 @@ def main() -> None:
         twin, prototype = (path and path.resolve() for path in (given.twin, given.prototype))
         peers = speed.Peers(twin, prototype, given.jax)
         print(speed.table(speed.speed(given.models, given.dtype, peers, given.turns)), flush=True)
+    if "schemes" in given.only:
+        print(schemes.table(given.dtype), flush=True)
     if "compile" in given.only:
         print(costs.compile_times(given.models, given.dtype), flush=True)
     if "start" in given.only:

@@ -126,7 +126,7 @@ def on_cpu(name: str, scheme: Scheme, x: NDArray[Any], first: int, n: int, tempe
 def test_paths_are_those_of_the_cpu_bit_for_bit(name: str, noise: str, dtype: str, *, halved: bool) -> None:
     """Whole groups, then a few steps that begin inside one: through a restart, and past 2**32 particles."""
     scheme = scheme_of(noise, halved=halved)
-    steps, _ = scheme.group(SYSTEMS[name].n_dim, dtype)
+    steps, _ = scheme.group(len(scheme.drawn(SYSTEMS[name])), dtype)
     groups, rest = (2, 70) if steps > 64 else (40 // steps, steps + 1)
     expected, got = start(name, dtype), start(name, dtype)
     begin = 5 * steps
@@ -155,7 +155,7 @@ def test_paths_are_those_of_the_cpu_bit_for_bit(name: str, noise: str, dtype: st
 def test_every_scheme_has_the_bits_of_the_cpu(scheme: str, name: str, dtype: str) -> None:
     made = scheme_of("gaussian", halved=False, scheme=scheme)
     system, names = system_of(name), ("groups", "noiseless")
-    steps, _ = made.group(system.n_dim, dtype)
+    steps, _ = made.group(len(made.drawn(system)), dtype)
     expected, got = start(name, dtype, scheme), start(name, dtype, scheme)
     texts = {kernel: step_text(system, made, dtype, kernel, (9, 0), fast=False) for kernel in names}
     on_cpu(name, made, expected, 0, 10 * steps, system.temperature)
@@ -191,7 +191,7 @@ def as_scalar(x: Any) -> Any:
 def test_the_fast_mode_is_near(name: str) -> None:
     """Within 1e-5 of the CPU's paths, and not of the same bits: the control of the test above."""
     scheme = scheme_of("gaussian", halved=False)
-    steps, _ = scheme.group(SYSTEMS[name].n_dim, "float32")
+    steps, _ = scheme.group(len(scheme.drawn(SYSTEMS[name])), "float32")
     expected, got = start(name, "float32"), start(name, "float32")
     on_cpu(name, scheme, expected, 0, 60, SYSTEMS[name].temperature)
     texts = compiled(name, "gaussian", "float32", (9, 0), halved=False, fast=True)

@@ -73,11 +73,11 @@ def test_a_round_of_the_loop_is_one_group_of_steps(row: Row) -> None:
     """Neither unrolled nor peeled, which the counts per step rest on; and no slow path of float32 in the fast mode."""
     loop, system = assembled(row, (9, 0)).hot_loop, MODELS[row.model]()
     if row.scheme.noise.takes == "bit":
-        assert sum(SIGN in line for line in loop.instructions) == system.n_dim
+        assert sum(SIGN in line for line in loop.instructions) == len(row.scheme.drawn(system))
     else:
         calls, _ = draws(system, row.scheme, row.dtype, "{}", "{call} {stream}")
         # The same call of another stream shares one product with it, and leaves one out if two words are not used.
-        others = len(calls) - row.scheme.group(system.n_dim, row.dtype)[1]
+        others = len(calls) - row.scheme.group(len(row.scheme.drawn(system)), row.dtype)[1]
         rounds = 9 * len(calls) - sum(ROUND in line for line in loop.instructions)
         assert others <= rounds <= 2 * others
     assert not (row.fast and row.noise != "gaussian_53" and loop.calls)

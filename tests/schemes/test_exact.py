@@ -33,7 +33,7 @@ def linear_map(system: lk.System, name: str, dt: float) -> tuple[np.ndarray, np.
     amplitude = np.sqrt(2 * system.temperature * dt)
 
     def step(x: Any, z: Any) -> np.ndarray:
-        return np.array(one(0.0, *x, *own, dt, system.temperature, amplitude, *z))
+        return np.array(one(0.0, *x, *own, dt, system.temperature, amplitude, *z[[*made.drawn(system)]]))
 
     zero, unit = np.zeros(d), np.eye(d)
     c = step(zero, zero)

@@ -27,7 +27,7 @@ class Mover:
         p = program
         self._device = device
         self._d, self._pace = p.system.n_dim, Pace()
-        self._group = p.scheme.group(self._d, p.dtype)[0]
+        self._group = p.scheme.group(len(p.scheme.drawn(p.system)), p.dtype)[0]
         names = ("groups", "steps") if p.temperature > 0 else ("noiseless",)
         texts = {name: step_text(p.system, p.scheme, p.dtype, name, device.capability, fast=fast) for name in names}
         self._kernels = {name: device.load(text) for name, text in texts.items()}

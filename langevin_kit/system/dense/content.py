@@ -84,7 +84,7 @@ class Vector:
             is_diagonal=not derived.noise_shapes,
             is_symmetric=derived.has_symmetric_mobility,
             has_own_noise=not derived.mobility.depends_on_state and not derived.noise_shapes,
-            has_idle_noise=False,
+            noisy=[*range(derived.d)],
             has_drift=self.drift is not None,
             has_constant_mobility=derived.has_matrix_mobility or not derived.mobility.depends_on_state,
             energy_depends_on_time=derived.energy.depends_on_time,

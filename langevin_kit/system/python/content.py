@@ -86,7 +86,7 @@ class Functions:
             is_diagonal=all(a == b for a, b in model.entries),
             is_symmetric=self._is_symmetric,
             has_own_noise=self._has_own_noise,
-            has_idle_noise=any((a, a) not in model.entries for a in range(len(self.coordinates))),
+            noisy=[a for a in range(len(self.coordinates)) if (a, a) in model.entries],
             has_drift=self.drift is not None,
             has_constant_mobility=not any(callable(entry) for row in entries for entry in row),
             energy_depends_on_time=energy,
