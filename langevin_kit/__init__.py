@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langevin_kit import errors as errors
     from langevin_kit import fokker_planck as fokker_planck
     from langevin_kit import infer as infer
+    from langevin_kit import networks as networks
     from langevin_kit import observables as observables
     from langevin_kit.backends import CPU as CPU
     from langevin_kit.backends import CUDA as CUDA
@@ -52,6 +53,7 @@ _HOMES = {
     "fokker_planck": "fokker_planck",
     "infer": "infer",
     "initial": "system.initial",
+    "networks": "networks",
     "observables": "observables",
     "open": "run:open_store",
     "absorbing": "system:absorbing",
