@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from langevin_kit.studies import cost_to_accuracy as cost_to_accuracy
     from langevin_kit.studies import order_study as order_study
     from langevin_kit.system import Grid as Grid
+    from langevin_kit.system import SpinSystem as SpinSystem
     from langevin_kit.system import System as System
     from langevin_kit.system import absorbing as absorbing
     from langevin_kit.system import cells as cells
@@ -44,6 +45,7 @@ _HOMES = {
     "CUDA": "backends:CUDA",
     "EulerMaruyama": "schemes:EulerMaruyama",
     "Grid": "system:Grid",
+    "SpinSystem": "system:SpinSystem",
     "System": "system:System",
     "boltzmann": "estimate:boltzmann",
     "cells": "system:cells",

@@ -72,6 +72,9 @@ def heading(ds: xr.Dataset) -> list[str]:
 
 def equation(system: dict[str, Any]) -> str:
     """Energy, mobility, measure, temperature and parameters of a system's plain data; of arrays only the shapes."""
+    if "couplings" in system:
+        fields = "" if not np.any(system["fields"]) else ", fields b"
+        return f"{len(system['couplings'])} spins{fields}, {system['update']} updates, T = {system['temperature']:g}"
     vector = system["coordinates"] if isinstance(system["coordinates"], dict) else {}
     parameters = [f"{name} {_value(value)}" for name, value in system["parameters"].items()]
     is_array = bool(vector) and isinstance(system["mobility"], list | dict)

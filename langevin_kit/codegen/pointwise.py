@@ -20,6 +20,7 @@ from langevin_kit.system import System
 from langevin_kit.system.dense import Vector as VectorSystem
 from langevin_kit.system.lines import as_tuple, indent
 from langevin_kit.system.names import ELEMENTARY
+from langevin_kit.system.spins import SpinSystem
 
 _HEADER = """\
 import math
@@ -177,6 +178,10 @@ def _operations(step: str) -> int:
 
 def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     """The compiled module of `stepper_source`, or of its twin for a vector of coordinates."""
+    if isinstance(system, SpinSystem):
+        from langevin_kit.codegen import spins
+
+        return spins.stepper(system)
     if isinstance(system.content, VectorSystem):
         from langevin_kit.codegen import dense
 

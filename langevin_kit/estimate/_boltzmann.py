@@ -149,6 +149,8 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
     >>> round(boltzmann(ring).log_z, 12)  # ln 2π I₀(1)
     2.073791424917
     """
+    if system.facts.is_spins:
+        raise NotNormalizable("spins have no density: their law is a sum over 2^N states.")
     if system.temperature == 0.0:
         raise NotNormalizable("temperature 0 has no Boltzmann law: the ensemble ends in the minima of E.")
     if system.facts.has_drift:

@@ -1,4 +1,4 @@
-"""Networks of spins that remember: what theory says of them."""
+"""Networks of spins that remember: what stores patterns in couplings, and what theory says of them."""
 
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
@@ -8,13 +8,17 @@ from langevin_kit.networks._lines import (
     spin_glass_temperature,
 )
 from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
+from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
 
 __all__ = [
     "ReplicaSymmetric",
     "almeida_thouless_temperature",
     "coexistence_temperature",
     "critical_load",
+    "hebb",
+    "pseudo_inverse",
     "replica_symmetric",
     "retrieval_temperature",
     "spin_glass_temperature",
+    "storkey",
 ]

@@ -48,6 +48,8 @@ VARIABLES = {
     "n_nonfinite": Variable((TIME,), "number of particles with a non-finite coordinate"),
     "n_accepted": Variable((TIME,), "steps since the start that were accepted, mean over particles"),
     "n_accepted_stderr": Variable((TIME,), "standard error of the mean number of accepted steps"),
+    "n_flips": Variable((TIME,), "spins that turned since the start, mean over replicas"),
+    "n_flips_stderr": Variable((TIME,), "standard error of the mean number of spins that turned"),
     "n_tamed": Variable((TIME,), "steps since the start whose drift was cut, mean over particles"),
     "n_tamed_stderr": Variable((TIME,), "standard error of the mean number of steps that were cut"),
     "survival": Variable((TIME,), "fraction of the particles that no absorbing wall has taken"),

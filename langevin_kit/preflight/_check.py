@@ -108,6 +108,8 @@ def check(
     >>> report.time_step, report.boltzmann
     (0.05, 'quadrature on 2048 cells')
     """
+    if system.facts.is_spins:
+        raise InvalidArgument("check: spins have no equation whose derivatives could be checked.")
     if time_step is not None:
         require_time_step(time_step)
     if not len(times):

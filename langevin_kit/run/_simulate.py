@@ -163,6 +163,11 @@ def simulate(
     arguments.require_steps(n_steps, *of_group)
     if scheme.loop == "halving":
         arguments.require_steps(n_steps)  # a step is one call in the streams that divide its noise
+    if system.facts.is_spins and (dtype != "float64" or time_step != 1):
+        raise InvalidArgument(
+            f"dtype, time_step: got {dtype} and {time_step:g}; spins take float64, in which fields are exact, and a "
+            "time step of 1, a sweep."
+        )
     if scheme.counts and dtype == "float32" and n_steps > COUNTED:
         raise InvalidArgument(
             f"n_steps: got {n_steps}; {scheme.name!r} counts steps, and float32 counts to {COUNTED}. Take float64."
@@ -188,7 +193,7 @@ def simulate(
     key = philox_key(seed)
     state = initial_state(system, rows, initial, n, dtype, key)
     suggested = np.inf
-    if check:
+    if check and not system.facts.is_spins:
         end = n_steps * np.float64(time_step)
         checked = sample_times(end) if system.facts.depends_on_time else (0.0,)
         limited = None if scheme.is_stable else time_step

@@ -83,6 +83,11 @@ def _positions(
 
 def _require_inside(system: System, x: NDArray[np.float64], first: int, dtype: str) -> None:
     """Wrap periodic coordinates in place; refuse what the dtype cannot hold or is beyond a wall."""
+    if system.facts.is_spins and (np.abs(x) != 1).any():
+        i = int(np.argmax((np.abs(x) != 1).any(axis=0)))
+        raise InvalidArgument(
+            f"initial: replica {first + i} holds other numbers than 1 and −1; spins have these alone."
+        )
     bad = ~(np.abs(x) <= np.finfo(dtype).max).all(axis=0)
     if bad.any():
         i = int(np.argmax(bad))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langevin_kit.errors import InvalidStore
-from langevin_kit.system import System
+from langevin_kit.system import System, system_from_dict
 
 
 def system_of(attrs: Mapping[Any, Any]) -> System:
@@ -26,7 +26,7 @@ def system_of(attrs: Mapping[Any, Any]) -> System:
             "this run's system is made of Python functions, which no store can hold: use "
             "ds.langevin.with_system(system), lk.replay(..., system=system) or lk.resume(..., system=system)."
         )
-    return System(**data)
+    return system_from_dict(data)
 
 
 def is_system_of(system: System, attrs: Mapping[Any, Any]) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
+from langevin_kit.schemes._glauber import GLAUBER
 from langevin_kit.schemes._needs import NEEDS, able, require_scheme
 from langevin_kit.schemes._registry import SCHEMES, scheme_from
 from langevin_kit.schemes._scheme import Scheme
@@ -45,6 +46,8 @@ def scheme_for(scheme: str | Scheme | Mapping[str, Any], system: System) -> Sche
     >>> scheme_for({"name": "auto", "need": "averages"}, System(energy="x**4", temperature=1.0)).name
     'leimkuhler_matthews'
     """
+    if system.facts.is_spins and scheme == "euler_maruyama":  # what `simulate` takes if nothing is said
+        return GLAUBER
     given = {"name": scheme} if isinstance(scheme, str) else scheme if isinstance(scheme, Mapping) else {}
     options = {key: value for key, value in given.items() if value is not None}
     need = need_of(options)

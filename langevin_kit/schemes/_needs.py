@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.schemes._registry import SCHEMES
+from langevin_kit.schemes._glauber import GLAUBER
+from langevin_kit.schemes._registry import ALL
 from langevin_kit.schemes._scheme import Scheme
 from langevin_kit.system import System
 
@@ -40,6 +41,8 @@ NEEDS: dict[str, tuple[Callable[[System], bool], str]] = {
         lambda system: system.facts.is_underdamped,
         "the coordinates must be positions, then as many momenta, with E = V(q) + Σ p²/2m and K = [[0, −1], [1, γ(q)]]",
     ),
+    "spins": (lambda system: system.facts.is_spins, "it is for spins, of a SpinSystem"),
+    "no spins": (lambda system: not system.facts.is_spins, "spins flip by Glauber's rule; leave the scheme out"),
     "T = 0": (lambda system: system.temperature == 0, "the temperature must be 0"),
     "scalar coordinates": (lambda system: not system.is_dense, "a vector of coordinates takes 'euler_maruyama' alone"),
 }
@@ -64,10 +67,12 @@ def require_scheme(scheme: Scheme, system: System) -> None:
 
 def able(system: System) -> list[str]:
     """Names of the schemes that a system can take."""
-    return [name for name, scheme in SCHEMES.items() if not _missing(scheme, system)]
+    return [name for name, scheme in ALL.items() if not _missing(scheme, system)]
 
 
 def _missing(scheme: Scheme, system: System) -> list[str]:
+    if system.facts.is_spins:
+        return [] if scheme.name == GLAUBER.name else ["no spins"]
     needs = (
         scheme.needs if scheme.name == "euler_maruyama" else ("scalar coordinates", "a particle's own K", *scheme.needs)
     )

@@ -29,6 +29,7 @@ from langevin_kit.schemes import (
     strang,
     tamed,
 )
+from langevin_kit.schemes._glauber import GLAUBER
 from langevin_kit.schemes._noise import Noise, noise_from
 from langevin_kit.schemes._scheme import Scheme
 
@@ -60,6 +61,9 @@ SCHEMES: dict[str, Scheme] = {
 }
 """Every scheme by name."""
 
+ALL = {**SCHEMES, GLAUBER.name: GLAUBER}
+"""And what moves spins."""
+
 
 def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
     """Look a scheme up by its name, or by a mapping of ``name`` and options.
@@ -82,9 +86,9 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
         return scheme
     options: dict[str, Any] = dict(scheme) if isinstance(scheme, Mapping) else {"name": scheme}
     name, noise, halved = options.pop("name", None), options.pop("noise", "gaussian"), options.pop("halved", False)
-    if not isinstance(name, str) or name not in SCHEMES:
+    if not isinstance(name, str) or name not in ALL:
         raise InvalidArgument(f"scheme: got {name!r}{did_you_mean(str(name), SCHEMES)}.")
-    own = SCHEMES[name].options
+    own = ALL[name].options
     for option, value in options.items():
         if option not in own:
             known = ("name", "noise", "halved", *own)
@@ -92,7 +96,7 @@ def scheme_from(scheme: str | Scheme | Mapping[str, Any]) -> Scheme:
         if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
             raise InvalidArgument(f"scheme.{option}: got {value!r}; a positive number is needed.")
     numbers = {option: float(options.get(option, value)) for option, value in own.items()}
-    made = replace(SCHEMES[name], noise=noise_from(noise), halved=halved, options=numbers)
+    made = replace(ALL[name], noise=noise_from(noise), halved=halved, options=numbers)
     if (made.uniforms or made.begin or made.loop) and not made.noise.is_gaussian:
         raise InvalidArgument(f"scheme: got {name!r} with noise {made.noise.name!r}; it takes normal noise alone.")
     if not isinstance(halved, bool) or (halved and not made.noise.is_gaussian):

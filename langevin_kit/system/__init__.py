@@ -3,11 +3,13 @@
 from langevin_kit.system import initial
 from langevin_kit.system._system import System
 from langevin_kit.system.grid import Cells, Grid, cells, grid_from_dict
+from langevin_kit.system.spins import SpinSystem, system_from_dict
 from langevin_kit.system.walls import Wall, absorbing, periodic, reflecting
 
 __all__ = [
     "Cells",
     "Grid",
+    "SpinSystem",
     "System",
     "Wall",
     "absorbing",
@@ -16,4 +18,5 @@ __all__ = [
     "initial",
     "periodic",
     "reflecting",
+    "system_from_dict",
 ]

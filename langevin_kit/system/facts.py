@@ -44,6 +44,10 @@ class Facts:
         The reference measure μ is not 1.
     has_ensemble_mobility : bool
         K is the covariance of the ensemble.
+    is_spins : bool
+        The coordinates are spins ±1, which no differential equation moves.
+    has_short_couplings : bool
+        Of spins: couplings are whole multiples of their unit below 2¹⁵, and fields below 2³¹.
     """
 
     is_diagonal: bool
@@ -61,6 +65,8 @@ class Facts:
     is_underdamped: bool
     has_measure: bool
     has_ensemble_mobility: bool
+    is_spins: bool = False
+    has_short_couplings: bool = False
 
     def to_json(self) -> str:
         """As text."""

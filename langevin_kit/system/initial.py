@@ -107,6 +107,34 @@ class Uniform:
         return {"kind": "uniform", "lower": list(self.lower), "upper": list(self.upper)}
 
 
+@dataclass(frozen=True)
+class Spins:
+    """Independent spins ±1 with a mean overlap with a pattern."""
+
+    pattern: tuple[int, ...]
+    overlap: float
+
+    noise = "uniform"
+
+    @property
+    def d(self) -> int:
+        """Number of spins."""
+        return len(self.pattern)
+
+    def transform(self, z: Floats) -> Floats:
+        """The pattern, turned where u is above (1 + m)/2."""
+        pattern = np.array(self.pattern, np.float64)[:, None]
+        return np.where(z < (1 + self.overlap) / 2, pattern, -pattern)
+
+    def density(self, x: Floats) -> Floats:
+        """Refuse: spins have no density."""
+        raise InvalidArgument("initial.spins: spins have no density.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"kind": "spins", "pattern": list(self.pattern), "overlap": self.overlap}
+
+
 def from_dict(data: Mapping[str, Any]) -> Initial:
     """Build the law from the plain data of its `to_dict`.
 
@@ -115,7 +143,7 @@ def from_dict(data: Mapping[str, Any]) -> Initial:
     >>> from_dict(point([1.0]).to_dict()) == point([1.0])
     True
     """
-    laws: dict[str, Callable[..., Initial]] = {"gaussian": gaussian, "uniform": uniform}
+    laws: dict[str, Callable[..., Initial]] = {"gaussian": gaussian, "uniform": uniform, "spins": spins}
     fields = dict(data)
     return laws[fields.pop("kind")](**fields)
 
@@ -174,6 +202,29 @@ def uniform(lower: Any, upper: Any) -> Uniform:
     if len(low) != len(high) or not all(a < b for a, b in zip(low, high, strict=True)):
         raise InvalidArgument(f"uniform: got corners {low} and {high}; lower < upper is needed for each coordinate.")
     return Uniform(low, high)
+
+
+def spins(pattern: Any, overlap: float = 1.0) -> Spins:
+    """Make the law of independent spins s with ⟨ξ·s⟩/N = m: each is that of the pattern with probability (1 + m)/2.
+
+    Parameters
+    ----------
+    pattern : (N,)
+        ξ, of 1 and −1.
+    overlap : float
+        m, from −1 to 1; with 0 all states are equally likely.
+
+    Examples
+    --------
+    >>> spins([1, -1], 0.8).to_dict()
+    {'kind': 'spins', 'pattern': [1, -1], 'overlap': 0.8}
+    """
+    xi = _vector(pattern, "pattern")
+    if set(xi) - {1.0, -1.0}:
+        raise InvalidArgument("pattern: 1 and −1 are needed.")
+    if isinstance(overlap, bool) or not isinstance(overlap, int | float | np.number) or not -1 <= overlap <= 1:
+        raise InvalidArgument(f"overlap: got {overlap!r}; a number from −1 to 1 is needed.")
+    return Spins(tuple(map(int, xi)), float(overlap))
 
 
 def _vector(value: Any, field: str) -> tuple[float, ...]:
