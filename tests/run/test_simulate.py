@@ -223,7 +223,7 @@ def test_store_is_plain_and_equals_the_run_in_memory(tmp_path: Path) -> None:
     assert stored.position.dims == ("time", "component", "particle")
     assert stored.histogram.dims == ("time", "x", "y")
     counted = tuple(f"n_{scheme.counts}" for scheme in SCHEMES.values() if scheme.counts)
-    others = ("variance", "survival", "n_absorbed", "log_measure", *counted)
+    others = ("variance", "survival", "n_absorbed", "n_flips", "log_measure", *counted)
     elsewhere = {name for name in VARIABLES if name.startswith(others)}
     assert {name for name in memory.data_vars if name not in {"right", "right_stderr"}} == set(VARIABLES) - elsewhere
     again = lk.open(path).langevin
