@@ -46,11 +46,11 @@ def scheme_for(scheme: str | Scheme | Mapping[str, Any], system: System) -> Sche
     >>> scheme_for({"name": "auto", "need": "averages"}, System(energy="x**4", temperature=1.0)).name
     'leimkuhler_matthews'
     """
-    if system.facts.is_spins and scheme == "euler_maruyama":  # what `simulate` takes if nothing is said
-        return GLAUBER
     given = {"name": scheme} if isinstance(scheme, str) else scheme if isinstance(scheme, Mapping) else {}
     options = {key: value for key, value in given.items() if value is not None}
     need = need_of(options)
+    if system.facts.is_spins and (need or scheme == "euler_maruyama"):  # which `simulate` takes if nothing is said
+        return GLAUBER
     if need is None:
         chosen = scheme_from(options or scheme)
         require_scheme(chosen, system)

@@ -72,7 +72,7 @@ def able(system: System) -> list[str]:
 
 def _missing(scheme: Scheme, system: System) -> list[str]:
     if system.facts.is_spins:
-        return [] if scheme.name == GLAUBER.name else ["no spins"]
+        return [] if scheme == GLAUBER else ["no spins"]
     needs = (
         scheme.needs if scheme.name == "euler_maruyama" else ("scalar coordinates", "a particle's own K", *scheme.needs)
     )

@@ -27,6 +27,9 @@ OWN = ("couplings", "fields", "unit")
 EXACT = 2.0**52
 """Up to which sums of integers are exact in float64, with one bit to spare."""
 
+ROUND_OFF = 2.0**-51
+"""Of the largest field, by how much couplings may differ from multiples that they are taken for."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SpinSystem(System):
@@ -133,9 +136,9 @@ def _symmetric(couplings: Any) -> NDArray[np.float64]:
 
 def _unit(W: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """What couplings and fields are taken to be multiples of."""
-    n, largest = len(W), float((np.abs(W).sum(axis=1) + np.abs(b)).max())
-    for unit in (1.0, 1.0 / n):
-        near = all(np.abs(a / unit - np.rint(a / unit)).max() < 1e-9 for a in (W, b))
-        if near and largest / unit < EXACT:
+    largest = float((np.abs(W).sum(axis=1) + np.abs(b)).max())
+    for unit in (1.0, 1.0 / len(W)):
+        off = max(np.abs(a / unit - np.rint(a / unit)).max() for a in (W, b))
+        if off <= ROUND_OFF * largest / unit and largest / unit < EXACT:
             return unit
     return float(2.0 ** np.ceil(np.log2(largest)) / EXACT)

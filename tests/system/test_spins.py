@@ -219,6 +219,22 @@ def test_observables_and_energy_are_those_of_the_spins() -> None:
     assert float(ds.overlap[-1]) > 0.9
 
 
+def test_couplings_of_any_size_are_kept() -> None:
+    """To 2⁻⁵¹ of the largest field; what is a multiple of 1/N, exactly."""
+    _, W = hebb(12, 4)
+    uneven = np.random.default_rng(0).normal(size=(12, 12))
+    for scale in (1e-200, 1e-12, 1.0, 1e12, 1e200):
+        for couplings in (W * scale, (uneven + uneven.T) * scale):
+            system = lk.SpinSystem(couplings=couplings, temperature=0.0)
+            kept = system.parameters["couplings"] * system.parameters["unit"]
+            largest = np.abs(couplings).sum(axis=1).max()
+            assert np.abs(kept - couplings).max() <= 2.0**-51 * largest
+            s = np.random.default_rng(1).choice([-1.0, 1.0], size=(1, 12))
+            end = run(system, s, 20, scheme="auto").position[-1].values[:, 0]
+            assert (end * (couplings @ end) >= -1e-13 * largest).all()
+    assert lk.SpinSystem(couplings=W, temperature=0.0).parameters["unit"] == 1 / 12
+
+
 def test_spins_start_with_an_overlap() -> None:
     """⟨ξ·s⟩/N = m within 4.5 standard errors, and independent of each other."""
     xi, W = hebb(40, 2)
@@ -270,6 +286,7 @@ def test_what_is_no_spin_system_is_refused(given: dict[str, Any], said: str) -> 
         ({"dtype": "float32"}, "dtype, time_step: got float32 and 1"),
         ({"time_step": 0.1}, "got float64 and 0.1"),
         ({"scheme": "heun"}, "spins flip by Glauber's rule; leave the scheme out"),
+        ({"scheme": {"name": "glauber", "halved": True}}, "spins flip by Glauber's rule; leave the scheme out"),
     ],
 )
 def test_what_spins_cannot_do_is_refused(more: dict[str, Any], said: str) -> None:
