@@ -9,7 +9,7 @@ that pattern which is left; the lines are those of replica symmetry for N → �
 Inside, at three places, the overlap is held to the theory's. Near T_M and α_c a finite network is off: it leaves the
 metastable state of N → ∞ after a time, and has remanent overlaps where that has none.
 
-Run it:  python scenarios/phase_diagram.py                 (about two minutes; writes phase_diagram.png)
+Run it:  python scenarios/phase_diagram.py                 (about five minutes; writes phase_diagram.png)
 """
 
 from __future__ import annotations
