@@ -160,9 +160,13 @@ def simulate(
     )
     arguments.require_time_step(time_step)
     of_group = scheme.group(len(scheme.drawn(system)), dtype) if system.temperature else (1, 0)
+    if system.facts.is_spins:
+        of_group = 1, -(-system.n_dim // 2)  # a call serves two attempts, whose spins are drawn at T = 0 as well
     arguments.require_steps(n_steps, *of_group)
     if scheme.loop == "halving":
         arguments.require_steps(n_steps)  # a step is one call in the streams that divide its noise
+    if system.facts.is_spins and device.name != "cpu":
+        raise InvalidArgument(f"backend: got {device.name!r}; spins run on the CPU alone in this version, take 'cpu'.")
     if system.facts.is_spins and (dtype != "float64" or time_step != 1):
         raise InvalidArgument(
             f"dtype, time_step: got {dtype} and {time_step:g}; spins take float64, in which fields are exact, and a "

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system import arguments
 from langevin_kit.system._system import System
+from langevin_kit.system.dense import Components
 from langevin_kit.system.facts import Facts
 
 UPDATES = ("random", "sequential", "synchronous")
@@ -71,9 +72,7 @@ class SpinSystem(System):
     update: str = "random"
 
     def __post_init__(self) -> None:
-        for name, alone in (("energy", (0.0, ENERGY)), ("mobility", (1.0,)), ("drift", (None,)), ("measure", (1.0,))):
-            if getattr(self, name) not in alone:
-                raise InvalidArgument(f"{name}: got {getattr(self, name)!r}; couplings and fields alone move spins.")
+        self._refuse_what_moves_particles()
         W, b = _symmetric(self.couplings), np.asarray(arguments.array("fields", self.fields))
         n = len(W)
         if b.ndim > 1 or b.size not in (1, n):
@@ -88,6 +87,25 @@ class SpinSystem(System):
         for name, value in fixed.items():
             object.__setattr__(self, name, value)
         super().__post_init__()
+
+    def _refuse_what_moves_particles(self) -> None:
+        """Of a copy by `replace` the energy, the coordinates and some parameters are what the first one set."""
+        arguments.check_kinds({"parameters": (self.parameters, Mapping)})
+        is_copy = isinstance(self.coordinates, Components)
+        alone: dict[str, tuple[Any, ...]] = {
+            "energy": (0.0, ENERGY),
+            "mobility": (1.0,),
+            "drift": (None,),
+            "measure": (1.0,),
+        }
+        alone |= {} if is_copy else {"coordinates": (("x",),)}
+        for name, values in alone.items():
+            given = getattr(self, name)
+            if not isinstance(given, str | float | int | tuple | None) or given not in values:
+                raise InvalidArgument(f"{name}: got {given!r:.80}; couplings and fields alone make spins.")
+        taken = [name for name in OWN if name in self.parameters]
+        if taken and not is_copy:
+            raise InvalidArgument(f"parameters: {', '.join(taken)}: spins have these names already; choose others.")
 
     @property
     def n_rows(self) -> int:

@@ -1,7 +1,7 @@
 """What a step of each scheme costs, beside what its evaluations and random numbers would cost one after another.
 
 The units are those of a loop by hand, without the hints of generated loops: its normal numbers alone, and what an
-Euler–Maruyama step takes beside them. What decides a Metropolis step counts as one number more.
+Euler–Maruyama step takes beside them. What decides a Metropolis step is neither, and counts as nothing.
 """
 
 from __future__ import annotations
@@ -108,11 +108,13 @@ def table(dtypes: Sequence[str]) -> str:
         row: list[object] = [f"`{name}`", ELSEWHERE.get(name, "K(x)"), scheme.evaluations]
         for ns in measured.values():
             normal, model = ns["normal"], "K = 1" if name in ELSEWHERE else "K(x)"
-            parts = (1 + scheme.uniforms) * normal + max(scheme.evaluations, 1) * (ns[model] - normal)
+            parts = normal + max(scheme.evaluations, 1) * (ns[model] - normal)
             row += [f"{ns[name]:.2f}", f"{ns[name] / parts:.2f}"]
         rows.append(row)
     units = "; ".join(
         f"{dtype}: {', '.join(f'{name} {ns[name]:.2f}' for name in BY_HAND)}" for dtype, ns in measured.items()
     )
     head = ["scheme", "system", "evaluations", *(text for dtype in dtypes for text in (f"{dtype}, ns", "share"))]
-    return markdown(f"schemes: ns per particle-step, and as a share of evaluations and numbers ({units})", head, rows)
+    return markdown(
+        f"schemes: ns per particle-step, and as a share of evaluations and one normal number ({units})", head, rows
+    )

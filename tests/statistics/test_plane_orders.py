@@ -20,8 +20,10 @@ CONSTANT = lk.System(**{**OWN.to_dict(), "mobility": 1.0})
 OSCILLATOR = lk.System(
     energy="(q**2 - 1)**2/4 + p**2/2", mobility=[[0, -1], [1, 0.5]], temperature=0.5, coordinates=("q", "p")
 )
+# A Metropolis step has no error of this kind, a tamed one is Euler–Maruyama's here, and the parts of an adaptive one
+# are as short as its tolerance says, whatever Δt is: at 0.1 those of Δt = 0.1 and 0.05 are the same.
 CASES: dict[str, tuple[lk.System, float]] = {
-    **{name: (OWN, SCHEMES[name].weak_order) for name in able(OWN) if name not in ("mala", "tamed")},
+    **{name: (OWN, SCHEMES[name].weak_order) for name in able(OWN) if name not in ("adaptive", "mala", "tamed")},
     "leimkuhler_matthews": (CONSTANT, 1.0),
     "heun, constant S": (CONSTANT, 2.0),
     "baoab": (OSCILLATOR, 2.0),

@@ -272,6 +272,10 @@ def test_a_system_goes_through_pickle_and_plain_data() -> None:
         ({"couplings": np.eye(3), "update": "parallel"}, "update: got 'parallel'"),
         ({"couplings": np.eye(3), "temperature": -1}, "temperature"),
         ({"couplings": np.eye(3), "energy": "s @ s"}, "energy: got 's @ s'; couplings and fields alone"),
+        ({"couplings": np.eye(3), "mobility": np.eye(3)}, "(?s)mobility: got array.*couplings and fields alone"),
+        ({"couplings": np.eye(3), "coordinates": {"v": 3}}, "coordinates: got {'v': 3}; couplings and fields alone"),
+        ({"couplings": np.eye(3), "parameters": {"unit": 2.0}}, "parameters: unit: spins have these names already"),
+        ({"couplings": np.eye(3), "parameters": 3}, "parameters: got int"),
         ({}, "couplings: got shape"),
     ],
 )
@@ -284,6 +288,9 @@ def test_what_is_no_spin_system_is_refused(given: dict[str, Any], said: str) -> 
     ("more", "said"),
     [
         ({"initial": np.zeros((1, 3))}, "replica 0 holds other numbers than 1 and −1"),
+        ({"n_steps": 2**31 + 1, "save_every": 2**31 + 1}, "n_steps: "),
+        ({"backend": "cuda"}, "backend: got 'cuda'; spins run on the CPU alone"),
+        ({"backend": "cuda_reproducible"}, "backend: got 'cuda_reproducible'; spins"),
         ({"dtype": "float32"}, "dtype, time_step: got float32 and 1"),
         ({"time_step": 0.1}, "got float64 and 0.1"),
         ({"scheme": "heun"}, "spins flip by Glauber's rule; leave the scheme out"),
@@ -292,8 +299,9 @@ def test_what_is_no_spin_system_is_refused(given: dict[str, Any], said: str) -> 
 )
 def test_what_spins_cannot_do_is_refused(more: dict[str, Any], said: str) -> None:
     about: dict[str, Any] = {"initial": np.ones((1, 3)), "time_step": 1, "n_steps": 2, **more}
-    with pytest.raises(InvalidArgument, match=said):
-        lk.simulate(lk.SpinSystem(couplings=np.eye(3), temperature=0.5), **about)
+    for temperature in (0.0, 0.5):
+        with pytest.raises(InvalidArgument, match=said):
+            lk.simulate(lk.SpinSystem(couplings=np.eye(3), temperature=temperature), **about)
 
 
 def test_the_command_line_reads_a_store_of_spins(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,9 +84,6 @@ class CUDA:
         """Put an initial ensemble of the program's dtype on this backend: positions, then turns (rows, n)."""
         from langevin_kit.backends.cuda._ensemble import CUDAEnsemble
 
-        if program.system.facts.is_spins:
-            raise InvalidArgument("backend: spins run on the CPU alone in this version; take 'cpu'.")
-
         return CUDAEnsemble(self._found(), program, state, self.block_size, fast=not self.reproducible, tf32=self.tf32)
 
     def _found(self) -> Device:
