@@ -69,7 +69,7 @@ class Vector:
             parameters=self.parameters,
         )
 
-    @property
+    @cached_property
     def coordinates(self) -> Components:
         """Names of the components."""
         return Components(self.name, self.length)
