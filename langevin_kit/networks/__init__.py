@@ -1,5 +1,6 @@
 """Networks of spins that remember: what stores patterns in couplings, and what theory says of them."""
 
+from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
     coexistence_temperature,
@@ -11,11 +12,14 @@ from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
 from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
 
 __all__ = [
+    "Attractors",
     "ReplicaSymmetric",
     "almeida_thouless_temperature",
+    "attractors",
     "coexistence_temperature",
     "critical_load",
     "hebb",
+    "lyapunov",
     "pseudo_inverse",
     "replica_symmetric",
     "retrieval_temperature",
