@@ -1,4 +1,4 @@
-"""Where spins end at T = 0: a replica after another, until nothing can change any more or the same two states return."""
+"""Where spins end at T = 0: a replica after another, until nothing can change or the same two states come again."""
 
 from __future__ import annotations
 

@@ -133,8 +133,8 @@ def attractors(system: SpinSystem, starts: Any, *, max_sweeps: int = 1000, rng: 
     >>> found.period, found.counts, found.reached
     (array([2, 1, 1]), array([2, 1, 1]), array([2, 1, 0, 0]))
     >>> found.states[0]
-    array([[-1.,  1.],
-           [ 1., -1.]])
+    array([[ 1., -1.],
+           [-1.,  1.]])
     """
     s = _checked(system, starts, max_sweeps)
     field, coupling = (np.int32, np.int16) if system.facts.has_short_couplings else (np.float64, np.float64)
@@ -181,7 +181,7 @@ def lyapunov(system: SpinSystem, now: Any, last: Any) -> Floats:
     --------
     >>> two = SpinSystem(couplings=[[0, 1], [1, 0]], fields=[0.5, 0], temperature=0.0, update="synchronous")
     >>> float(lyapunov(two, [-1, 1], [1, -1]))
-    -1.0
+    -2.0
     """
     after, before = (_spins(name, s, system.n_dim) for name, s in (("now", now), ("last", last)))
     W, b, unit = (system.parameters[name] for name in ("couplings", "fields", "unit"))
