@@ -105,8 +105,9 @@ def learn_fixed_points(
     Notes
     -----
     Symmetric W can make all patterns fixed only if some b has
-    :math:`x^μ·f^{-1}(x^ν) - x^ν·f^{-1}(x^μ) = b·(x^μ - x^ν)` for all pairs: with b = 0 patterns of one size
-    \|x_i\| do, others in general not from three on.
+    :math:`x^μ·f^{-1}(x^ν) - x^ν·f^{-1}(x^μ) = b·(x^μ - x^ν)` for all pairs. Patterns of one size \|x_i\| have such a b,
+    and can be fixed while the entries that are left free suffice for the diagonal, :math:`(N-P+1)(N-P+2)/2 ≥ N`; others
+    have none in general from three on, and are approached.
 
     With tanh, ±1 and "cross_entropy" this is the maximum of pseudo-likelihood, MacKay, Information Theory, Inference,
     and Learning Algorithms (2003), algorithm 42.9, whose weights are 2W: more patterns are fixed points of `SpinSystem`

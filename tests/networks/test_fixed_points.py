@@ -194,6 +194,12 @@ def test_three_patterns_of_any_size_are_too_many_for_symmetric_couplings() -> No
     assert learn_fixed_points(0.5 + 0.3 * np.sign(x), "logistic").residual.max() < 1e-8
 
 
+def test_patterns_of_one_size_are_fixed_up_to_a_count() -> None:
+    """(N − P + 1)(N − P + 2)/2 ≥ N: of 30 units 23 patterns are, 24 are not."""
+    assert learn_fixed_points(0.9 * signs(23, 30)).residual.max() < 1e-7
+    assert learn_fixed_points(0.9 * signs(24, 30)).residual.max() > 1e-2
+
+
 def test_a_weight_decay_makes_weights_smaller() -> None:
     """And certain: the minimum of a convex loss has no other."""
     x = 0.8 * signs(5, 12)
