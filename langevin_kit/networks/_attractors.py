@@ -19,7 +19,8 @@ from langevin_kit.system import SpinSystem
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-STARTS_PER_TASK = 64
+PER_TASK = 2**20
+"""Products of a coupling and a spin in a task of the pool, the fields of its starts: enough to be worth one."""
 
 _SOURCE = """\
 import numpy as np
@@ -144,11 +145,13 @@ def attractors(system: SpinSystem, starts: Any, *, max_sweeps: int = 1000, rng: 
     period, sweeps = np.zeros(len(s), np.int64), np.zeros(len(s), np.int64)
     about = system.update == "random", system.update == "synchronous", max_sweeps, *philox_key(seed_sequence(rng))
 
+    at_a_time = max(1, PER_TASK // W.size)
+
     def work(low: int) -> None:
-        attract(states, low, min(low + STARTS_PER_TASK, len(s)), W, b, *about, period, sweeps)
+        attract(states, low, min(low + at_a_time, len(s)), W, b, *about, period, sweeps)
 
     with ThreadPoolExecutor() as pool:
-        deque(pool.map(work, range(0, len(s), STARTS_PER_TASK)), 0)
+        deque(pool.map(work, range(0, len(s), at_a_time)), 0)
     return _distinct(states, period, sweeps)
 
 

@@ -22,8 +22,6 @@ Floats = NDArray[np.float64]
 Array = NDArray[Any]
 
 LOSSES = ("squares", "cross_entropy")
-MEMORY = 20
-"""Steps that L-BFGS builds its Hessian from."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,9 @@ def learn_fixed_points(
     and can be fixed while the entries that are left free suffice for the diagonal, :math:`(N-P+1)(N-P+2)/2 ≥ N`; others
     have none in general from three on, and are approached.
 
-    With tanh, ±1 and "cross_entropy" this is the maximum of pseudo-likelihood, MacKay, Information Theory, Inference,
-    and Learning Algorithms (2003), algorithm 42.9, whose weights are 2W: more patterns are fixed points of `SpinSystem`
-    than with Hebb's rule.
+    With tanh, ±1 and "cross_entropy" it is the pseudo-likelihood of `SpinSystem` at T = 1 that is greatest: MacKay,
+    Information Theory, Inference, and Learning Algorithms (2003), algorithm 42.9, whose weights are 2W. At T = 0 these
+    couplings hold more patterns than Hebb's.
 
     Examples
     --------
@@ -131,13 +129,7 @@ def learn_fixed_points(
         np.zeros(x.shape[1] * (x.shape[1] + 1) // 2),
         jac=True,
         method="L-BFGS-B",
-        options={
-            "maxcor": MEMORY,
-            "ftol": 0.0,
-            "gtol": gtol,
-            "maxiter": max_iterations,
-            "maxfun": 10 * max_iterations,
-        },
+        options={"ftol": 0.0, "gtol": gtol, "maxiter": max_iterations, "maxfun": 10 * max_iterations},
     )
     W, b = objective.unpacked(found.x)
     return LearnedFixedPoints(

@@ -73,6 +73,18 @@ def test_attractors_are_those_of_the_map_of_all_states(update: str) -> None:
     assert (cycles > 50) == (update == "synchronous")
 
 
+def test_random_updates_end_in_all_states_whose_fields_turn_no_spin() -> None:
+    for kind, seed in product(("any", "integers"), range(3)):
+        W, b = couplings(kind, 10, seed)
+        W = W + np.diag(np.abs(np.diag(W)) - np.diag(W))
+        x = states(10)
+        fixed = x[(x * (x @ W + b) >= 0).all(axis=1)]
+        found = attractors(lk.SpinSystem(couplings=W, fields=b, temperature=0.0), x, rng=seed)
+        assert sorted(found.states[:, 0].tolist()) == sorted(fixed.tolist())
+        assert (found.states[:, 0] == found.states[:, 1]).all()
+        assert found.counts.sum() == 2**10
+
+
 @pytest.mark.parametrize("update", UPDATES)
 def test_a_run_with_the_same_seed_ends_there(update: str) -> None:
     """Spin for spin, in the sweep that is said and not one earlier; 16-bit couplings and others."""

@@ -158,6 +158,8 @@ def test_cross_entropy_of_spins_is_algorithm_42_9() -> None:
     free = np.concatenate([W[objective.above], np.zeros(20)])
     book = -2 * mackay(xi, 2 * W, 0.3)[objective.above]
     np.testing.assert_allclose(objective(free)[1][:190], book, rtol=1e-12, atol=1e-12)
+    likelihood = 1 / (1 + np.exp(-2 * xi * (xi @ W)))  # of each spin, given the others, by Glauber's rule at T = 1
+    assert cross_entropy(xi, W, np.zeros(20), TANH).value == pytest.approx(-np.log(likelihood).sum(), rel=1e-12)
     both = np.concatenate([xi, -xi])  # so that no fields are learnt, which the book has not
     learned = learn_fixed_points(both, loss="cross_entropy", weight_decay=4 * 0.3)
     assert np.abs(learned.fields).max() < 1e-9
