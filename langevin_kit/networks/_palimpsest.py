@@ -59,7 +59,7 @@ def palimpsest_overlap(age: float, strength: float) -> float:
     Examples
     --------
     >>> round(palimpsest_overlap(0.04, 4.108), 4), palimpsest_overlap(0.05, 4.108)
-    (0.9889, 0.0)
+    (0.9947, 0.0)
     """
     from scipy.optimize import brentq
 

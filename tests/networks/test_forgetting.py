@@ -164,6 +164,8 @@ def test_unlearning_brings_back_what_hebb_lost_and_too_much_of_it_loses_all() ->
     W = unlearn(W, 2000, 0.02, rng=0)
     assert recalled(W, xi) == 1.0
     assert recalled(unlearn(W, 4000, 0.02, rng=1), xi) == 0.0
+    noise = starts(200, 2000, 0)  # states that did not come to rest first
+    assert recalled(hebb(xi) - 0.02 / 200 * off_diagonal(noise.T @ noise), xi) < 0.1
 
 
 def test_bounds_keep_the_last_patterns() -> None:
