@@ -107,11 +107,13 @@ def main(n: int = 400, seeds: int = 4, figure: str = "unlearning.png") -> dict[s
     # ------------------------------------------------------------------------------------------------------ the figure
     picture = Figure(figsize=(14, 4.4), layout="constrained")
     left, middle, right = picture.subplots(1, 3)
-    for axes, part, title in ((left, 0, "recalled from themselves"), (middle, 1, f"recalled from an overlap of {FAR}")):
+    for axes, part, place in ((left, 0, f"themselves, N = {n}"), (middle, 1, f"an overlap of {FAR}")):
         for load, colour in LOADS.items():
-            mean, stderr = shares[load][..., part].mean(axis=0), shares[load][..., part].std(axis=0) / np.sqrt(seeds)
+            share = shares[load][..., part]
+            mean, stderr = share.mean(axis=0), share.std(axis=0, ddof=1) / np.sqrt(seeds)
             axes.errorbar(DOSES, mean, stderr, fmt="o-", color=colour, ms=4, lw=1.2, label=f"α = {load}")
-        axes.set(xlim=(-0.01, 0.71), ylim=(-0.02, 1.04), xlabel="dose εD/N", ylabel="share of patterns", title=title)
+        axes.set(xlim=(-0.01, 0.71), ylim=(-0.02, 1.04), xlabel="dose εD/N", ylabel="share of patterns")
+        axes.set_title(f"recalled from {place}")
     middle.legend()
     for k, colour in NOW.items():
         right.stairs(counts[k], BINS, color=colour, lw=1.5, label=f"εD/N = {DOSES[k]:.2f}")

@@ -130,6 +130,7 @@ def storkey(patterns: Any) -> Floats:
 
 
 def patterns_of(patterns: Any) -> Floats:
+    """The patterns as an array, if they are such."""
     try:
         xi = np.asarray(patterns, np.float64)
     except (TypeError, ValueError):

@@ -24,25 +24,32 @@ def test_forgetting(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "capacity(3.0), n/4": 0.09333333333333334,
         "capacity(4.108)": 0.07,
         "capacity(4.108), n/4": 0.08000000000000002,
-        "m(3.0)": 0.9866666666666667,
-        "z(3.0)": -0.7423651971423169,
-        "m(4.108)": 0.9986666666666667,
-        "z(4.108)": -0.8256605656658477,
-        "bounded(0.2)": 0.04666666666666667,
-        "bounded(0.35)": 0.05833333333333333,
-        "bounded(0.7)": 0.02,
+        "bounded(1.8)": 0.045000000000000005,
+        "bounded(2.2)": 0.05833333333333333,
+        "bounded(2.82)": 0.06,
+        "bounded(5.0)": 0.045000000000000005,
         "hebb": 0.001666666666666667,
         "hebb, overlap": 0.4323333333333333,
+        "m(ε = 3.0)": 0.9866666666666667,
+        "z(ε = 3.0)": -0.7423651971423169,
+        "m(ε = 4.108)": 0.9986666666666667,
+        "z(ε = 4.108)": -0.8256605656658477,
+        "m(ε/A = 1.8)": 0.9866666666666667,
+        "z(ε/A = 1.8)": -1.9864736689530398,
+        "m(ε/A = 2.2)": 0.9925,
+        "z(ε/A = 2.2)": -0.9331912622663848,
     }
     assert found == pytest.approx(recorded, rel=1e-6)
     for strength in (3.0, 4.108):
         capacity = networks.palimpsest_capacity(strength)
         assert capacity < found[f"capacity({strength})"] < found[f"capacity({strength}), n/4"] < 4 * capacity
-        assert abs(found[f"z({strength})"]) < study["SEEN"]
-    assert found["capacity(4.108)"] > found["capacity(3.0)"] > 0
-    assert found["bounded(0.35)"] > 0.02 > found["hebb"]
+    for ratio in study["RATIOS"]:
+        capacity = networks.bounded_capacity(ratio, 1.0)
+        assert capacity < found[f"bounded({ratio})"] < 3 * capacity
+    assert found["capacity(4.108)"] > found["capacity(3.0)"] > 0.02 > found["hebb"]
+    assert max(abs(z) for name, z in found.items() if name.startswith("z")) < study["SEEN"]
     assert figure.read_bytes().startswith(b"\x89PNG")
-    assert capsys.readouterr().out.endswith("overlaps are those of the theory: |z| < 5 at three strengths\n")
+    assert capsys.readouterr().out.endswith("overlaps are those of the theory: |z| < 5 at 4 strengths\n")
 
 
 def test_the_forgetting_study_sees_another_theory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,9 +57,9 @@ def test_the_forgetting_study_sees_another_theory(tmp_path: Path, capsys: pytest
     study = runpy.run_path(str(SCENARIOS / "forgetting.py"))
     main, networks = study["main"], study["networks"]
     other = {"palimpsest_overlap": lambda age, strength: networks.palimpsest_overlap(age, 0.8 * strength)}
-    few = {"STRENGTHS": (3.0,), "HELD": (3.0,), "SHOWN": {3.0: "k"}, "BOUNDS": {}}
+    few = {"STRENGTHS": (3.0,), "HELD": (3.0,), "SHOWN": {3.0: "k"}, "RATIOS": {5.0: "k"}, "HELD_WITHIN": ()}
     main.__globals__.update(few, networks=SimpleNamespace(**vars(networks) | other))
-    assert abs(main(200, 3, str(tmp_path / "other.png"))["z(3.0)"]) > study["SEEN"]
+    assert abs(main(200, 3, str(tmp_path / "other.png"))["z(ε = 3.0)"]) > study["SEEN"]
     assert "overlaps are not those of the theory" in capsys.readouterr().out
 
 
