@@ -64,9 +64,14 @@ def over_networks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
-def within(age: float, ratio: float) -> float:
-    """The theory's overlap for couplings within bounds."""
-    return networks.bounded_overlap(age, ratio, 1.0)
+def within(age: float, ratio: float, n: float = np.inf) -> float:
+    """The theory's overlap for couplings within bounds, which steps of a finite size make wider by half of one."""
+    return networks.bounded_overlap(age, ratio, 1 + ratio / np.sqrt(n) / 2)
+
+
+def most_within(ratio: float) -> float:
+    """The theory's capacity for them."""
+    return networks.bounded_capacity(ratio, 1.0)
 
 
 def capacity(overlaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +101,7 @@ def main(n: int = 1000, seeds: int = 10, figure: str = "forgetting.png") -> dict
         print(f"   {e:5.3f}     {theory:.4f}    {mean:.4f} ± {stderr:.4f}     {other:.4f} ± {error:.4f}")
     print("   ε/A")
     for ratio in RATIOS:
-        (mean, stderr), theory = capacity(cut[ratio]), networks.bounded_capacity(ratio, 1.0)
+        (mean, stderr), theory = capacity(cut[ratio]), most_within(ratio)
         found |= {f"bounded({ratio})": float(mean)}
         print(f"   {ratio:5.3f}     {theory:.4f}    {mean:.4f} ± {stderr:.4f}")
     found |= {"hebb": float(capacity(hebb)[0]), "hebb, overlap": float(hebb.mean())}
@@ -107,7 +112,7 @@ def main(n: int = 1000, seeds: int = 10, figure: str = "forgetting.png") -> dict
     scores = []
     for name, overlaps, held, overlap, limit in (
         ("ε = ", faded, HELD, networks.palimpsest_overlap, networks.palimpsest_capacity),
-        ("ε/A = ", cut, HELD_WITHIN, within, lambda ratio: networks.bounded_capacity(ratio, 1.0)),
+        ("ε/A = ", cut, HELD_WITHIN, lambda age, ratio: within(age, ratio, n), most_within),
     ):
         for value in held:
             young = round(limit(value) * n / 2)
@@ -138,7 +143,7 @@ def main(n: int = 1000, seeds: int = 10, figure: str = "forgetting.png") -> dict
     middle.set_title(f"bounded, N = {n:,}; lines: theory, N → ∞")
     fine = np.linspace(1.0, 8.5, 800)
     right.plot(fine, [networks.palimpsest_capacity(e) for e in fine], "k", lw=1.5, label="palimpsest, N → ∞")
-    right.plot(fine, [networks.bounded_capacity(e, 1.0) for e in fine], "--", color="#009E73", label="bounded, N → ∞")
+    right.plot(fine, [most_within(e) for e in fine], "--", color="#009E73", label="bounded, N → ∞")
     for overlaps, marker, colour, label in (
         (faded, "o", "#0072B2", f"palimpsest, N = {n:,}"),
         (smaller, "s", "#E69F00", f"palimpsest, N = {small:,}"),
@@ -146,7 +151,7 @@ def main(n: int = 1000, seeds: int = 10, figure: str = "forgetting.png") -> dict
     ):
         mean, stderr = np.array([capacity(m) for m in overlaps.values()]).T
         right.errorbar([*overlaps], mean, stderr, fmt=marker, color=colour, ms=4, capsize=2, mfc="none", label=label)
-    best = networks.palimpsest_capacity(BEST), networks.bounded_capacity(BEST_WITHIN, 1.0)
+    best = networks.palimpsest_capacity(BEST), most_within(BEST_WITHIN)
     right.plot((BEST, BEST_WITHIN), best, "*", color="#D55E00", ms=12, label="0.0490 at 4.108, 0.0405 at 2.820")
     right.plot((END, END_WITHIN), (0, 0), "v", color="#D55E00", ms=7, clip_on=False, label="none below 2.465, 1.324")
     right.set(xlim=(1.0, 8.5), ylim=(0, 0.11), xlabel="strength: ε, or ε/A", ylabel="patterns recalled, over N")

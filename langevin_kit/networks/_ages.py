@@ -129,7 +129,8 @@ def bounded_overlap(age: float, strength: float, bound: float) -> float:
     Notes
     -----
     Couplings are the means that patterns leave and a rest that is independent of all of them, 0.157 of the variance
-    (Sompolinsky, Phys. Rev. A 34, 2571 (1986), for couplings that are functions of Hebb's).
+    (Sompolinsky, Phys. Rev. A 34, 2571 (1986), for couplings that are functions of Hebb's). In a finite network they
+    walk in steps of ε/N, and the law and the memory of the walk are those of bounds half a step wider: A + ε/(2√N).
 
     Examples
     --------
