@@ -82,7 +82,7 @@ class Bounded(Trace):
         if time == 0:
             return 1.0
         if time < 1:
-            images = sum((-1) ** k * _ierfc(k * math.sqrt(2 / time)) for k in range(1, 7))
+            images = sum((1 - 2 * (k % 2)) * _ierfc(k * math.sqrt(2 / time)) for k in range(1, 7))
             return 1 - math.sqrt(2 * time) * (1 / math.sqrt(math.pi) + 2 * images)
         return sum(8 / (math.pi * n) ** 2 * math.exp(-((math.pi * n) ** 2) * time / 8) for n in (1, 3, 5, 7))
 
