@@ -9,7 +9,7 @@ them beside the theory for N → ∞:
 
 The age is the number of patterns learnt since, over N. A palimpsest recalls the last 0.0490 N patterns at best, at
 ε = 4.108, and none below ε = 2.465, where the noise of all that came before hides even the last. Couplings within
-bounds recall the last 0.0405 N at best, at ε/A = 2.820. Finite networks recall more, the less the larger they are.
+bounds recall the last 0.0405 N at best, at ε/A = 2.820. Finite networks recall more, and less so the larger they are.
 
 Run it:  python scenarios/forgetting.py                    (about four minutes; writes forgetting.png)
 """
