@@ -4,12 +4,12 @@ Networks with Hebb's couplings start at one of their patterns and flip by Glaube
 that pattern which is left; the lines are those of replica symmetry for N → ∞:
 
     T_M  above it no state has an overlap with a pattern          T_c  below it such states have the least free energy
-    T_g  below it spins freeze, with a pattern or without
+    T_g  below it spins freeze, with a pattern or without         AT   below it replica symmetry is broken
 
-Inside, at three places, the overlap is held to the theory's. Near T_M and α_c a finite network is off: it leaves the
-metastable state of N → ∞ after a time, and has remanent overlaps where that has none.
+Near T_M and α_c a finite network is off: it leaves the metastable state of N → ∞ after a time, and has remanent
+overlaps where that has none. `retrieval_overlap.py` shows by how much, and holds numbers to the theory's.
 
-Run it:  python scenarios/phase_diagram.py                 (about five minutes; writes phase_diagram.png)
+Run it:  python scenarios/phase_diagram.py                   (about a minute; writes phase_diagram.png)
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from matplotlib.figure import Figure
 import langevin_kit as lk
 from langevin_kit import networks
 
-PLACES = ((0.05, 0.2), (0.05, 0.4), (0.1, 0.2))
 SWEEPS, BURN_IN = 300, 60
-SEEN = 4.0  # standard errors: of three numbers one is that far off by chance with probability 2e-4
+MARGIN = 0.15  # of temperature, beside T_M
 
 
 def network(load: float, n: int, seed: int) -> tuple[np.ndarray, lk.SpinSystem]:
@@ -49,24 +48,8 @@ def overlap(pattern: np.ndarray, system: lk.SpinSystem, replicas: int, seed: int
     return float(ds.m.sel(time=slice(BURN_IN, None)).mean())
 
 
-def main(
-    n: int = 1000, cells: int = 14, n_there: int = 3000, seeds: int = 16, figure: str = "phase_diagram.png"
-) -> dict[str, float]:
-    """Measure the map at N = n, and the three places at N = n_there over so many networks."""
-    # ------------------------------------------------------------------------------------ three places, held to theory
-    found: dict[str, float] = {}
-    print(f"   α     T    theory   Glauber, N = {n_there:,}")
-    for load, temperature in PLACES:
-        m = []
-        for seed in range(seeds):
-            pattern, system = network(load, n_there, seed)
-            m.append(overlap(pattern, replace(system, temperature=temperature), 2, seed))
-        mean, stderr = float(np.mean(m)), float(np.std(m, ddof=1) / np.sqrt(seeds))
-        theory = networks.replica_symmetric(load, temperature).m
-        score = (mean - theory) / stderr
-        print(f"  {load:.2f}  {temperature:.1f}   {theory:.4f}   {mean:.4f} ± {stderr:.4f}   z = {score:.1f}")
-        found |= {f"m({load}, {temperature})": mean, f"z({load}, {temperature})": score}
-
+def main(n: int = 1000, cells: int = 14, figure: str = "phase_diagram.png") -> dict[str, float]:
+    """Measure cells × cells overlaps at N = n."""
     # ---------------------------------------------------------------------------------------------------------- the map
     loads, temperatures = np.linspace(0.0, 0.2, cells + 1), np.linspace(0.0, 1.2, cells + 1)
     kept = np.empty((cells, cells))
@@ -76,13 +59,10 @@ def main(
             kept[row, column] = overlap(pattern, replace(system, temperature=temperature), 2, column)
     middle_load, middle = (loads[1:] + loads[:-1]) / 2, (temperatures[1:] + temperatures[:-1]) / 2
     limit = np.array([networks.retrieval_temperature(a) for a in middle_load])
-    inside = middle[:, None] < limit - 0.15
-    outside = middle[:, None] > limit + 0.15
-    found |= {"least overlap inside": float(kept[inside].min()), "mean overlap outside": float(kept[outside].mean())}
-    print(f"map, N = {n:,}: overlap at least {found['least overlap inside']:.3f} where T < T_M − 0.15,")
-    print(f"  and {found['mean overlap outside']:.3f} on average where T > T_M + 0.15")
-    held = all(abs(found[f"z{place}"]) < SEEN for place in PLACES)
-    print(f"verdict: overlaps {'are' if held else 'are not'} those of the theory: |z| < {SEEN:g} at three places")
+    inside, outside = middle[:, None] < limit - MARGIN, middle[:, None] > limit + MARGIN
+    found = {"least overlap inside": float(kept[inside].min()), "mean overlap outside": float(kept[outside].mean())}
+    print(f"map, N = {n:,}: overlap at least {found['least overlap inside']:.3f} where T < T_M − {MARGIN:g},")
+    print(f"  and {found['mean overlap outside']:.3f} on average where T > T_M + {MARGIN:g}")
 
     # ------------------------------------------------------------------------------------------------------ the figure
     picture = Figure(figsize=(7.5, 5.2), layout="constrained")
@@ -94,6 +74,7 @@ def main(
         ("T_M, retrieval", networks.retrieval_temperature, "white", "-"),
         ("T_c, coexistence", networks.coexistence_temperature, "white", "--"),
         ("T_g, spin glass", networks.spin_glass_temperature, "#D55E00", "-"),
+        ("AT, of retrieval", networks.almeida_thouless_temperature, "#D55E00", ":"),
     )
     for label, line, colour, style in lines:
         values = np.array([line(a) for a in fine])

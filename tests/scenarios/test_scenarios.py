@@ -444,16 +444,3 @@ def test_schemes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for line in (lines[4], lines[10]):
         assert " takes 1/" in line
         assert line.endswith(("as expected", "too noisy to tell"))
-
-
-def test_phase_diagram(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Small: networks of 200 spins keep what the theory of infinite ones says they keep, and no more."""
-    study = runpy.run_path(str(SCENARIOS / "phase_diagram.py"))
-    figure = tmp_path / "phase_diagram.png"
-    found = study["main"](200, 5, 300, 3, str(figure))
-    recorded = {}
-    assert {name: found[name] for name in recorded} == pytest.approx(recorded, rel=1e-6)
-    for place in study["PLACES"][:2]:
-        assert abs(found[f"m{place}"] - study["networks"].replica_symmetric(*place).m) < 0.02
-    assert figure.read_bytes().startswith(b"\x89PNG")
-    assert "map, N = 200" in capsys.readouterr().out
