@@ -88,9 +88,8 @@ def main(
     """Measure at three places with a share of their networks, and near the line with so many spins of each size."""
     # ------------------------------------------------------------------------------------------------- well inside
     found: dict[str, float] = {}
-    print(
-        f"N = {n:,}\n   α     T   networks  theory    Glauber                     Langevin                    difference"
-    )
+    print(f"N = {n:,}")
+    print("   α     T   networks  theory    Glauber                     Langevin                    difference")
     for load, temperature, most in PLACES:
         theory = networks.replica_symmetric(load, temperature).m
         glauber, langevin = [], []
