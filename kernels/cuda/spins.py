@@ -21,20 +21,20 @@ SHARED = 48 * 1024 - 64
 """Bytes that threads of a block may share, less those for what they agree on."""
 
 _SITE = 22
-"""Bits for the number of a spin, between that of a thread and the way it turns: W would have 2⁴⁴ entries."""
-_MASK = 2**_SITE - 1
+"""Bits for the number of a spin, between those of a thread's and of the way it turns: W would have 2⁴⁴ entries."""
+_SITES = 2**_SITE - 1
 _NONE = 2**31 - 1
 _PLACES = 3
 """For what threads agree on, in turns: one is read, the one before by threads that lag, and the next is made ready."""
 
 
 def threads_of(n: int) -> int:
-    """Threads of a block for n spins: whole warps, one thread for eight spins."""
+    """Threads of a block for n spins: whole warps, and eight spins a thread or more."""
     return min(MOST_THREADS, 32 * -(-n // 256))
 
 
 def is_shared(n: int, field: Any, *, at_once: bool) -> bool:
-    """Whether a replica fits: its fields, its spins, and a list of those that turn at once."""
+    """Whether a replica fits what its threads share: fields, spins, and a list of those that turn at once."""
     return n * (np.dtype(field).itemsize + 1 + 4 * at_once) <= SHARED
 
 
@@ -56,14 +56,14 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
     callable
         ``sweeps(X, W, b, first, count, half, key0, key1, particle0, H, S, L)`` makes so many sweeps with a block a
         column of X (2n + 1, replicas): spins, their fields, and how many have turned. W (n²,) and b (n,) are couplings
-        and fields in units, ``half`` is T/2 in units. Replicas that do not fit the memory that threads share are kept
-        in H, S and L (replicas, n): fields, spins as int8, and a list as int32.
+        and fields in units, ``half`` is T/2 in units. Replicas that do not fit what their threads share are kept in H,
+        S and L (replicas, n): fields, spins as int8, and, where all turn at once, a list as int32.
     """
     threads, parts = threads_of(n), 2 if draws else 4
-    calls, whole, list_size = -(-n // parts), n // threads, n if at_once else 1
+    calls, whole, listed = -(-n // parts), n // threads, n if at_once else 1
 
     @inline
-    def attempted(a: int, sweep: int, particle: int, half: float, key0: int, key1: int) -> tuple[int, float]:
+    def attempted(a: int, sweep: int, particle: int, half: float, key0: int, key1: int) -> tuple[Any, float]:
         """The spin of an attempt and its threshold, where `kernels.cpu.spins.numbers_of_sweep` has them."""
         if half == 0.0 and not draws:
             return a, 0.0
@@ -75,18 +75,12 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
         return a, _threshold((w0 if part == 0 else w1) if part < 2 else (w2 if part == 2 else w3), half)
 
     @inline
-    def turns(h: Any, s: Any, site: int, threshold: float) -> bool:
-        return h[site] < threshold if s[site] > 0 else h[site] > threshold
-
-    @inline
-    def turn(h: Any, W: Any, code: int) -> int:
-        """Bring a thread's own fields up to date with a spin that turns; give its number."""
-        i, change = (code >> 1) & _MASK, 2 if code & 1 else -2
-        add_row(h, W, i, change)
-        return i
+    def turns(h: Any, s: Any, i: int, threshold: float) -> bool:
+        return h[i] < threshold if s[i] > 0 else h[i] > threshold
 
     @inline
     def add_row(h: Any, W: Any, i: int, change: int) -> None:
+        """Bring a thread's own fields up to date after s_i has changed."""
         # Unsigned numbers: a signed one would be asked whether it counts from the end.
         own = np.uint64(cuda.threadIdx.x)
         row = np.uint64(i) * np.uint64(n) + own
@@ -98,32 +92,32 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
             h[own + at] += change * W[row + at]
 
     @inline
-    def one_after_another(
-        h: Any, s: Any, L: Any, W: Any, first: int, count: int, half: float, key0: int, key1: int, particle: int
-    ) -> int:
+    def one_after_another(h: Any, s: Any, L: Any, W: Any, run: Any) -> int:
+        first, count, half, key0, key1, particle = run
         lane = cuda.threadIdx.x
         agreed = cuda.shared.array(_PLACES, np.int32)
         if lane == 0:
             agreed[0] = _NONE
         cuda.syncthreads()
-        place, flips = 0, 0
+        place, flips = np.uint32(0), 0
         for k in range(first, first + count):
             for base in range(0, n, threads):
                 site, threshold = attempted(min(base + lane, n - 1), k, particle, half, key0, key1)
-                behind = 0
+                behind = np.int32(0)
                 while behind < threads:
-                    later = place + 1 if place + 1 < _PLACES else 0
+                    later = np.uint32(place + 1 if place + 1 < _PLACES else 0)
                     if lane >= behind and base + lane < n and turns(h, s, site, threshold):
                         cuda.atomic.min(agreed, place, np.int32((lane << _SITE | site) << 1 | (s[site] < 0)))
                     if lane == 0:
                         agreed[later] = _NONE
                     cuda.syncthreads()
-                    code = agreed[place]
+                    found = agreed[place]
                     place = later
-                    if code == _NONE:
+                    if found == _NONE:
                         break
-                    i = turn(h, W, code)
-                    behind = (code >> (_SITE + 1)) + 1
+                    i = (found >> 1) & _SITES
+                    add_row(h, W, i, 2 if found & 1 else -2)
+                    behind = np.int32((found >> (_SITE + 1)) + 1)
                     if lane + 1 == behind:
                         s[i] = -s[i]
                     flips += 1
@@ -131,9 +125,8 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
         return flips
 
     @inline
-    def all_at_once(
-        h: Any, s: Any, L: Any, W: Any, first: int, count: int, half: float, key0: int, key1: int, particle: int
-    ) -> int:
+    def all_at_once(h: Any, s: Any, L: Any, W: Any, run: Any) -> int:
+        first, count, half, key0, key1, particle = run
         lane = cuda.threadIdx.x
         turned = cuda.shared.array(2, np.int32)
         if lane == 0:
@@ -151,7 +144,7 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
             cuda.syncthreads()
             total = turned[place]
             for q in range(total):
-                turn(h, W, L[q])
+                add_row(h, W, L[q] >> 1, 2 if L[q] & 1 else -2)
             place, flips = 1 - place, flips + total
             cuda.syncthreads()
         return flips
@@ -159,34 +152,53 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
     move = all_at_once if at_once else one_after_another
 
     @inline
-    def replica(
-        h: Any, s: Any, L: Any, X: Any, W: Any, b: Any, first: int, count: int, half: float, key0: int, key1: int, particle: int
-    ) -> None:
-        p = cuda.blockIdx.x
+    def moved(h: Any, s: Any, L: Any, X: Any, W: Any, b: Any, p: int, run: Any) -> None:
         for i in range(cuda.threadIdx.x, n, threads):
             s[i] = X[i, p]
-            h[i] = b[i] if first == 0 else X[n + i, p]
+            h[i] = b[i] if run[0] == 0 else X[n + i, p]
         cuda.syncthreads()
-        if first == 0:
+        if run[0] == 0:
             for i in range(n):
                 add_row(h, W, i, s[i])
-        flips = move(h, s, L, W, first, count, half, key0, key1, particle)
+        flips = move(h, s, L, W, run)
         for i in range(cuda.threadIdx.x, n, threads):
             X[i, p], X[n + i, p] = s[i], h[i]
         if cuda.threadIdx.x == 0:
             X[2 * n, p] += flips
 
     def in_shared(
-        X: Any, W: Any, b: Any, first: int, count: int, half: float, key0: int, key1: int, particle0: int, H: Any, S: Any, L: Any
+        X: Any,
+        W: Any,
+        b: Any,
+        first: int,
+        count: int,
+        half: float,
+        key0: int,
+        key1: int,
+        particle0: int,
+        H: Any,
+        S: Any,
+        L: Any,
     ) -> None:
         p = cuda.blockIdx.x
-        h, s, listed = cuda.shared.array(n, field), cuda.shared.array(n, np.int8), cuda.shared.array(list_size, np.int32)
-        replica(h, s, listed, X, W, b, first, count, half, key0, key1, particle0 + p)
+        h, s, own = cuda.shared.array(n, field), cuda.shared.array(n, np.int8), cuda.shared.array(listed, np.int32)
+        moved(h, s, own, X, W, b, p, (first, count, half, key0, key1, particle0 + p))
 
     def in_global(
-        X: Any, W: Any, b: Any, first: int, count: int, half: float, key0: int, key1: int, particle0: int, H: Any, S: Any, L: Any
+        X: Any,
+        W: Any,
+        b: Any,
+        first: int,
+        count: int,
+        half: float,
+        key0: int,
+        key1: int,
+        particle0: int,
+        H: Any,
+        S: Any,
+        L: Any,
     ) -> None:
         p = cuda.blockIdx.x
-        replica(H[p], S[p], L[p], X, W, b, first, count, half, key0, key1, particle0 + p)
+        moved(H[p], S[p], L[p], X, W, b, p, (first, count, half, key0, key1, particle0 + p))
 
     return in_shared if is_shared(n, field, at_once=at_once) else in_global

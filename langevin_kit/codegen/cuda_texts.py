@@ -56,14 +56,13 @@ def dense_texts(
 
 
 def spins_text(system: SpinSystem, capability: Capability) -> str:
-    """PTX of the kernel of `codegen.cuda_spins`, in the exact mode whatever was asked for: it sums integers."""
+    """PTX of the kernel of `codegen.cuda_spins`, in the exact mode whatever a run asks for."""
+    from langevin_kit.codegen import cuda_spins
 
     def make() -> tuple[Any, Any]:
-        from langevin_kit.codegen.cuda_spins import sweeps
+        return cuda_spins.sweeps(system)
 
-        return sweeps(system)
-
-    return _text(f"spins {system.n_dim} {system.update} {system.facts.has_short_couplings}", capability, make)
+    return _text(f"spins {system.n_dim} {system.update} {cuda_spins.rooms(system)}", capability, make)
 
 
 def scalars_texts(
