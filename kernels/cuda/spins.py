@@ -76,7 +76,7 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
 
     @inline
     def turns(h: Any, s: Any, i: int, threshold: float) -> bool:
-        return h[i] < threshold if s[i] > 0 else h[i] > threshold
+        return ((h[i] > threshold) != (s[i] > 0)) & (h[i] != threshold)
 
     @inline
     def add_row(h: Any, W: Any, i: int, change: int) -> None:

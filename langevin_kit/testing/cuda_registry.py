@@ -396,10 +396,10 @@ def _spins(update: str, is_short: bool) -> SpinSystem:
 
 
 SWEEPS = (
-    Sweep("random", True, (Budget(40, 182), Budget(40, 215)), (122, 128)),
-    Sweep("random", False, (Budget(48, 182), Budget(40, 215)), (134, 138)),
-    Sweep("sequential", True, (Budget(40, 190), Budget(40, 224)), (122, 128)),
-    Sweep("synchronous", True, (Budget(40, 208), Budget(40, 234))),
+    Sweep("random", True, (Budget(40, 182), Budget(40, 215)), (118, 124)),
+    Sweep("random", False, (Budget(48, 182), Budget(40, 215)), (130, 134)),
+    Sweep("sequential", True, (Budget(40, 190), Budget(40, 224)), (118, 124)),
+    Sweep("synchronous", True, (Budget(40, 204), Budget(40, 230))),
 )
 """Registers, instructions an attempt and those of a look and a turn, of sm_80 and of sm_90."""
 
