@@ -2,7 +2,8 @@
 
 Each entry is one chain of `fma` over the inner index in ascending order, so it depends on its own particle alone: not
 on the width of the tile, the other particles in it, or the vector length. A block of up to eight rows and one strip of
-columns stays in registers through the whole chain (Goto & van de Geijn, ACM Trans. Math. Softw. 34, 12, 2008).
+columns stays in registers through the whole chain, and finds its rows of the matrix packed one behind the other (Goto &
+van de Geijn, ACM Trans. Math. Softw. 34, 12, 2008).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numba.core.cgutils import ir
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from ..jit import driver
+from ..jit import driver, inline
 
 STRIP_BYTES = 128
 """Width of a strip: two of the widest vectors. The columns of a tile must be a multiple of it."""
@@ -34,7 +35,7 @@ def _fits(context: Any) -> tuple[int, int]:
 
 @intrinsic
 def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: Any) -> Any:
-    """`rows` (a literal) by one strip of Y = Uᵀ X, all three C-contiguous and of one floating type."""
+    """`rows` (a literal) by one strip of Y = U X, of a packed U; all three C-contiguous and of one floating type."""
     if not isinstance(rows, types.IntegerLiteral) or not (U == X == Y):
         return None
     scalar = X.dtype
@@ -42,7 +43,8 @@ def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         u, x, y = (context.make_array(U)(context, builder, value) for value in args[1:4])
         row, column = args[4:]
-        depth, u_columns = cgutils.unpack_tuple(builder, u.shape)
+        depth = cgutils.unpack_tuple(builder, u.shape)[0]
+        panel, height_of_panel = builder.mul(row, depth), ir.Constant(row.type, rows.literal_value)
         x_columns = cgutils.unpack_tuple(builder, x.shape)[1]
         height, vector_bytes = _fits(context)
         width = vector_bytes * 8 // scalar.bitwidth
@@ -54,7 +56,7 @@ def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: 
         lanes = ir.Constant(ir.VectorType(ir.IntType(32), width), None)
 
         def pointer(data: Any, i: Any, columns: Any, j: Any, more: int) -> Any:
-            start = builder.add(builder.mul(i, columns), j)
+            start = builder.add(j, builder.mul(i, columns))
             return builder.gep(data, [builder.add(start, ir.Constant(start.type, more))])
 
         def as_vector(address: Any) -> Any:
@@ -73,7 +75,7 @@ def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: 
                 columns = {q: pointer(x.data, loop.index, x_columns, column, q) for q in (left, left + width)}
                 values = {q: builder.load(as_vector(address), align=item) for q, address in columns.items()}
                 for r in range(low, high):
-                    entry = everywhere(builder.load(pointer(u.data, loop.index, u_columns, row, r)))
+                    entry = everywhere(builder.load(pointer(u.data, loop.index, height_of_panel, panel, r)))
                     for q, value in values.items():
                         builder.store(builder.call(fma, [entry, value, builder.load(sums[r, q])]), sums[r, q])
             for (r, q), total in sums.items():
@@ -90,7 +92,7 @@ def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: 
 
 @driver
 def gemm(U: NDArray[np.floating], X: NDArray[np.floating], Y: NDArray[np.floating]) -> None:
-    """Y = Uᵀ X for C-contiguous U (k, m), X (k, P) and Y (m, P); P is a multiple of a strip."""
+    """Y = A X for a U (k, m) that `pack` made of A, C-contiguous X (k, P) and Y (m, P); P is a multiple of a strip."""
     m = U.shape[1]
     strip = STRIP_BYTES // X.itemsize
     for column in range(0, X.shape[1], strip):
@@ -108,17 +110,36 @@ def gemm(U: NDArray[np.floating], X: NDArray[np.floating], Y: NDArray[np.floatin
             _block(1, U, X, Y, row, column)
 
 
+@inline
+def _rows_of_panel(row: int, m: int) -> int:
+    """Rows of the panel that begins there: 8, and at the end 4, 2, 1."""
+    left = m - row
+    return 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
+
+
 @driver
 def pack(U: NDArray[np.floating], A: NDArray[np.float64]) -> None:
-    """U = Aᵀ in the dtype of U: the operand with which `gemm` gives A X."""
-    for i in range(U.shape[0]):
-        for j in range(U.shape[1]):
-            U[i, j] = A[j, i]
+    """Fill U (k, m) with A (m, k) in its dtype, as `gemm` reads it: panels of rows, each column after column."""
+    k, m = U.shape
+    flat, at, row = U.reshape(k * m), 0, 0
+    while row < m:
+        rows = _rows_of_panel(row, m)
+        for j in range(k):
+            for r in range(row, row + rows):
+                flat[at] = A[r, j]
+                at += 1
+        row += rows
 
 
 @driver
 def pack_symmetric(U: NDArray[np.floating], A: NDArray[np.float64]) -> None:
-    """U = A + Aᵀ in the dtype of U."""
-    for i in range(U.shape[0]):
-        for j in range(U.shape[1]):
-            U[i, j] = A[i, j] + A[j, i]
+    """As `pack`, of A + Aᵀ."""
+    k, m = U.shape
+    flat, at, row = U.reshape(k * m), 0, 0
+    while row < m:
+        rows = _rows_of_panel(row, m)
+        for j in range(k):
+            for r in range(row, row + rows):
+                flat[at] = A[r, j] + A[j, r]
+                at += 1
+        row += rows

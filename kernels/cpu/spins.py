@@ -1,8 +1,8 @@
 """Spins under Glauber's dynamics, a replica after another: its spins and the fields they feel, side by side in memory.
 
-A replica's state is s (N) and h = W s + b (N), which every flip brings up to date: an attempt costs no more than a look
-at h. Couplings and fields are multiples of one unit, so sums of them are exact in any order and h never drifts; where
-couplings fit 16 bits and fields 32, a flip moves less memory.
+A replica's state is s (N), h = W s + b (N), which every flip brings up to date, and its energy: an attempt costs no
+more than a look at h. Couplings and fields are multiples of one unit, so sums of them are exact in any order and h
+never drifts; where couplings fit 16 bits and fields 32, a flip moves less memory.
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ def _threshold(word: np.uint32, half_temperature: float) -> float:
 
 
 @inner
-def fields_of(s: Fields, W: Couplings, b: Floats, h: Fields) -> None:
-    """Set h = W s + b for a symmetric W (N², row by row)."""
-    n = s.size
-    for j in range(n):
-        h[j] = b[j]
-    for i in range(n):
-        flip(i, s[i], W, h)
+def energy_of(s: Fields, h: Fields, b: Floats) -> float:
+    """E = −½ s·W s − b·s = −½ s·(h + b), in units."""
+    twice = 0.0
+    for i in range(s.size):
+        twice += s[i] * (h[i] + b[i])
+    return -0.5 * twice
 
 
 @inner

@@ -39,6 +39,7 @@ _ROUND_BITS = int32(0x4B400000)
 
 # The high part of ln 2 has 9 bits, so its product with an exponent is exact (Cephes).
 _LOG2_E = float32(1.44269504088896341)
+_LN_2 = float32(math.log(2.0))
 _LN_2_HIGH = float32(0.693359375)
 _LN_2_LOW = float32(-2.12194440e-4)
 
@@ -253,3 +254,10 @@ def tanh(x: np.float32) -> np.float32:
     below = fma(y * z, polynomial(z, _TANH), y)
     above = _ONE - _TWO / fma(h, q, h + _ONE)
     return _with_sign(below if y < float32(0.625) else above, x)
+
+
+@inline
+def logcosh(x: np.float32) -> np.float32:
+    """Logarithm of cosh: |x| − ln 2 + ln(1 + exp(−2|x|)), which does not overflow; its error is one of |x| + 1."""
+    y = absolute(x)
+    return (y - _LN_2) + log(_ONE + exp(-_TWO * y))

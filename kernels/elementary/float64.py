@@ -39,6 +39,7 @@ _ROUND_BITS = int64(0x4338000000000000)
 
 # The high part of ln 2 has 32 bits, so its product with an exponent is exact (fdlibm).
 _LOG2_E = float64(1.44269504088896339e0)
+_LN_2 = float64(math.log(2.0))
 _LN_2_HIGH = float64(6.93147180369123816490e-01)
 _LN_2_LOW = float64(1.90821492927058770002e-10)
 
@@ -277,3 +278,10 @@ def tanh(x: np.float64) -> np.float64:
     numerator = y * z * polynomial(z, _TANH_P) if small else -_TWO
     denominator = polynomial(z, _TANH_Q) if small else fma(h, q, h + _ONE)
     return _with_sign(start + numerator / denominator, x)
+
+
+@inline
+def logcosh(x: np.float64) -> np.float64:
+    """Logarithm of cosh: |x| − ln 2 + ln(1 + exp(−2|x|)), which does not overflow; its error is one of |x| + 1."""
+    y = absolute(x)
+    return (y - _LN_2) + log(_ONE + exp(-_TWO * y))

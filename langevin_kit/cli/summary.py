@@ -74,7 +74,9 @@ def equation(system: dict[str, Any]) -> str:
     """Energy, mobility, measure, temperature and parameters of a system's plain data; of arrays only the shapes."""
     if "couplings" in system:
         fields = "" if not np.any(system["fields"]) else ", fields b"
-        return f"{len(system['couplings'])} spins{fields}, {system['update']} updates, T = {system['temperature']:g}"
+        return (
+            f"{_shape(system['couplings'])[0]} spins{fields}, {system['update']} updates, T = {system['temperature']:g}"
+        )
     vector = system["coordinates"] if isinstance(system["coordinates"], dict) else {}
     parameters = [f"{name} {_value(value)}" for name, value in system["parameters"].items()]
     is_array = bool(vector) and isinstance(system["mobility"], list | dict)
@@ -94,10 +96,16 @@ def equation(system: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A number, or the shape of nested lists; of D + U Uᵀ those of both."""
-    if isinstance(value, dict):
+    """A number, or the shape of an array; of D + U Uᵀ those of both."""
+    if isinstance(value, dict) and "diagonal" in value:
         return f"= D + U Uᵀ, D {_value(value['diagonal'])}, U {_value(value['factor'])}"
-    return f"of shape {'×'.join(map(str, np.shape(value)))}" if isinstance(value, list) else f"= {value:g}"
+    return f"of shape {'×'.join(map(str, _shape(value)))}" if isinstance(value, list | dict) else f"= {value:g}"
+
+
+def _shape(array: Any) -> Sequence[int]:
+    """Of nested lists or a packed array."""
+    shape: Sequence[int] = array["shape"] if isinstance(array, dict) else np.shape(array)
+    return shape
 
 
 def _scheme(run: dict[str, Any]) -> str:

@@ -9,13 +9,13 @@ from langevin_kit.system.spins import SpinSystem
 
 _SOURCE = """\
 import numpy as np
-from langevin_kit.kernels.cpu.spins import asynchronous, fields_of, numbers_of_sweep, synchronous
+from langevin_kit.kernels.cpu.spins import asynchronous, energy_of, numbers_of_sweep, synchronous
 from langevin_kit.kernels.jit import cached_driver
 from langevin_kit.kernels.scratch import empty
 
 @cached_driver
 def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, particle0=0):
-    n = (X.shape[0] - 1)//2
+    n = (X.shape[0] - 2)//2
     b, unit = parameters[n*n:n*n + n], parameters[n*n + n]
     W = {couplings}
     half_temperature = 0.5*temperature/unit
@@ -26,8 +26,6 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
     for p in range(low, high):
         for i in range(n):
             s[i], h[i] = np.{field}(X[i, p]), np.{field}(X[n + i, p])
-        if first == 0:
-            fields_of(s, W, b, h)
         flips = 0
         for k in range(first, first + n_steps):
             if {draws} or temperature > 0.0:
@@ -35,7 +33,8 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
             flips += {update}(s, h, W, sites, thresholds)
         for i in range(n):
             X[i, p], X[n + i, p] = s[i], h[i]
-        X[2*n, p] += flips
+        X[2*n, p] = unit*energy_of(s, h, b)
+        X[2*n + 1, p] += flips
 """
 
 _LONG = {"couplings": "parameters[:n*n]", "field": "float64"}

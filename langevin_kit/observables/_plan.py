@@ -111,7 +111,9 @@ def plan(
     own = _named(system, dict(observables or {}))
     _check_histogram(system, histogram)
     rows = Rows(system)
-    finish = {"": moments_of_position(rows), "energy": mean_energy(rows)}
+    kept = system.energy_row
+    energy = mean_energy(rows) if kept is None else mean_of_kept(rows, kept)
+    finish = {"": moments_of_position(rows), "energy": energy}
     finish |= {"log_measure": mean_log_measure(rows)} if system.facts.has_measure else {}
     finish |= {name: mean_of_kept(rows, at) for name, at in (counted or {}).items()}
     finish |= {name: observable.plan(rows, f"observables.{name}") for name, observable in own.items()}

@@ -23,6 +23,7 @@ from langevin_kit.run._paths import Paths, State
 from langevin_kit.schemes import Scheme
 from langevin_kit.store import PROVENANCE, crc32c, provenance
 from langevin_kit.system import Grid, System
+from langevin_kit.system.packed import without_bytes
 
 OWN = ("title", "system", "run", "boltzmann", *PROVENANCE)
 """Attributes that a run sets itself."""
@@ -171,7 +172,7 @@ class Job:
 def config_of(attrs: Mapping[str, str]) -> dict[str, Any]:
     """What the attributes of a run say of all that decides its numbers."""
     run = {name: value for name, value in json.loads(attrs["run"]).items() if name not in _ASIDE}
-    return {"system": json.loads(attrs["system"]), **run}
+    return {"system": json.loads(attrs["system"], object_hook=without_bytes), **run}
 
 
 def digest(config: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from langevin_kit import codegen
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.preflight import arguments
-from langevin_kit.system import System
+from langevin_kit.system import SpinSystem, System
 from langevin_kit.system.initial import Initial
 
 BLOCK = 2**16
@@ -51,6 +51,8 @@ def initial_state(
 ) -> NDArray[np.floating]:
     """Positions of the particles first … first + n, and zeros in all other rows: no turns, none absorbed, no memory.
 
+    Of spins their fields and energies too.
+
     Positions are made in float64, so that runs of either dtype start at the same place, up to rounding.
 
     Raises
@@ -64,6 +66,8 @@ def initial_state(
         x = _positions(initial, first + low, high - low, system.n_dim, key)
         _require_inside(system, x, first + low, dtype)
         state[: system.n_dim, low:high] = x
+    if isinstance(system, SpinSystem):
+        system.begin(state)
     for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
         state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
     return state

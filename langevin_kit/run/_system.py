@@ -8,6 +8,7 @@ from typing import Any
 
 from langevin_kit.errors import InvalidStore
 from langevin_kit.system import System, system_from_dict
+from langevin_kit.system.packed import without_bytes
 
 
 def system_of(attrs: Mapping[Any, Any]) -> System:
@@ -31,4 +32,6 @@ def system_of(attrs: Mapping[Any, Any]) -> System:
 
 def is_system_of(system: System, attrs: Mapping[Any, Any]) -> bool:
     """Whether a run was made with it."""
-    return json.dumps(system.to_dict()) == attrs.get("system")
+    texts = json.dumps(system.to_dict()), attrs.get("system", "null")
+    ours, theirs = (json.loads(text, object_hook=without_bytes) for text in texts)
+    return bool(ours == theirs)

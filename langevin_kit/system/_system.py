@@ -183,7 +183,7 @@ class System:
 
     def walled(self, kind: str) -> tuple[int, ...]:
         """Numbers of the coordinates with walls of one kind."""
-        walls = [self.walls.get(x) for x in self.names]
+        walls = [self.walls.get(x) for x in self.names] if self.walls else ()
         return tuple(a for a, wall in enumerate(walls) if wall and (wall.kind == kind or wall.sides(kind)))
 
     @property
@@ -197,6 +197,11 @@ class System:
     def absorption_row(self) -> int | None:
         """The row of a state that holds when each particle was absorbed, 0 for the living; None without such walls."""
         return self.n_dim + len(self.walled("periodic")) if self.absorbers else None
+
+    @property
+    def energy_row(self) -> int | None:
+        """The row of a state that holds the energy, where its steps keep it."""
+        return None
 
     @property
     def n_rows(self) -> int:

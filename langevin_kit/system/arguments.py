@@ -11,6 +11,7 @@ import numpy as np
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.dense import Components
 from langevin_kit.system.names import RESERVED
+from langevin_kit.system.packed import LONGEST_LIST, is_packed, pack, unpack
 from langevin_kit.system.walls import Wall
 
 MAX_COORDINATES = 16
@@ -83,7 +84,7 @@ def array(name: str, value: Any) -> Any:
     if isinstance(value, str | bool):
         raise InvalidArgument(f"{name}: got {value!r}; a number or an array is needed.")
     try:
-        made = np.array(value, np.float64)
+        made = unpack(value) if is_packed(value) else np.array(value, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise InvalidArgument(f"{name}: got {value!r:.80}; a number or an array of numbers is needed.") from None
     if not np.isfinite(made).all():
@@ -96,7 +97,7 @@ def array(name: str, value: Any) -> Any:
 
 def array_or_text(value: Any) -> Any:
     """Text or a number as it is, nested lists as an array; a mapping of these likewise."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not is_packed(value):
         return {str(key): array(f"mobility.{key}", entry) for key, entry in value.items()}
     return value if isinstance(value, str | int | float) else array("mobility", value)
 
@@ -115,11 +116,11 @@ def nested(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Arrays and tuples as nested lists; a function as its name."""
+    """Arrays and tuples as nested lists, long arrays packed; a function as its name."""
     if callable(value):
         return {"function": getattr(value, "__name__", repr(value))}
     if isinstance(value, np.ndarray):
-        return value.tolist()
+        return value.tolist() if value.size <= LONGEST_LIST else pack(value)
     if isinstance(value, Mapping):
         return {key: plain(entry) for key, entry in value.items()}
     return [plain(entry) for entry in value] if isinstance(value, tuple | list) else value

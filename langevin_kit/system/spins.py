@@ -109,8 +109,20 @@ class SpinSystem(System):
 
     @property
     def n_rows(self) -> int:
-        """Numbers that a run keeps of a replica: its spins, and the field of each in units."""
+        """Numbers that a run keeps of a replica: its spins, the field of each in units, and its energy."""
+        return 2 * self.n_dim + 1
+
+    @property
+    def energy_row(self) -> int:
+        """The row of a state that holds the energy."""
         return 2 * self.n_dim
+
+    def begin(self, state: NDArray[np.float64]) -> None:
+        """Set the fields and the energies of states whose spins are set; sums are exact, so in any order."""
+        n, W, b, unit = self.n_dim, *(self.parameters[name] for name in OWN)
+        s, h = state[:n], state[n : 2 * n]
+        h[...] = W @ s + b[:, None]
+        state[self.energy_row] = -0.5 * unit * (s * (h + b[:, None])).sum(axis=0)
 
     @cached_property
     def facts(self) -> Facts:
@@ -127,7 +139,7 @@ class SpinSystem(System):
         more = {name: value for name, value in self.parameters.items() if name not in OWN}
         return {
             "couplings": arguments.plain(self.couplings),
-            "fields": arguments.plain(self.fields),
+            "fields": arguments.plain(self.fields if np.ptp(self.fields) else self.fields[0].item()),
             "update": self.update,
             "temperature": self.temperature,
             "parameters": {name: arguments.plain(value) for name, value in more.items()},
@@ -144,6 +156,8 @@ def _symmetric(couplings: Any) -> NDArray[np.float64]:
     W: NDArray[np.float64] = np.asarray(arguments.array("couplings", 0.0 if couplings is None else couplings))
     if W.ndim != 2 or W.size != len(W) ** 2 or not W.size:
         raise InvalidArgument(f"couplings: got shape {W.shape}; a symmetric matrix (N, N) is needed.")
+    if np.array_equal(W, W.T):
+        return W
     apart = np.abs(W - W.T).max()
     if apart > 1e-12 * np.abs(W).max():
         raise InvalidArgument(

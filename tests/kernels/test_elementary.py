@@ -91,6 +91,20 @@ def test_error(name: str, dtype: str) -> None:
     assert errors_in_ulp(name, points(name, dtype)).max() <= BOUNDS[name]
 
 
+@pytest.mark.parametrize("dtype", MODULES)
+def test_logcosh(dtype: str) -> None:
+    """Within one and a half units in the last place of |x| + 1, of any magnitude, where cosh itself overflows too."""
+    info = np.finfo(dtype)
+    x = np.concatenate([points("tanh", dtype), np.array([0.0, -0.0, info.max / 2, -info.max / 2, np.inf], dtype)])
+    wide = np.abs(x.astype(WIDER[dtype]))
+    exact = wide - np.log(WIDER[dtype](2)) + np.log1p(np.exp(-2 * wide))
+    got = evaluate("logcosh", x)
+    assert got[-1] == np.inf
+    assert (np.abs(got[:-1] - exact[:-1]) <= 1.5 * np.spacing((wide[:-1] + 1).astype(dtype))).all()
+    np.testing.assert_array_equal(got, evaluate("logcosh", -x))
+    assert np.isnan(evaluate("logcosh", np.array([np.nan], dtype)))
+
+
 INF, NAN = np.inf, np.nan
 SPECIAL: dict[str, list[tuple[float, float]]] = {
     "exp": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (1e30, INF), (-1e30, 0.0)],

@@ -46,11 +46,14 @@ def test_product_of_every_shape(m: int, k: int, dtype: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_pack(dtype: str) -> None:
-    A = tile((5, 5), "float64")
-    U = np.empty((5, 5), dtype)
-    pack_symmetric(U, A)
-    np.testing.assert_array_equal(U, (A + A.T).astype(dtype))
-    np.testing.assert_array_equal(packed(A.T, dtype), A.astype(dtype))
+    """Panels of 8, 4, 2, 1 rows, in each one column after another."""
+    A = tile((15, 15), "float64")
+    U = packed(A, dtype)
+    panels = [A[low:high].T.ravel() for low, high in ((0, 8), (8, 12), (12, 14), (14, 15))]
+    np.testing.assert_array_equal(U.ravel(), np.concatenate(panels).astype(dtype))
+    S = np.empty_like(U)
+    pack_symmetric(S, A)
+    np.testing.assert_array_equal(S, packed(A + A.T, dtype))
 
 
 def chain(A: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.float64]:

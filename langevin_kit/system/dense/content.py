@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from langevin_kit.system.dense.evaluate import MOST
 from langevin_kit.system.facts import Facts
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Vector:
             parameters=self.parameters,
         )
 
-    @property
+    @cached_property
     def coordinates(self) -> Components:
         """Names of the components."""
         return Components(self.name, self.length)
@@ -148,15 +149,17 @@ class Vector:
         constant = self.facts.has_constant_mobility
         slope = np.broadcast_to(0.0, (d, d, d, n)) if constant else np.zeros((d, d, d, n))  # the first takes no memory
         gradient = np.empty((d, n))
-        for c, shifted in enumerate(_steps(x)):
-            gradient[c] = self.derived.energy_at(shifted, t).imag / _STEP
+        for some, shifted in _steps(x):
+            gradient[some] = self.derived.energy_at(shifted, t).imag / _STEP
             if not constant:
-                slope[c, range(d), range(d)] = self.derived.mobility_at(shifted, t).imag / _STEP
+                diagonal = self.derived.mobility_at(shifted, t).imag / _STEP
+                slope[some, range(d), range(d)] = np.moveaxis(diagonal, 0, 1)
         return gradient, slope
 
     def _jacobian(self, function: Callable[..., Any], x: Floats, t: float) -> Floats:
         """∂fᵃ/∂xᵇ, (d, d, ...)."""
-        return np.stack([np.asarray(function(shifted, t)).imag / _STEP for shifted in _steps(x)], axis=1)
+        parts = [np.asarray(function(shifted, t)).imag / _STEP for _, shifted in _steps(x)]
+        return np.concatenate(parts, axis=1)
 
 
 def _shapes(mobility: Any) -> Any:
@@ -165,8 +168,12 @@ def _shapes(mobility: Any) -> Any:
     return np.shape(mobility)
 
 
-def _steps(x: Floats) -> Any:
-    for c in range(len(x)):
-        shifted = x.astype(np.complex128)
-        shifted[c] += 1j * _STEP
-        yield shifted
+def _steps(x: Floats) -> Iterator[tuple[slice, NDArray[np.complex128]]]:
+    """Some components after others, and x (d, c, ...) with a complex step along each of them."""
+    d = len(x)
+    together = max(1, MOST // x.size)
+    for low in range(0, d, together):
+        some = range(low, min(low + together, d))
+        shifted = np.repeat(x[:, None].astype(np.complex128), len(some), axis=1)
+        shifted[some, range(len(some))] += 1j * _STEP
+        yield slice(some.start, some.stop), shifted

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,30 @@ from langevin_kit.system.dense.graph import Node, postorder
 Array = NDArray[Any]
 
 
+MOST = 2**22
+"""Numbers of one node that are held at once: those of all nodes are, for as many points as this allows."""
+
+
 def evaluate(node: Node, x: Array, t: float, parameters: Mapping[str, Array]) -> Array:
     """Value of shape (m, ...) of a vector or (...) of a scalar node, for x of shape (d, ...)."""
+    order = postorder([node])
+    longest = max(each.shape[0] if len(each.shape) == 1 else 1 for each in order)
+    n, points = int(np.prod(x.shape[1:])), max(1, MOST // longest)
+    if n <= points:
+        return _evaluated(order, x, t, parameters)
+    flat = x.reshape(len(x), n)
+    parts = [_evaluated(order, flat[:, low : low + points], t, parameters) for low in range(0, n, points)]
+    return np.concatenate(parts, axis=-1).reshape(node.shape + x.shape[1:])
+
+
+def _evaluated(order: Sequence[Node], x: Array, t: float, parameters: Mapping[str, Array]) -> Array:
+    """The value of the last of nodes in an order of `postorder`."""
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
-        for each in postorder([node]):
+        for each in order:
             arguments = [values[a] for a in each.arguments]
             values[each] = np.asarray(_value(each, arguments, x, t, parameters))
-    return np.broadcast_to(values[node], node.shape + x.shape[1:])
+    return np.broadcast_to(values[order[-1]], order[-1].shape + x.shape[1:])
 
 
 def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: Mapping[str, Array]) -> Any:
@@ -58,11 +74,16 @@ def _softmax(z: Array) -> Any:
     return e / e.sum(axis=0)
 
 
+def _abs(x: Array) -> Any:
+    """Analytic in x, so that a complex step passes through."""
+    return np.where(x.real > 0, x, -x)
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in ("add", "subtract", "multiply", "divide")},
     **{name: getattr(np, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh")},
-    # Analytic in x, so that a complex step passes through.
-    "abs": lambda x: np.where(x.real > 0, x, -x),
+    "abs": _abs,
+    "logcosh": lambda x: _abs(x) + np.log1p(np.exp(-2 * _abs(x))) - np.log(2),
     "sign": lambda x: np.sign(x.real),
     "step": lambda x, above, below: np.where(x.real > 0, above, below),
     "logsumexp": _logsumexp,

@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
     "cosh": math.cosh,
     "tanh": math.tanh,
     "abs": abs,
+    "logcosh": lambda x: abs(x) + math.log1p(math.exp(-2 * abs(x))) - math.log(2),
 }
 """Elementwise functions that a text may use, and their values at numbers."""
 

@@ -50,6 +50,7 @@ ENERGIES = [
     "sqrt(1 + v @ v)*log(1 + (b @ v)**2) + v @ A @ b",
     "sum(tanh(X @ leaky_relu(A @ v, 0.5)))",
     "(v @ v) * sum(v*b*v)",
+    "v @ v / 2 - sum(logcosh(X @ v + c))",
     "t*sum(b) + 3",
 ]
 
