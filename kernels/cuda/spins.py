@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from ..cpu.spins import _threshold, _words
+from ..cpu.spins import _threshold, _words, energy_of
 from ..jit import inline
 
 MOST_THREADS = 256
@@ -54,10 +54,10 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
     Returns
     -------
     callable
-        ``sweeps(X, W, b, first, count, half, key0, key1, particle0, H, S, L)`` makes so many sweeps with a block a
-        column of X (2n + 1, replicas): spins, their fields, and how many have turned. W (n²,) and b (n,) are couplings
-        and fields in units, ``half`` is T/2 in units. Replicas that do not fit what their threads share are kept in H,
-        S and L (replicas, n): fields, spins as int8, and, where all turn at once, a list as int32.
+        ``sweeps(X, W, b, unit, first, count, half, key0, key1, particle0, H, S, L)`` makes so many sweeps with a block
+        a column of X (2n + 2, replicas): spins, their fields, the energy, and how many have turned. W (n²,) and b (n,)
+        are couplings and fields in units, ``half`` is T/2 in units. Replicas that do not fit what their threads share
+        are kept in H, S and L (replicas, n): fields, spins as int8, and, where all turn at once, a list as int32.
     """
     threads, parts = threads_of(n), 2 if draws else 4
     calls, whole, listed = -(-n // parts), n // threads, n if at_once else 1
@@ -70,8 +70,9 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
         part = a // calls
         w0, w1, w2, w3 = _words(particle, sweep * calls + a - part * calls, key0, key1)
         if draws:
-            site, word = (w0, w1) if part == 0 else (w2, w3)
-            return np.int64(np.uint64(site) * np.uint64(n) >> np.uint64(32)), _threshold(word, half)
+            drawn, word = (w0, w1) if part == 0 else (w2, w3)
+            site = np.int64(np.uint64(drawn) * np.uint64(n) >> np.uint64(32))
+            return site, _threshold(word, half) if half > 0.0 else 0.0
         return a, _threshold((w0 if part == 0 else w1) if part < 2 else (w2 if part == 2 else w3), half)
 
     @inline
@@ -152,24 +153,22 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
     move = all_at_once if at_once else one_after_another
 
     @inline
-    def moved(h: Any, s: Any, L: Any, X: Any, W: Any, b: Any, p: int, run: Any) -> None:
+    def moved(h: Any, s: Any, L: Any, X: Any, W: Any, b: Any, unit: float, p: int, run: Any) -> None:
         for i in range(cuda.threadIdx.x, n, threads):
             s[i] = X[i, p]
-            h[i] = b[i] if run[0] == 0 else X[n + i, p]
-        cuda.syncthreads()
-        if run[0] == 0:
-            for i in range(n):
-                add_row(h, W, i, s[i])
+            h[i] = X[n + i, p]
         flips = move(h, s, L, W, run)
         for i in range(cuda.threadIdx.x, n, threads):
             X[i, p], X[n + i, p] = s[i], h[i]
-        if cuda.threadIdx.x == 0:
-            X[2 * n, p] += flips
+        if cuda.threadIdx.x == 0:  # one thread, in the CPU's order: with long couplings this sum may round
+            X[2 * n, p] = unit * energy_of(s, h, b)
+            X[2 * n + 1, p] += flips
 
     def in_shared(
         X: Any,
         W: Any,
         b: Any,
+        unit: float,
         first: int,
         count: int,
         half: float,
@@ -182,12 +181,13 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
     ) -> None:
         p = cuda.blockIdx.x
         h, s, own = cuda.shared.array(n, field), cuda.shared.array(n, np.int8), cuda.shared.array(listed, np.int32)
-        moved(h, s, own, X, W, b, p, (first, count, half, key0, key1, particle0 + p))
+        moved(h, s, own, X, W, b, unit, p, (first, count, half, key0, key1, particle0 + p))
 
     def in_global(
         X: Any,
         W: Any,
         b: Any,
+        unit: float,
         first: int,
         count: int,
         half: float,
@@ -199,6 +199,6 @@ def sweeps_of(n: int, field: Any, *, draws: bool, at_once: bool) -> Callable[...
         L: Any,
     ) -> None:
         p = cuda.blockIdx.x
-        moved(H[p], S[p], L[p], X, W, b, p, (first, count, half, key0, key1, particle0 + p))
+        moved(H[p], S[p], L[p], X, W, b, unit, p, (first, count, half, key0, key1, particle0 + p))
 
     return in_shared if is_shared(n, field, at_once=at_once) else in_global

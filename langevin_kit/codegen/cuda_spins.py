@@ -34,6 +34,6 @@ def sweeps(system: SpinSystem) -> tuple[Any, Any]:
     made = sweeps_of(system.n_dim, field, draws=system.update == "random", at_once=system.update == "synchronous")
     W, h = (getattr(types, kind.__name__) for kind in kinds(system))
     real, whole, word = types.float64, types.int64, types.uint32
-    run = whole, whole, real, word, word, whole
+    run = real, whole, whole, real, word, word, whole
     signature = real[:, ::1], W[::1], real[::1], *run, h[:, ::1], types.int8[:, ::1], types.int32[:, ::1]
     return Device(fast=False).function(made), signature

@@ -396,8 +396,8 @@ def _spins(update: str, is_short: bool) -> SpinSystem:
 
 
 SWEEPS = (
-    Sweep("random", True, (Budget(40, 182), Budget(40, 215)), (118, 124)),
-    Sweep("random", False, (Budget(48, 182), Budget(40, 215)), (130, 134)),
+    Sweep("random", True, (Budget(40, 185), Budget(40, 221)), (118, 124)),
+    Sweep("random", False, (Budget(40, 185), Budget(40, 221)), (130, 134)),
     Sweep("sequential", True, (Budget(40, 190), Budget(40, 224)), (118, 124)),
     Sweep("synchronous", True, (Budget(40, 204), Budget(40, 230))),
 )

@@ -41,11 +41,12 @@ def system(n: int = N, *, short: bool = True, **more: Any) -> lk.SpinSystem:
     return made
 
 
-def start(n: int = N, replicas: int = REPLICAS) -> State:
-    """Spins; fields of nonsense, which the first sweep must not read; and no turn so far."""
-    state = np.full((2 * n + 1, replicas), np.nan)
-    state[:n] = np.random.default_rng(1).choice([-1.0, 1.0], size=(n, replicas))
-    state[-1] = 0.0
+def start(of: lk.SpinSystem) -> State:
+    """Spins and their fields; an energy of nonsense, which is to be replaced; and no turn so far."""
+    state = np.zeros((of.n_rows + 1, REPLICAS))
+    state[: of.n_dim] = np.random.default_rng(1).choice([-1.0, 1.0], size=(of.n_dim, REPLICAS))
+    of.begin(state)
+    state[of.energy_row] = np.nan
     return state
 
 
@@ -53,16 +54,15 @@ def program(of: lk.SpinSystem, key: tuple[np.uint32, np.uint32] = KEY) -> Progra
     return Program(of, scheme_from("glauber"), plan(of, None, None), "float64", 1.0, key)
 
 
-def on_cpu(of: lk.SpinSystem, sweeps: int, state: State | None = None) -> State:
-    state = start(of.n_dim) if state is None else state.copy()
-    with lk.CPU().ensemble(program(of), state) as ensemble:
+def on_cpu(of: lk.SpinSystem, sweeps: int) -> State:
+    with lk.CPU().ensemble(program(of), start(of)) as ensemble:
         ensemble.advance(0, sweeps, lambda _: None)
         return ensemble.state.copy()
 
 
 def on_device(of: lk.SpinSystem, *cuts: int, device: Executor | None = None, **more: Any) -> State:
     """Sweeps from cut to cut, each a launch."""
-    mover, state = SpinMover(device or Executor(), program(of, **more)), start(of.n_dim)
+    mover, state = SpinMover(device or Executor(), program(of, **more)), start(of)
     for first, last in zip((0, *cuts), cuts, strict=False):
         move(mover, state, 0, first, last - first)
     return state
@@ -83,7 +83,7 @@ def assert_same(got: State, expected: State) -> None:
 @pytest.mark.parametrize("short", [True, False], ids=["short", "long"])
 @pytest.mark.parametrize("update", UPDATES)
 def test_states_are_those_of_the_cpu_bit_for_bit(update: str, *, short: bool) -> None:
-    """Spins, fields and turns at T > 0 and at T = 0, in one launch and in two."""
+    """Spins, fields, energies and turns at T > 0 and at T = 0, in one launch and in two."""
     for temperature in (0.7, 0.0):
         of = system(short=short, update=update, temperature=temperature)
         assert_same(on_device(of, 2, 3), on_cpu(of, 3))
@@ -119,7 +119,7 @@ def test_a_replica_has_its_numbers_wherever_it_is() -> None:
     """Past 2³² replicas, alone and among others."""
     of = system(temperature=0.7)
     low = 2**32 - 1
-    mover, together, alone = SpinMover(Executor(), program(of)), start(), start()[:, 1:2].copy()
+    mover, together, alone = SpinMover(Executor(), program(of)), start(of), start(of)[:, 1:2].copy()
     move(mover, together, low, 0, 2)
     move(mover, alone, low + 1, 0, 2)
     assert alone.tobytes() == together[:, 1:2].tobytes()
@@ -161,7 +161,7 @@ def test_every_barrier_is_needed(update: str) -> None:
     """Without one of them the executor names a race, or what nothing was written to."""
     of, found = system(update=update, temperature=0.7), []
     SpinMover(Wrong(lambda text: found.extend(BARRIER.findall(text)) or text + "\n"), program(of))
-    assert len(found) == 4
+    assert len(found) == 3
     for number in range(len(found)):
 
         def without(text: str, number: int = number) -> str:

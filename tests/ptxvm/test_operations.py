@@ -127,19 +127,6 @@ def inserted(x: int, y: int, positions: int, bits: int = 32) -> int:
     return y
 
 
-def dotted(first: int, half: str, byte: str) -> Any:
-    """Two halves of x with two bytes of y, from this one on; and z."""
-
-    def function(x: int, y: int, z: int) -> int:
-        halves, octets = (
-            np.frombuffer((number % 2**32).to_bytes(4, "little"), kind).tolist()
-            for number, kind in ((x, half), (y, byte))
-        )
-        return z + halves[0] * octets[first] + halves[1] * octets[first + 1]
-
-    return function
-
-
 def permuted(x: int, y: int, selector: int) -> int:
     octets, result = (y << 32 | x).to_bytes(8, "little"), 0
     for i in range(4):
@@ -174,9 +161,6 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("mul.wide.s16 {d}, {a}, {b};", "i2 i2", "i4", python(lambda x, y: x * y, "i4")),
     ("mad.lo.s64 {d}, {a}, {b}, {c};", "i8 i8 i8", "i8", lambda x, y, z: x * y + z),
     ("mad.wide.u32 {d}, {a}, {b}, {c};", "u4 u4 u8", "u8", python(lambda x, y, z: x * y + z, "u8")),
-    ("dp2a.lo.s32.s32 {d}, {a}, {b}, {c};", "i4 i4 i4", "i4", python(dotted(0, "i2", "i1"), "i4")),
-    ("dp2a.hi.s32.u32 {d}, {a}, {b}, {c};", "i4 u4 i4", "i4", python(dotted(2, "i2", "u1"), "i4")),
-    ("dp2a.lo.u32.u32 {d}, {a}, {b}, {c};", "u4 u4 u4", "u4", python(dotted(0, "u2", "u1"), "u4")),
     ("mad.hi.s32 {d}, {a}, {b}, {c};", "i4 i4 i4", "i4", python(lambda x, y, z: (x * y >> 32) + z, "i4")),
     ("or.b32 {b}, {b}, 1;\ndiv.u32 {d}, {a}, {b};", "u4 u4", "u4", python(lambda x, y: x // (y | 1), "u4")),
     ("or.b64 {b}, {b}, 1;\ndiv.u64 {d}, {a}, {b};", "u8 u8", "u8", python(lambda x, y: x // (y | 1), "u8")),

@@ -29,7 +29,8 @@ class SpinMover:
         assert isinstance(system, SpinSystem)
         self._device, self._system, self._pace = device, system, Pace()
         self._kernel, self._threads = device.load(spins_text(system, device.capability)), threads_of(system.n_dim)
-        self._scalars = np.float64(0.5 * program.temperature / system.parameters["unit"]), *program.key
+        self._unit = np.float64(system.parameters["unit"])
+        self._scalars = 0.5 * program.temperature / self._unit, *program.key
         self._rooms = rooms(system)
         self.bytes_each = sum(np.dtype(kind).itemsize * size for kind, size in self._rooms)
 
@@ -50,7 +51,7 @@ class SpinMover:
         each = LOAD * self._system.n_dim * max(n, TOGETHER)
         while first < end:
             steps = min(self._pace.steps(each), end - first)
-            run = np.int64(first), np.int64(steps), *self._scalars, np.int64(particle0)
+            run = self._unit, np.int64(first), np.int64(steps), *self._scalars, np.int64(particle0)
             with self._pace.launch(steps * each):
                 self._kernel(n, self._threads, X, *self._given, *run, *self._room)
                 self._device.synchronize()

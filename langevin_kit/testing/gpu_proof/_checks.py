@@ -106,7 +106,7 @@ def _fast_paths(proof: Proof, name: str) -> Iterator[Check]:
 
 
 def glauber(proof: Proof) -> Iterator[Check]:
-    """Spins, their fields and turns are the CPU's in every bit, in shared memory and beyond; and so is a whole run."""
+    """Spins, fields, energies and turns are the CPU's in every bit, in shared memory and beyond; so is a whole run."""
     sizes, updates = ((20,), UPDATES[:1]) if proof.dry else ((500, 10_000), UPDATES)
     for n, update, is_short in product(sizes, updates, (True, False)):
         system = spins(n, update, is_short=is_short, temperature=1.0, seed=proof.seed)
@@ -125,8 +125,9 @@ def glauber(proof: Proof) -> Iterator[Check]:
 def _swept(proof: Proof, system: lk.SpinSystem, backend: lk.CPU | lk.CUDA) -> NDArray[np.floating]:
     """The state of replicas after a launch from the start and one more."""
     n = system.n_dim
-    state = np.zeros((2 * n + 1, proof.size(1003, 5) if n < 1000 else 3))
+    state = np.zeros((system.n_rows + 1, proof.size(1003, 5) if n < 1000 else 3))
     state[:n] = proof.rng(system.update).choice([-1.0, 1.0], size=(n, state.shape[1]))
+    system.begin(state)
     key = philox_key(seed_sequence(proof.seed))
     program = Program(system, scheme_from("glauber"), plan(system, None, None), "float64", 1.0, key)
     with backend.ensemble(program, state) as ensemble:

@@ -100,12 +100,11 @@ def glauber(proof: Proof) -> Iterator[Check]:
     sweep = next(sweep for sweep in SWEEPS if sweep.update == "random" and sweep.is_short)
     assert sweep.turns is not None
     for temperature in (0.5, 1.5):
-        program = _program(
-            proof, registered_spins(n, "random", temperature=temperature), scheme_from("glauber"), "float64"
-        )
+        system = registered_spins(n, "random", temperature=temperature)
+        program = _program(proof, system, scheme_from("glauber"), "float64")
         rates, turned = {}, 0.0
         for replicas in REPLICAS:
-            rates[replicas], turned = _attempts(device, SpinMover(device, program), n, replicas)
+            rates[replicas], turned = _attempts(device, program, system, replicas)
         instructions = sweep.budgets[known].instructions + turned * MOST_THREADS * sweep.turns[known]
         bound, best = instruction_bound(instructions, about["multiprocessors"], about["clock"]), max(rates.values())
         found = {"rates": rates, "turned": turned, "bound": bound, "share": best / bound}
@@ -113,15 +112,17 @@ def glauber(proof: Proof) -> Iterator[Check]:
         yield Check(f"rate: {sweep}, T = {temperature}", best < 1.1 * bound, found)
 
 
-def _attempts(device: Device, mover: SpinMover, n: int, replicas: int) -> tuple[float, float]:
+def _attempts(device: Device, program: Program, system: lk.SpinSystem, replicas: int) -> tuple[float, float]:
     """Attempts a second, and the share of them that turn a spin, once the ensemble has settled."""
-    state = np.ones((2 * n + 1, replicas))
+    mover, n, state = SpinMover(device, program), system.n_dim, np.zeros((system.n_rows + 1, replicas))
+    state[:n] = 1.0
+    system.begin(state)
     X, flips = placed(device, state), np.zeros((2, replicas))
     mover.begin(replicas)
     list(mover.moved(X, 0, 0, SWEEPS_BEFORE))
-    device.get(X[2 * n], flips[0])
+    device.get(X[-1], flips[0])
     seconds = _timed(device, lambda: list(mover.moved(X, 0, SWEEPS_BEFORE, SWEEPS_TIMED)))
-    device.get(X[2 * n], flips[1])
+    device.get(X[-1], flips[1])
     mover.end()
     attempts = replicas * n * SWEEPS_TIMED
     return attempts / seconds, float(np.diff(flips, axis=0).sum()) / ((WARM + REPEATS) * attempts)

@@ -40,8 +40,6 @@ def integer(opcode: Opcode) -> Operation | None:
         return Operation(partial(_divided, opcode), (kind, kind), kind, checked=True)
     if base in ("mul", "mad"):
         return _product(opcode)
-    if base == "dp2a":
-        return _two_products(opcode)
     if base in ("shl", "shr"):
         only(opcode)
         return Operation(_left if base == "shl" else _right, (kind, "u32"), kind)
@@ -90,25 +88,6 @@ def _added(product: Function, x: Array, y: Array, z: Array, out: Array) -> None:
     part = np.empty_like(z)
     product(x, y, part)
     np.add(part, z, out)
-
-
-def _two_products(opcode: Opcode) -> Operation:
-    """The halves of a with two of the four bytes of b, added to c."""
-    part, kinds = only(opcode, "lo", "hi", types=2), opcode[-2:]
-    if len(part) != 1 or {*kinds} - {"u32", "s32"}:
-        raise PTXError(f"{'.'.join(opcode)} is not known")
-    target = "s32" if "s32" in kinds else "u32"
-    return Operation(partial(_summed, slice(0, 2) if "lo" in part else slice(2, 4)), (*kinds, target), target)
-
-
-def _summed(part: slice, x: Array, y: Array, z: Array, out: Array) -> None:
-    products = _pieces(x, 2).astype(z.dtype) * _pieces(y, 4)[:, part].astype(z.dtype)
-    np.add(z, products.sum(axis=1, dtype=z.dtype), out)
-
-
-def _pieces(x: Array, count: int) -> Array:
-    """The parts of a number, the lowest one first, each with the number's kind of sign."""
-    return np.ascontiguousarray(x).view(f"{x.dtype.kind}{x.itemsize // count}").reshape(-1, count)
 
 
 def _wide(dtype: np.dtype[Any], x: Array, y: Array, out: Array) -> None:
