@@ -25,7 +25,7 @@ from langevin_kit.testing.ptxvm import Executor, PTXError
 require_compiler()
 
 from langevin_kit.backends.cuda._spins import SpinMover  # noqa: E402
-from langevin_kit.kernels.cuda import spins  # noqa: E402
+from langevin_kit.kernels.cuda import device, spins  # noqa: E402
 
 N, REPLICAS = 70, 3
 KEY = np.uint32(11), np.uint32(22)
@@ -104,6 +104,15 @@ def test_replicas_that_do_not_fit_shared_memory(update: str, monkeypatch: pytest
     monkeypatch.setattr(spins, "SHARED", 5 * N - 1)
     assert SpinMover(Executor(), program(of)).bytes_each >= 5 * N
     assert_same(on_device(of, 1, 2), on_cpu(of, 2))
+
+
+def test_functions_made_for_one_kernel_are_not_taken_for_those_of_another() -> None:
+    """Twins are known by identity, which lasts as long as the function."""
+    twin = device.Device(fast=False).function(spins.sweeps_of(3, np.int32, draws=True, at_once=False))
+    (moved,) = (cell.cell_contents for cell in twin.__closure__ or () if hasattr(cell.cell_contents, "py_func"))
+    assert moved.py_func.__name__ == "moved"
+    assert moved not in device._LIBRARY[False].values()
+    assert moved.py_func.__globals__["energy_of"] in device._LIBRARY[False].values()
 
 
 def test_fewer_spins_than_threads() -> None:
