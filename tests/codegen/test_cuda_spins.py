@@ -135,6 +135,24 @@ def test_a_replica_has_its_numbers_wherever_it_is() -> None:
     assert alone.tobytes() != on_device(of, 2)[:, 1:2].tobytes()
 
 
+class Idle(Executor):
+    """A device that does nothing."""
+
+    def load(self, text: str) -> Callable[..., None]:
+        return lambda *arguments: None
+
+
+def test_a_first_launch_is_short() -> None:
+    """Where a turn takes a microsecond, less than a tenth of a second for a thousand replicas or one."""
+    of = system(temperature=0.7)
+    for replicas in (1, 1000):
+        mover, state = SpinMover(Idle(), program(of)), np.zeros((of.n_rows + 1, replicas))
+        mover.begin(replicas)
+        launches = mover.moved(state, 0, 0, 10**6)
+        assert 0 < next(launches) * N < 10**5
+        mover.end()
+
+
 def test_bits_show_what_is_wrong() -> None:
     """The control: another seed, another temperature, another update, a sweep of another number."""
     of = system(temperature=0.7)
