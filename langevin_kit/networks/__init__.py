@@ -1,5 +1,9 @@
 """Networks of spins that remember: what stores patterns in couplings, and what theory says of them."""
 
+from langevin_kit.networks._ages import bounded_capacity, bounded_overlap, palimpsest_capacity, palimpsest_overlap
+from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
+from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
+from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
     coexistence_temperature,
@@ -10,18 +14,32 @@ from langevin_kit.networks._lines import (
 from langevin_kit.networks._pattern_space import OVERLAP, pattern_space
 from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
 from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
+from langevin_kit.networks._spectrum import spectrum
 
 __all__ = [
     "OVERLAP",
+    "Attractors",
+    "LearnedFixedPoints",
     "ReplicaSymmetric",
     "almeida_thouless_temperature",
+    "attractors",
+    "bounded",
+    "bounded_capacity",
+    "bounded_overlap",
     "coexistence_temperature",
     "critical_load",
     "hebb",
+    "learn_fixed_points",
+    "lyapunov",
+    "palimpsest",
+    "palimpsest_capacity",
+    "palimpsest_overlap",
     "pattern_space",
     "pseudo_inverse",
     "replica_symmetric",
     "retrieval_temperature",
+    "spectrum",
     "spin_glass_temperature",
     "storkey",
+    "unlearn",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.networks._rules import as_patterns
+from langevin_kit.networks._rules import patterns_of
 from langevin_kit.system import System
 
 ENERGY = "m @ m/2 - T_spins*sum(logcosh((patterns @ m + fields)/T_spins) + log(2))/N"
@@ -61,7 +61,7 @@ def pattern_space(patterns: Any, temperature: float, *, fields: Any = 0.0) -> Sy
     >>> bool(abs(ds.overlap[-1] - lk.networks.replica_symmetric(3 / 500, 0.4).m) < 0.01)
     True
     """
-    xi = as_patterns(patterns)
+    xi = patterns_of(patterns)
     n = xi.shape[1]
     try:
         T, b = float(temperature), np.broadcast_to(np.asarray(fields, np.float64), n)

@@ -43,7 +43,7 @@ def hebb(patterns: Any, *, diagonal: bool = False) -> Floats:
     >>> hebb([[1, -1, 1]])[0].round(3) + 0.0
     array([ 0.   , -0.333,  0.333])
     """
-    xi = as_patterns(patterns)
+    xi = patterns_of(patterns)
     return _without_diagonal(xi.T @ xi / xi.shape[1], keep=diagonal)
 
 
@@ -79,7 +79,7 @@ def pseudo_inverse(patterns: Any, *, diagonal: bool = False) -> Floats:
     >>> bool(np.allclose(pseudo_inverse(xi, diagonal=True) @ xi.T, xi.T))
     True
     """
-    xi = as_patterns(patterns)
+    xi = patterns_of(patterns)
     overlaps = xi @ xi.T / xi.shape[1]
     values = np.linalg.eigvalsh(overlaps)
     if values[0] < DEPENDENT * values[-1]:
@@ -119,7 +119,7 @@ def storkey(patterns: Any) -> Floats:
     >>> bool(np.allclose(storkey([[1, -1, 1]]), hebb([[1, -1, 1]])))
     True
     """
-    xi = as_patterns(patterns)
+    xi = patterns_of(patterns)
     n = xi.shape[1]
     W = np.zeros((n, n))
     for x in xi:
@@ -129,8 +129,8 @@ def storkey(patterns: Any) -> Floats:
     return W
 
 
-def as_patterns(patterns: Any) -> Floats:
-    """Patterns (P, N) of 1 and −1, or an error."""
+def patterns_of(patterns: Any) -> Floats:
+    """The patterns as an array, if they are such."""
     try:
         xi = np.asarray(patterns, np.float64)
     except (TypeError, ValueError):

@@ -118,11 +118,14 @@ class SpinSystem(System):
         return 2 * self.n_dim
 
     def begin(self, state: NDArray[np.float64]) -> None:
-        """Set the fields and the energies of states whose spins are set; sums are exact, so in any order."""
-        n, W, b, unit = self.n_dim, *(self.parameters[name] for name in OWN)
-        s, h = state[:n], state[n : 2 * n]
-        h[...] = W @ s + b[:, None]
-        state[self.energy_row] = -0.5 * unit * (s * (h + b[:, None])).sum(axis=0)
+        """Set the fields and the energies of states whose spins are set."""
+        s, b, unit = state[: self.n_dim], self.parameters["fields"][:, None], self.parameters["unit"]
+        state[self.n_dim : self.energy_row] = h = self.fields_of(s)
+        state[self.energy_row] = -0.5 * unit * (s * (h + b)).sum(axis=0)
+
+    def fields_of(self, s: NDArray[np.float64]) -> NDArray[np.float64]:
+        """W s + b in units, for spins s (N, R): integers, whose sums are exact in any order."""
+        return np.asarray(self.parameters["couplings"] @ s + self.parameters["fields"][:, None])
 
     @cached_property
     def facts(self) -> Facts:

@@ -20,14 +20,18 @@ REDUCTIONS: dict[str, Callable[[Node], Node]] = {"sum": graph.total, "logsumexp"
 
 CONSTANTS = {"pi": math.pi}
 
-RESERVED = frozenset({"t", "T", "leaky_relu", "relu", *CONSTANTS, *FUNCTIONS, *REDUCTIONS})
+RESERVED = frozenset({"t", "T", "leaky_relu", "relu", "sign", *CONSTANTS, *FUNCTIONS, *REDUCTIONS})
 """Names that no state vector or parameter may have."""
+
+WITHOUT_JUMPS = ("energy", "mobility")
+"""Fields of which derivatives are taken, which would miss what jumps."""
 
 _HINTS = {
     "relu": "its slope 0 makes Z infinite and K = 1/g' singular; use leaky_relu(x, slope)",
     "max": "it has jumps in its slope that no gradient shows; use logsumexp",
     "softmax": "write exp(z - logsumexp(z))",
     "norm": "write sqrt(v @ v)",
+    "sign": "it jumps, which no gradient shows; it is for drifts and observables alone",
     "dot": "write a @ b",
 }
 
@@ -40,7 +44,8 @@ def parse(text: Any, names: Mapping[str, Node], *, field: str) -> Node:
     text : str or number
         Python syntax: numbers, the declared names, ``pi``; ``+ - * /`` elementwise, where scalars broadcast; ``**``
         with an integer exponent; ``A @ v``, ``v @ A``, ``v @ A @ v`` and the inner product ``v @ w``; the functions of
-        `FUNCTIONS` elementwise; ``leaky_relu(x, slope)``; ``sum(z)`` and ``logsumexp(z)`` of a vector.
+        `FUNCTIONS` elementwise; ``leaky_relu(x, slope)``; ``sum(z)`` and ``logsumexp(z)`` of a vector; and ``sign(z)``,
+        −1, 0 or 1, where no derivatives are taken: in drifts and observables.
     names : mapping of str to Node
         State, time and parameters that may occur.
     field : str
@@ -65,7 +70,7 @@ class _Reader:
     def __init__(self, source: str, names: Mapping[str, Node], field: str) -> None:
         self.source, self.field = source, field
         self.names = {**{name: graph.number(value) for name, value in CONSTANTS.items()}, **names}
-        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS}
+        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS} | ({"sign"} if field not in WITHOUT_JUMPS else set())
 
     def fail(self, node: ast.AST, message: str) -> InvalidExpression:
         return InvalidExpression(marked(self.field, self.source, message, getattr(node, "col_offset", 0)))
@@ -122,7 +127,7 @@ class _Reader:
             if slope.shape != () or slope.depends_on_state:
                 raise self.fail(node, "the slope of leaky_relu must be a number or a scalar parameter")
             return graph.multiply(graph.step(x, graph.number(1), slope), x)
-        return graph.function(name, arguments[0])
+        return graph.sign(arguments[0]) if name == "sign" else graph.function(name, arguments[0])
 
     def unary(self, node: ast.UnaryOp, depth: int) -> Node:
         value = self.read(node.operand, depth)

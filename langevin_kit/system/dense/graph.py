@@ -158,6 +158,8 @@ def function(name: str, a: Node) -> Node:
 
 def sign(a: Node) -> Node:
     """−1, 0 or 1."""
+    if a.is_number:
+        return number((_value(a) > 0) - (_value(a) < 0), a.shape)
     return Node("sign", a.shape, (a,))
 
 

@@ -31,7 +31,8 @@ T = 0.7
 def python(text: str) -> np.ndarray:
     """The text as NumPy itself reads it, particle by particle."""
     names = {
-        name: getattr(np, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "abs", "pi")
+        name: getattr(np, name)
+        for name in ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "abs", "sign", "pi")
     }
     names |= {
         "sum": np.sum,
@@ -75,6 +76,7 @@ def python(text: str) -> np.ndarray:
         "exp(v) + log(2 + abs(v)) - sqrt(v**2 + 1) + sin(v)*cos(t) + sinh(v)/cosh(v) - tanh(s*v)",
         "logcosh(s*v) + logcosh(2)*b",
         "leaky_relu(v, 0.1) + leaky_relu(A @ v, s)",
+        "sign(A @ v) - v*sign(-2) + sign(v - v)*sign(s)",
         "pi*v + exp(1)*b - sqrt(2)",
         "v @ (A @ v - 1)",
         "1/(1 + v @ v) * v",
@@ -82,7 +84,7 @@ def python(text: str) -> np.ndarray:
     ],
 )
 def test_means_what_numpy_means(text: str) -> None:
-    node = parse(text, NAMES, field="energy")
+    node = parse(text, NAMES, field="drift")
     expected = python(text)
     np.testing.assert_allclose(evaluate(node, X, T, VALUES), expected, rtol=1e-13, atol=1e-13)
     assert node.shape == expected.shape[:-1]
@@ -113,6 +115,7 @@ def test_means_what_numpy_means(text: str) -> None:
         ("relu(v)", "leaky_relu"),
         ("max(v)", "logsumexp"),
         ("softmax(v)", "exp"),
+        ("sign(v)", "it jumps, which no gradient shows; it is for drifts and observables alone"),
         ("tan(v)", "no function of dense expressions; did you mean 'tanh'"),
         ("leaky_relu(v)", "takes 2 arguments, got 1"),
         ("leaky_relu(v, v)", "slope"),
