@@ -67,7 +67,7 @@ class Device:
             made = self._module(value)
         else:
             return value
-        if (value.__name__ if isinstance(value, ModuleType) else value.__module__).startswith(_PACKAGE):
+        if _is_of_library(value):
             self._library[id(value)] = made
         else:
             self._made[id(value)] = made
@@ -90,6 +90,13 @@ class Device:
 
     def _jit(self, function: FunctionType) -> Any:
         return cuda.jit(device=True, fastmath=self.fast)(function)
+
+
+def _is_of_library(value: Any) -> bool:
+    """Whether it lives as long as the library: what a function of the library makes does not."""
+    if isinstance(value, ModuleType):
+        return value.__name__.startswith(_PACKAGE)
+    return bool(value.__module__.startswith(_PACKAGE)) and "<locals>" not in value.__qualname__
 
 
 def _global_names(code: CodeType) -> set[str]:

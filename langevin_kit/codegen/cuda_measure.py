@@ -114,6 +114,8 @@ def vector_source(plan: Plan) -> str:
                     lines.append(f"moved = np.float64(X[{a}, at]) - np.float64(S[{where[a]}, at])")
                     lines.append(f"r{k} = fma(moved, moved, r{k})")
             lines.append(f"rows[{k}, i] = r{k}")
+        elif isinstance(row, Kept):
+            lines.append(f"rows[{k}, i] = np.float64(X[{row.at}, at])")
         elif isinstance(row, Product):
             products.append(f"rows[{k}, i] = rows[{row.first}, i]*rows[{row.second}, i]")
     starts = any(isinstance(row, StartValue) for row in plan.rows)

@@ -18,7 +18,7 @@ from langevin_kit.errors import BackendUnavailable, InvalidExpression
 from langevin_kit.observables import Plan
 from langevin_kit.observables.rows import Text, read_vector
 from langevin_kit.schemes import Scheme
-from langevin_kit.system import System
+from langevin_kit.system import SpinSystem, System
 from langevin_kit.system.dense import Vector
 
 if TYPE_CHECKING:
@@ -53,6 +53,16 @@ def dense_texts(
     made = program(system.content.derived, scheme, dtype, fast=fast)
     key = f"dense {system.content.fingerprint} {scheme.name} {scheme.noise.name} {dtype}"
     return made, _all_texts(key, made, capability, fast=fast)
+
+
+def spins_text(system: SpinSystem, capability: Capability) -> str:
+    """PTX of the kernel of `codegen.cuda_spins`, in the exact mode whatever a run asks for."""
+    from langevin_kit.codegen import cuda_spins
+
+    def make() -> tuple[Any, Any]:
+        return cuda_spins.sweeps(system)
+
+    return _text(f"spins {system.n_dim} {system.update} {cuda_spins.rooms(system)}", capability, make)
 
 
 def scalars_texts(

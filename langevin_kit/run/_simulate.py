@@ -155,7 +155,7 @@ def simulate(
         raise InvalidArgument(f"system: got {type(system).__name__}; give a System.")
     scheme, device = scheme_for(scheme, system), backend_from(backend)
     dtype, time_step, n_steps, save_every = (
-        arguments.canonical_dtype(device.dtype if dtype is None else dtype),
+        arguments.canonical_dtype(dtype or ("float64" if system.facts.is_spins else device.dtype)),
         *(arguments.canonical_number(value) for value in (time_step, n_steps, save_every)),
     )
     arguments.require_time_step(time_step)
@@ -165,8 +165,6 @@ def simulate(
     arguments.require_steps(n_steps, *of_group)
     if scheme.loop == "halving":
         arguments.require_steps(n_steps)  # a step is one call in the streams that divide its noise
-    if system.facts.is_spins and device.name != "cpu":
-        raise InvalidArgument(f"backend: got {device.name!r}; spins run on the CPU alone in this version, take 'cpu'.")
     if system.facts.is_spins and (dtype != "float64" or time_step != 1):
         raise InvalidArgument(
             f"dtype, time_step: got {dtype} and {time_step:g}; spins take float64, in which fields are exact, and a "

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.codegen.cuda_texts import dense_texts, library_text, rows_text, step_text
+from langevin_kit.codegen.cuda_texts import dense_texts, library_text, rows_text, spins_text, step_text
 from langevin_kit.observables import Observable, Plan, autocorrelation, maximum, mean_square_displacement, plan
 from langevin_kit.schemes import EulerMaruyama, Scheme, scheme_from
-from langevin_kit.system import System, absorbing, zoo
+from langevin_kit.system import SpinSystem, System, absorbing, zoo
 from langevin_kit.testing.sass import Assembled, Capability, assemble
 
 Floats = NDArray[np.float64]
@@ -347,6 +347,61 @@ PARTS = (
     Part("W3, exact", _of_network("noisy_1", fast=False), (32, 32)),
     Part("W3, exact product", _of_network("product_64", fast=False), (78, 92)),
 )
+
+
+SPINS = 3000
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The kernel of `kernels.cuda.spins` for `SPINS` spins.
+
+    Attributes
+    ----------
+    update : str
+        As of `SpinSystem`.
+    is_short : bool
+        Whether couplings have 16 bits.
+    budgets : tuple of Budget
+        One for each of `CAPABILITIES`; instructions are those of a thread for its attempt, looks left out.
+    turns : (float, float) or None
+        The most instructions of a thread to look at its attempt and to bring its own fields up to date with the first
+        spin that turns: `SPINS`/256 of them. None where all turn at once.
+    """
+
+    update: str
+    is_short: bool
+    budgets: tuple[Budget, Budget]
+    turns: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        return f"spins {self.update} {'short' if self.is_short else 'long'}"
+
+    def assembled(self, capability: Capability) -> Assembled:
+        """Compile and assemble it."""
+        return assemble(spins_text(_spins(self.update, self.is_short), capability), capability)
+
+
+def spins(n: int, update: str, *, is_short: bool = True, temperature: float = 0.5, seed: int = 0) -> SpinSystem:
+    """A Hopfield network of three patterns with fields; its couplings are multiples of 1/n where they are short."""
+    rng = np.random.default_rng(seed)
+    patterns, fields = rng.choice([-1.0, 1.0], size=(3, n)), rng.integers(-2, 3, n) / n
+    couplings = (1.0 if is_short else np.pi) * patterns.T @ patterns / n
+    return SpinSystem(couplings=couplings, fields=fields, update=update, temperature=temperature)
+
+
+@cache
+def _spins(update: str, is_short: bool) -> SpinSystem:
+    return spins(SPINS, update, is_short=is_short)
+
+
+SWEEPS = (
+    Sweep("random", True, (Budget(40, 185), Budget(40, 221)), (118, 124)),
+    Sweep("random", False, (Budget(40, 185), Budget(40, 221)), (130, 134)),
+    Sweep("sequential", True, (Budget(40, 190), Budget(40, 224)), (118, 124)),
+    Sweep("synchronous", True, (Budget(40, 204), Budget(40, 230))),
+)
+"""Registers, instructions an attempt and those of a look and a turn, of sm_80 and of sm_90."""
 
 
 def table(rows: Iterable[Row] = ROWS) -> str:

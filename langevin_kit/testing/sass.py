@@ -91,6 +91,16 @@ class Assembled:
         """
         return hot_loop(self.listing)
 
+    def loop_with(self, part: str) -> Loop:
+        """The innermost loop that has an instruction with this text, without the loops within it.
+
+        Raises
+        ------
+        ValueError
+            As for `hot_loop`.
+        """
+        return loop_with(self.listing, part)
+
 
 def assemble(ptx: str, capability: Capability) -> Assembled:
     """Assemble the text of one kernel with full optimisation.
@@ -147,6 +157,18 @@ def hot_loop(listing: str) -> Loop:
     return max(found, key=lambda loop: len(loop.instructions))
 
 
+def loop_with(listing: str, part: str) -> Loop:
+    """As `Assembled.loop_with`, of a listing."""
+    blocks, follow = _blocks(listing)
+    loops = _loops(follow)
+    having = [head for head, body in loops.items() if any(part in line for i in body for line in blocks[i])]
+    if not having:
+        raise ValueError(f"the kernel has no loop with {part}")
+    head = min(having, key=lambda head: len(loops[head]))
+    within = [body for other, body in loops.items() if other != head and other in loops[head]]
+    return _short_way(head, loops[head], blocks, follow, set().union(*within))
+
+
 Follow = list[set[int]]
 
 
@@ -199,13 +221,15 @@ def _loops(follow: Follow) -> dict[int, set[int]]:
     return loops
 
 
-def _short_way(head: int, body: set[int], blocks: list[list[str]], follow: Follow) -> Loop:
+def _short_way(
+    head: int, body: set[int], blocks: list[list[str]], follow: Follow, without: frozenset[int] | set[int] = frozenset()
+) -> Loop:
     calling = {i for i in body if any(call and not call["guard"] for call in map(_CALL.match, blocks[i]))}
     way = _reached(head, follow, body - calling)
     if head in calling or not any(head in follow[i] for i in way):
         raise ValueError("the hot loop cannot be passed without a call: something was not inlined")
     calls = sum(_CALL.match(line) is not None for i in body for line in blocks[i])
-    return Loop(tuple(line for i in sorted(way) for line in blocks[i]), calls)
+    return Loop(tuple(line for i in sorted(way - without) for line in blocks[i]), calls)
 
 
 def _tool(name: str, package: str) -> str:

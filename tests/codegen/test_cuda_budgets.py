@@ -17,7 +17,19 @@ from models import MODELS as MEASURED
 from langevin_kit import zoo
 from langevin_kit.codegen.cuda import draws
 from langevin_kit.codegen.cuda_texts import probe_text
-from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, PARTS, ROWS, Budget, Part, Row, table
+from langevin_kit.testing.cuda_registry import (
+    CAPABILITIES,
+    MODELS,
+    PARTS,
+    ROWS,
+    SPINS,
+    SWEEPS,
+    Budget,
+    Part,
+    Row,
+    Sweep,
+    table,
+)
 from langevin_kit.testing.sass import Assembled, assemble
 
 require_compiler()
@@ -90,6 +102,23 @@ def test_other_kernels_stay_within_registers(part: Part, capability: tuple[int, 
     budget = part.registers[CAPABILITIES.index(capability)]
     assert (kernel.stack, kernel.spilled) == (0, 0)
     assert budget - 2 <= kernel.registers <= budget, "a budget far above the kernel would let it grow again"
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize("sweep", SWEEPS, ids=str)
+def test_sweeps_stay_within_budgets(sweep: Sweep, capability: tuple[int, int]) -> None:
+    """And not far below them. Short couplings are all read before a field is written: a turn waits once."""
+    kernel, number = sweep.assembled(capability), CAPABILITIES.index(capability)
+    budget, attempt = sweep.budgets[number], kernel.loop_with("DFMA")
+    assert (kernel.stack, kernel.spilled) == (0, 0)
+    assert budget.registers - 2 <= kernel.registers <= budget.registers
+    assert 0.98 * budget.instructions <= len(attempt.instructions) <= budget.instructions
+    if sweep.turns is not None:
+        turn = kernel.loop_with("ATOMS.MIN").instructions
+        assert 0.98 * sweep.turns[number] <= len(turn) <= sweep.turns[number]
+        reads, writes = ([i for i, line in enumerate(turn) if part in line] for part in ("LDG", "STS"))
+        assert len(reads) == -(-SPINS // 256)
+        assert not sweep.is_short or max(reads) < writes[1], "the first is what threads agree on"
 
 
 def test_every_kernel_of_the_library_is_there() -> None:

@@ -87,7 +87,7 @@ def _arguments(words: list[Any]) -> list[Any]:
     """Arrays again, from owner, size, place, shape and strides."""
     found: list[Any] = []
     while words:
-        dimensions = next((k for k in (1, 2) if _is_array(words[: 5 + 2 * k], k)), 0)
+        dimensions = next((k for k in (2, 1) if _is_array(words[: 5 + 2 * k], k)), 0)
         if dimensions:
             size, item, place = map(int, words[2:5])
             shape = tuple(map(int, words[5 : 5 + dimensions]))
@@ -101,7 +101,7 @@ def _arguments(words: list[Any]) -> list[Any]:
 
 
 def _is_array(words: list[Any], dimensions: int) -> bool:
-    if len(words) < 5 + 2 * dimensions or words[0] != 0 or words[1] != 0 or words[3] not in (4, 8):
+    if len(words) < 5 + 2 * dimensions or words[0] != 0 or words[1] != 0 or words[3] not in (1, 2, 4, 8):
         return False
     shape, strides = words[5 : 5 + dimensions], words[5 + dimensions :]
     expected = [words[3] * int(np.prod(shape[k + 1 :], dtype=np.int64)) for k in range(dimensions)]

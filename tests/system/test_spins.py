@@ -294,8 +294,6 @@ def test_what_is_no_spin_system_is_refused(given: dict[str, Any], said: str) -> 
     [
         ({"initial": np.zeros((1, 3))}, "replica 0 holds other numbers than 1 and −1"),
         ({"n_steps": 2**31 + 1, "save_every": 2**31 + 1}, "n_steps: "),
-        ({"backend": "cuda"}, "backend: got 'cuda'; spins run on the CPU alone"),
-        ({"backend": "cuda_reproducible"}, "backend: got 'cuda_reproducible'; spins"),
         ({"dtype": "float32"}, "dtype, time_step: got float32 and 1"),
         ({"time_step": 0.1}, "got float64 and 0.1"),
         ({"scheme": "heun"}, "spins flip by Glauber's rule; leave the scheme out"),

@@ -41,7 +41,7 @@ def test_the_dry_run_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capl
     assert found["dry"]
     assert found["device"]["name"] == "executor of PTX on the CPU"
     assert len(found["sources"]) == 64
-    assert {check["name"].split(":")[0] for check in found["checks"]} == {"philox", "normals", "paths", "law"}
+    assert {check["name"].split(":")[0] for check in found["checks"]} == {"philox", "normals", "paths", "spins", "law"}
     assert all(check["holds"] for check in found["checks"])
 
 

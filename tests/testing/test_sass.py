@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import pytest
 
-from langevin_kit.testing.sass import Assembled, assemble, hot_loop, instruction_bound
+from langevin_kit.testing.sass import Assembled, assemble, hot_loop, instruction_bound, loop_with
 
 
 def _tools() -> bool:
@@ -112,6 +112,10 @@ def test_of_nested_loops_the_inner_one_is_hot() -> None:
         EXIT
     """
     assert ends(text) == ["FADD", "@P0"]
+    for part, found in (("FADD", ["FADD", "@P0"]), ("FMUL", ["IADD3", "FMUL", "FMUL", "@P1"])):
+        assert [line.split()[0] for line in loop_with(listing(text), part).instructions] == found
+    with pytest.raises(ValueError, match="the kernel has no loop with EXIT"):
+        loop_with(listing(text), "EXIT")
 
 
 def test_the_bound_is_four_warps_a_clock() -> None:

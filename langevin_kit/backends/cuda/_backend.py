@@ -21,7 +21,7 @@ class CUDA:
     """A CUDA GPU.
 
     Needs the extra ``cuda13`` or ``cuda12``. States are float32 if a run does not say, and float64 with `reproducible`,
-    as on the CPU; float64 is for devices that have the units for it.
+    as on the CPU; float64 is for devices that have the units for it. States of spins are float64.
 
     Parameters
     ----------
@@ -31,6 +31,7 @@ class CUDA:
         Whether paths have the CPU's bits. Otherwise products and sums are contracted, numbers below the normal ones
         are zero, and float32's elementary functions come from the special function units, good to about 2⁻²⁰:
         about twice as fast. Noise is the same in both. Either way two runs on devices of one kind agree in every bit.
+        Spins, whose sums are exact, have the CPU's bits in both.
     tf32 : bool
         Whether the factors of matrix products of float32 vector systems may be rounded to 10 bits; not with
         `reproducible`.

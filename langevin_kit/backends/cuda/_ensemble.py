@@ -13,6 +13,7 @@ from langevin_kit.backends.cuda._dense import DenseMover
 from langevin_kit.backends.cuda._device import Array, Device
 from langevin_kit.backends.cuda._measure import Measurer
 from langevin_kit.backends.cuda._mover import Mover
+from langevin_kit.backends.cuda._spins import SpinMover
 from langevin_kit.errors import BackendUnavailable
 from langevin_kit.kernels.cpu.tiles import GROUP
 from langevin_kit.observables import Sums
@@ -46,11 +47,7 @@ class CUDAEnsemble:
         tf32: bool,
     ) -> None:
         self._device, self._program, self._home = device, program, state
-        self._mover = (
-            DenseMover(device, program, fast=fast, tf32=tf32)
-            if program.system.is_dense
-            else Mover(device, program, fast=fast)
-        )
+        self._mover = _mover(device, program, fast=fast, tf32=tf32)
         start = state[list(program.plan.start_axes)]
         n = state.shape[1]
         self._measurer = Measurer(device, program, start, n)
@@ -165,3 +162,11 @@ class CUDAEnsemble:
         for low, high, X in self._visited():
             self._measurer.take(X, low, high, step)
         return self._measurer.measurement(lambda low, high: self.position[:, low:high])
+
+
+def _mover(device: Device, program: Program, *, fast: bool, tf32: bool) -> Mover | DenseMover | SpinMover:
+    if program.system.facts.is_spins:
+        return SpinMover(device, program)
+    if program.system.is_dense:
+        return DenseMover(device, program, fast=fast, tf32=tf32)
+    return Mover(device, program, fast=fast)

@@ -1,4 +1,4 @@
-"""That what the device computes is right: words, normals, paths, sums, repeats, and the law of a whole run."""
+"""That what the device computes is right: words, normals, paths, sums, repeats, spins, and the law of a whole run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ import xarray as xr
 from numpy.typing import NDArray
 
 import langevin_kit as lk
+from langevin_kit.backends import Program
 from langevin_kit.backends.cuda import Array, Device
 from langevin_kit.codegen.cuda_texts import probe_text
 from langevin_kit.kernels.cpu.normals import normals_f32, normals_f64
+from langevin_kit.observables import plan
+from langevin_kit.random import philox_key, seed_sequence
+from langevin_kit.schemes import scheme_from
+from langevin_kit.system.spins import UPDATES
 from langevin_kit.testing import numpy_reference
-from langevin_kit.testing.cuda_registry import MODELS, start
+from langevin_kit.testing.cuda_registry import MODELS, spins, start
 from langevin_kit.testing.gpu_proof._proof import Check, Claim, Proof
 
 KNOWN = (
@@ -100,6 +105,37 @@ def _fast_paths(proof: Proof, name: str) -> Iterator[Check]:
     yield Check(f"paths: {name} fast, twice the same bits", repeats, _sizes(fast))
 
 
+def glauber(proof: Proof) -> Iterator[Check]:
+    """Spins, fields, energies and turns are the CPU's in every bit, in shared memory and beyond; so is a whole run."""
+    sizes, updates = ((20,), UPDATES[:1]) if proof.dry else ((500, 10_000), UPDATES)
+    for n, update, is_short in product(sizes, updates, (True, False)):
+        system = spins(n, update, is_short=is_short, temperature=1.0, seed=proof.seed)
+        cpu, gpu = (_swept(proof, system, backend) for backend in (lk.CPU(), lk.CUDA(device=proof.device)))
+        found = {"replicas": cpu.shape[1], "turns": float(cpu[-1].sum())}
+        name = f"spins: {n} {update} {'short' if is_short else 'long'}, every bit"
+        yield Check(name, _same(cpu, gpu) and found["turns"] > 0, found)
+    system = spins(sizes[0], "random", temperature=1.0, seed=proof.seed)
+    start = proof.rng("spins").choice([-1.0, 1.0], size=(proof.size(1003, 5), sizes[0]))
+    about: dict[str, Any] = {"initial": start, "time_step": 1, "n_steps": 2, "rng": proof.seed, "save_positions": True}
+    run, other = (lk.simulate(system, backend=backend, **about) for backend in ("cpu", lk.CUDA(device=proof.device)))
+    different = [v for v in run.variables if not _same(run[v].values, other[v].values)]
+    yield Check("spins: a run, every bit", not different, {**_sizes(run), "different": different})
+
+
+def _swept(proof: Proof, system: lk.SpinSystem, backend: lk.CPU | lk.CUDA) -> NDArray[np.floating]:
+    """The state of replicas after a launch from the start and one more."""
+    n = system.n_dim
+    state = np.zeros((system.n_rows + 1, proof.size(1003, 5) if n < 1000 else 3))
+    state[:n] = proof.rng(system.update).choice([-1.0, 1.0], size=(n, state.shape[1]))
+    system.begin(state)
+    key = philox_key(seed_sequence(proof.seed))
+    program = Program(system, scheme_from("glauber"), plan(system, None, None), "float64", 1.0, key)
+    with backend.ensemble(program, state) as ensemble:
+        for first, sweeps in ((0, 2), (2, 3)):
+            ensemble.advance(first, sweeps, lambda _: None)
+        return ensemble.state.copy()
+
+
 def law(proof: Proof) -> Iterator[Check]:
     """A run of each mode obeys the Fokker–Planck equation, and one with T ∇·K left out does not.
 
@@ -177,4 +213,4 @@ def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
     return a.dtype == b.dtype and a.tobytes() == b.tobytes()
 
 
-CHECKS: tuple[Claim, ...] = (words, normals, paths, law)
+CHECKS: tuple[Claim, ...] = (words, normals, paths, glauber, law)

@@ -12,14 +12,18 @@ import langevin_kit as lk
 from langevin_kit.backends import Program
 from langevin_kit.backends.cuda import Device
 from langevin_kit.backends.cuda._dense import DenseMover
+from langevin_kit.backends.cuda._device import placed
 from langevin_kit.backends.cuda._mover import Mover
+from langevin_kit.backends.cuda._spins import SpinMover
 from langevin_kit.codegen.cuda_texts import probe_text
 from langevin_kit.kernels.cuda.probe import FUSED
+from langevin_kit.kernels.cuda.spins import MOST_THREADS
 from langevin_kit.observables import plan
 from langevin_kit.random import philox_key, seed_sequence
 from langevin_kit.schemes import Scheme, scheme_from
-from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, ROWS
+from langevin_kit.testing.cuda_registry import CAPABILITIES, MODELS, ROWS, SPINS, SWEEPS
 from langevin_kit.testing.cuda_registry import network as registered_network
+from langevin_kit.testing.cuda_registry import spins as registered_spins
 from langevin_kit.testing.gpu_proof import _peers
 from langevin_kit.testing.gpu_proof._proof import Check, Claim, Proof
 from langevin_kit.testing.sass import LANES, instruction_bound
@@ -30,6 +34,9 @@ WORKLOADS = ("W1", "W2", "W4")
 SIZES = (10**4, 10**5, 10**6, 10**7, 10**8)
 PARTICLE_STEPS = 2e10
 """Of what is timed, if the ensemble is large: 20 ms or more, which is thousands of times the resolution of an event."""
+
+REPLICAS, SWEEPS_BEFORE, SWEEPS_TIMED = (132, 1056, 10**4), 20, 10
+"""Of spins: sizes of the ensemble, sweeps before those that are timed, and those."""
 
 UNITS, NETWORKS, TRAFFIC = 64, (10**4, 10**5, 10**6), 24
 """W3: coordinates, sizes of the ensemble, and bytes that a step moves for one coordinate in float32."""
@@ -86,6 +93,41 @@ def network(proof: Proof) -> Iterator[Check]:
         yield Check(f"rate: W3 float32{', TF32' if tf32 else ''}", True, found)
 
 
+def glauber(proof: Proof) -> Iterator[Check]:
+    """Attempts a second of spins that remember, and of spins too hot for it; and bytes of couplings that turns read."""
+    device, about, n = proof.device, proof.device.about(), SPINS
+    known = CAPABILITIES.index(device.capability) if device.capability in CAPABILITIES else -1
+    sweep = next(sweep for sweep in SWEEPS if sweep.update == "random" and sweep.is_short)
+    assert sweep.turns is not None
+    for temperature in (0.5, 1.5):
+        system = registered_spins(n, "random", temperature=temperature)
+        program = _program(proof, system, scheme_from("glauber"), "float64")
+        rates, turned = {}, 0.0
+        for replicas in REPLICAS:
+            rates[replicas], turned = _attempts(device, program, system, replicas)
+        instructions = sweep.budgets[known].instructions + turned * MOST_THREADS * sweep.turns[known]
+        bound, best = instruction_bound(instructions, about["multiprocessors"], about["clock"]), max(rates.values())
+        found = {"rates": rates, "turned": turned, "bound": bound, "share": best / bound}
+        found["bytes a second"] = 2 * n * turned * best
+        yield Check(f"rate: {sweep}, T = {temperature}", best < 1.1 * bound, found)
+
+
+def _attempts(device: Device, program: Program, system: lk.SpinSystem, replicas: int) -> tuple[float, float]:
+    """Attempts a second, and the share of them that turn a spin, once the ensemble has settled."""
+    mover, n, state = SpinMover(device, program), system.n_dim, np.zeros((system.n_rows + 1, replicas))
+    state[:n] = 1.0
+    system.begin(state)
+    X, flips = placed(device, state), np.zeros((2, replicas))
+    mover.begin(replicas)
+    list(mover.moved(X, 0, 0, SWEEPS_BEFORE))
+    device.get(X[-1], flips[0])
+    seconds = _timed(device, lambda: list(mover.moved(X, 0, SWEEPS_BEFORE, SWEEPS_TIMED)))
+    device.get(X[-1], flips[1])
+    mover.end()
+    attempts = replicas * n * SWEEPS_TIMED
+    return attempts / seconds, float(np.diff(flips, axis=0).sum()) / ((WARM + REPEATS) * attempts)
+
+
 def peers(proof: Proof) -> Iterator[Check]:
     """The same steps of W1 by CuPy's elementwise kernels, and by JAX where it is installed; one that fails says so."""
     proof.device.release()
@@ -127,4 +169,4 @@ def _timed(device: Device, work: Callable[[], object]) -> float:
     return median(device.seconds(work) for _ in range(REPEATS))
 
 
-RATES: tuple[Claim, ...] = (ceilings, workloads, network, peers)
+RATES: tuple[Claim, ...] = (ceilings, workloads, network, glauber, peers)
