@@ -22,6 +22,8 @@ from langevin_kit.system._system import System
 from langevin_kit.system.dense import Components
 from langevin_kit.system.facts import Facts
 
+Floats = NDArray[np.float64]
+
 UPDATES = ("random", "sequential", "synchronous")
 ENERGY = "-unit*(s @ (couplings @ s)/2 + fields @ s)"
 OWN = ("couplings", "fields", "unit")
@@ -80,8 +82,7 @@ class SpinSystem(System):
         if self.update not in UPDATES:
             raise InvalidArgument(f"update: got {self.update!r}{did_you_mean(str(self.update), UPDATES)}.")
         b = np.broadcast_to(b, n)
-        unit = _unit(W, b)
-        own = dict(zip(OWN, (np.rint(W / unit), np.rint(b / unit), unit), strict=True))
+        own = dict(zip(OWN, _in_units(W, b), strict=True))
         more = {name: value for name, value in self.parameters.items() if name not in OWN}
         fixed = {"energy": ENERGY, "coordinates": {"s": n}, "parameters": own | more, "couplings": W, "fields": b}
         for name, value in fixed.items():
@@ -117,13 +118,13 @@ class SpinSystem(System):
         """The row of a state that holds the energy."""
         return 2 * self.n_dim
 
-    def begin(self, state: NDArray[np.float64]) -> None:
+    def begin(self, state: Floats) -> None:
         """Set the fields and the energies of states whose spins are set."""
         s, b, unit = state[: self.n_dim], self.parameters["fields"][:, None], self.parameters["unit"]
         state[self.n_dim : self.energy_row] = h = self.fields_of(s)
         state[self.energy_row] = -0.5 * unit * (s * (h + b)).sum(axis=0)
 
-    def fields_of(self, s: NDArray[np.float64]) -> NDArray[np.float64]:
+    def fields_of(self, s: Floats) -> Floats:
         """W s + b in units, for spins s (N, R): integers, whose sums are exact in any order."""
         return np.asarray(self.parameters["couplings"] @ s + self.parameters["fields"][:, None])
 
@@ -155,8 +156,8 @@ def system_from_dict(data: Mapping[str, Any]) -> System:
     return SpinSystem(**data) if "couplings" in data else System(**data)
 
 
-def _symmetric(couplings: Any) -> NDArray[np.float64]:
-    W: NDArray[np.float64] = np.asarray(arguments.array("couplings", 0.0 if couplings is None else couplings))
+def _symmetric(couplings: Any) -> Floats:
+    W: Floats = np.asarray(arguments.array("couplings", 0.0 if couplings is None else couplings))
     if W.ndim != 2 or W.size != len(W) ** 2 or not W.size:
         raise InvalidArgument(f"couplings: got shape {W.shape}; a symmetric matrix (N, N) is needed.")
     if np.array_equal(W, W.T):
@@ -169,11 +170,17 @@ def _symmetric(couplings: Any) -> NDArray[np.float64]:
     return np.asarray((W + W.T) / 2)
 
 
-def _unit(W: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """What couplings and fields are taken to be multiples of."""
+def _in_units(W: Floats, b: Floats) -> tuple[Floats, Floats, float]:
+    """Couplings and fields as multiples of what they are taken to be multiples of, and that unit."""
     largest = float((np.abs(W).sum(axis=1) + np.abs(b)).max())
     for unit in (1.0, 1.0 / len(W)):
-        off = max(np.abs(a / unit - np.rint(a / unit)).max() for a in (W, b))
-        if off <= ROUND_OFF * largest / unit and largest / unit < EXACT:
-            return unit
-    return float(2.0 ** np.ceil(np.log2(largest)) / EXACT)
+        if largest / unit < EXACT and all(_are_multiples(a, unit, largest) for a in (W[0], b, W)):
+            break
+    else:
+        unit = float(2.0 ** np.ceil(np.log2(largest)) / EXACT)
+    return np.rint(W / unit), np.rint(b / unit), unit
+
+
+def _are_multiples(a: Floats, unit: float, largest: float) -> bool:
+    number = a / unit
+    return bool(np.abs(number - np.rint(number)).max() <= ROUND_OFF * largest / unit)
