@@ -81,7 +81,7 @@ def main(
     n: int = 3000,
     share: float = 1.0,
     sizes: Sequence[int] = (500, 1000, 2000, 4000),
-    spins_of_a_size: int = 32_000,
+    spins_of_a_size: int = 16_000,
     near: Sequence[float] = NEAR,
     figure: str = "retrieval_overlap.png",
 ) -> dict[str, float]:
@@ -121,13 +121,11 @@ def main(
         axes.plot(fine / limit, [networks.replica_symmetric(load, T).m for T in fine], "k-", label="theory, N → ∞")
         axes.axvline(1.0, color="0.6", lw=1)
         for size, colour in zip(sizes, ("#E69F00", "#56B4E9", "#009E73", "#CC79A7"), strict=False):
-            seeds = range(max(2, spins_of_a_size // size))
-            pairs = [network(load, size, 10_000 + seed) for seed in seeds]
-            points = [
-                mean_of([of_spins(spins, xi[0], T, 2, seed) for seed, (xi, spins) in enumerate(pairs)])
-                for T in temperatures
-            ]
-            m, error = np.array(points).T
+            rows = []
+            for seed in range(max(2, spins_of_a_size // size)):
+                xi, spins = network(load, size, 10_000 + seed)
+                rows.append([of_spins(spins, xi[0], T, 2, seed) for T in temperatures])
+            m, error = np.array([mean_of(column) for column in zip(*rows, strict=True)]).T
             axes.errorbar(near, m, error, fmt="o-", color=colour, ms=4, lw=1, label=f"N = {size:,}")
             found |= {f"m({load}, {x:g} T_M, {size})": value for x, value in zip(near, m, strict=True)}
         axes.set(xlabel="T / T_M", title=f"α = {load:g}, T_M = {limit:.3f}", ylim=(0, 1.02))
