@@ -1,11 +1,11 @@
-"""How many patterns networks of spins recall, by the rule that stores them: overlap against load α = P/N.
+"""How many patterns networks of spins recall, by the rule that stores them and the noise: overlap against load α = P/N.
 
-Each network starts at its patterns, or at patterns with a tenth of the spins turned, and runs by Glauber's rule, at
-T = 0 or a little warmer. The capacity is the load up to which the overlap stays above 0.9. Beside it
+Each network starts at its patterns, or at patterns with a tenth of the spins turned, and runs by Glauber's rule. The
+capacity is the load up to which the overlap stays above 0.9. Beside it
 
-    α_c   Hebb's rule in replica symmetry (`networks.critical_load`): 0.138 at T = 0
-    1     the pseudo-inverse: as many patterns as spins are linearly independent, and no more
-    2     Gardner's bound for any couplings, in which no spin has more than no stability
+    Hebb               its replica-symmetric theory (`networks.replica_symmetric`): 0.138 at T = 0
+    pseudo-inverse     1 at T = 0: as many patterns as spins are linearly independent; with noise less, by its theory
+    any couplings      2, Gardner's bound, where spins of patterns have no stability left
 
 Stability is κ = ξ_i h_i / |W_i|: a spin of a pattern turns where it is negative, and the larger it is the more noise
 it stands. Its least value over spins and patterns is drawn against the most that any couplings have for all of them,
@@ -13,14 +13,14 @@ it stands. Its least value over spins and patterns is drawn against the most tha
 average, and so κ = √((1 − α)/α): every pattern is a fixed point up to α = 1. With the diagonal it still is, but spins
 feel themselves, W_ii s_i, and turn back less easily: the rule keeps what it is started at, not what it was taught.
 
-Run it:  python scenarios/capacity.py                      (about three minutes; writes capacity.png)
+Run it:  python scenarios/capacity.py                      (about four minutes; writes capacity.png)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
+from itertools import product
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -32,17 +32,22 @@ from langevin_kit import networks
 
 Floats = NDArray[np.float64]
 
+DIAGONAL = "with its diagonal"
 INVERTIBLE = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.98)
 RULES: dict[str, tuple[Callable[[Floats], Floats], tuple[float, ...], str]] = {
     "Hebb": (networks.hebb, (0.02, 0.06, 0.1, 0.12, 0.13, 0.14, 0.15, 0.16, 0.18, 0.22, 0.3, 0.5, 1.0, 2.0), "#0072B2"),
     "Storkey": (networks.storkey, (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.0), "#009E73"),
     "pseudo-inverse": (networks.pseudo_inverse, INVERTIBLE, "#D55E00"),
-    "with its diagonal": (partial(networks.pseudo_inverse, diagonal=True), INVERTIBLE, "#CC79A7"),
+    DIAGONAL: (partial(networks.pseudo_inverse, diagonal=True), INVERTIBLE, "#CC79A7"),
 }
-CASES = ((0.0, 1.0), (0.0, 0.8), (0.2, 1.0))  # temperature, overlap at the start
+NOISES = (0.1, 0.2, 0.3, 0.4, 0.5)
+PLACES = (("Hebb", 0.05, 0.3), ("pseudo-inverse", 0.2, 0.3))
 REPLICAS = 10
 SWEEPS, BURN_IN = 100, 50
 KEPT = 0.9
+SEEN = 4.0  # standard errors: of two numbers one is that far off by chance with probability 1e-4
+Z, WEIGHT = np.polynomial.hermite_e.hermegauss(200)
+WEIGHT /= WEIGHT.sum()
 
 
 def overlap(system: lk.SpinSystem, patterns: Floats, start: float, seed: int) -> float:
@@ -69,46 +74,93 @@ def least_stability(W: Floats, patterns: Floats) -> float:
     return float((patterns * (patterns @ others) / np.linalg.norm(others, axis=1)).min())
 
 
-def capacity(loads: Floats, m: Floats) -> float:
-    """The load at which m falls below KEPT first, between two by a straight line; the last one if it never does."""
-    below = np.flatnonzero(m < KEPT)
-    if not below.size or below[0] == 0:
-        return float(loads[-1 if not below.size else 0])
-    k = below[0]
-    return float(np.interp(-KEPT, -m[k - 1 : k + 1], loads[k - 1 : k + 1]))
+def capacity(name: str, patterns: Floats, temperature: float, start: float, seed: int) -> float:
+    """The load up to which a network keeps an overlap above KEPT, by bisection to N/200 patterns."""
+    rule, loads, _ = RULES[name]
+    n = patterns.shape[1]
+    low, high = 0, round(loads[-1] * n)
+    while high - low > max(1, n // 200):
+        p = (low + high) // 2
+        system = lk.SpinSystem(couplings=rule(patterns[:p]), temperature=temperature)
+        low, high = (p, high) if overlap(system, patterns[:p], start, seed) > KEPT else (low, p)
+    return low / n
 
 
-def main(n: int = 500, seeds: int = 6, figure: str = "capacity.png") -> dict[str, float]:
+def projected(load: float, temperature: float) -> float:
+    """The overlap of the pseudo-inverse without its diagonal, in replica symmetry as N → ∞.
+
+    The patterns but the one that is recalled act as a random projection: with C = β (1 − q) and the R-transform of its
+    spectrum, R = 2α / (1 − C + s), R' = R (1 − R) / s, s² = (1 − C)² + 4αC, spins feel (1 − R) m + √((q − m²) R') z
+    (Kanter & Sompolinsky, Phys. Rev. A 35, 380 (1987); Parisi & Potters, J. Phys. A 28, 5267 (1995)).
+    """
+    m, q = 1.0, 1.0 - 1e-6
+    for _ in range(2000):
+        c = (1 - q) / temperature
+        s = np.sqrt((1 - c) ** 2 + 4 * load * c)
+        own = 2 * load / (1 - c + s)
+        t = np.tanh(((1 - own) * m + np.sqrt(max(q - m * m, 0.0) * own * (1 - own) / s) * Z) / temperature)
+        m, q, before = float(WEIGHT @ t), float(WEIGHT @ t**2), m
+        if abs(m - before) < 1e-10:
+            break
+    return m
+
+
+def limit(theory: Callable[[float, float], float], temperature: float) -> float:
+    """The load at which that overlap falls below KEPT, by bisection."""
+    low, high = 0.0, 1.0
+    while high - low > 1e-4:
+        middle = (low + high) / 2
+        low, high = (middle, high) if theory(middle, temperature) > KEPT else (low, middle)
+    return low
+
+
+def main(n: int = 500, seeds: int = 5, figure: str = "capacity.png") -> dict[str, float]:
     """Measure all rules, temperatures and starts with so many networks of n spins."""
-    # --------------------------------------------------------------------------------------------------------- networks
-    m = {name: np.empty((len(CASES), len(loads), seeds)) for name, (_, loads, _) in RULES.items()}
-    kappa = {name: np.empty((len(loads), seeds)) for name, (_, loads, _) in RULES.items()}
-    for seed in range(seeds):
-        patterns = np.random.default_rng(seed).choice([-1.0, 1.0], size=(2 * n, n))
-        for name, (rule, loads, _) in RULES.items():
-            for k, load in enumerate(loads):
-                taught = patterns[: round(load * n)]
-                W = rule(taught)
-                kappa[name][k, seed] = least_stability(W, taught)
-                cold = lk.SpinSystem(couplings=W, temperature=0.0)
-                for case, (temperature, start) in enumerate(CASES):
-                    m[name][case, k, seed] = overlap(replace(cold, temperature=temperature), taught, start, seed)
-
-    # ------------------------------------------------------------------------------------------------------- the table
-    heads = [f"T = {t:g}, from {'patterns' if start == 1 else f'{start:g}'}" for t, start in CASES]
-    print(f"load up to which the overlap is above {KEPT:g}, N = {n}, {seeds} networks")
-    print(" " * 18 + "".join(f"{head:>24s}" for head in heads))
+    patterns = [np.random.default_rng(seed).choice([-1.0, 1.0], size=(2 * n, n)) for seed in range(seeds)]
+    theories = {"Hebb": lambda a, t: networks.replica_symmetric(a, t).m, "pseudo-inverse": projected}
     found: dict[str, float] = {}
-    for name, (_, loads, _) in RULES.items():
-        cells = []
-        for head, overlaps in zip(heads, m[name], strict=True):
-            each = [capacity(np.array(loads), column) for column in overlaps.T]
-            mean, stderr = float(np.mean(each)), float(np.std(each, ddof=1) / np.sqrt(seeds))
-            cells.append(f"{mean:.3f} ± {stderr:.3f}" if mean < loads[-1] else f"beyond {mean:g}")
-            found[f"{name}, {head}"] = mean
-        print(f"{name:18s}" + "".join(f"{cell:>24s}" for cell in cells))
-    lines = [networks.critical_load(t) for t, _ in CASES]
-    print("Hebb, N = ∞       " + "".join(f"{a:24.3f}" for a in lines))
+
+    # ----------------------------------------------------------------------------- overlaps with noise, held to theory
+    print(f"rule             α    T    theory   Glauber, N = {n}, {seeds} networks")
+    for name, load, temperature in PLACES:
+        each = []
+        for seed, xi in enumerate(patterns):
+            taught = xi[: round(load * n)]
+            system = lk.SpinSystem(couplings=RULES[name][0](taught), temperature=temperature)
+            each.append(overlap(system, taught, 1.0, seed))
+        mean, stderr = float(np.mean(each)), float(np.std(each, ddof=1) / np.sqrt(seeds))
+        theory = theories[name](load, temperature)
+        found |= {f"m, {name}": mean, f"z, {name}": (mean - theory) / stderr}
+        print(f"{name:15s} {load:.2f}  {temperature:.1f}   {theory:.4f}   {mean:.4f} ± {stderr:.4f}")
+
+    # ----------------------------------------------------------------------- overlaps at T = 0, and stability, by load
+    starts = (1.0, 0.8)
+    m = {name: np.empty((len(starts), len(loads), seeds)) for name, (_, loads, _) in RULES.items()}
+    kappa = {name: np.empty((len(loads), seeds)) for name, (_, loads, _) in RULES.items()}
+    for name, (rule, loads, _) in RULES.items():
+        for (k, load), (seed, xi) in product(enumerate(loads), enumerate(patterns)):
+            taught = xi[: round(load * n)]
+            W = rule(taught)
+            kappa[name][k, seed] = least_stability(W, taught)
+            cold = lk.SpinSystem(couplings=W, temperature=0.0)
+            m[name][:, k, seed] = [overlap(cold, taught, start, seed) for start in starts]
+
+    # ------------------------------------------------------------------------------------------------------ capacities
+    columns = [(0.0, 0.8), (0.0, 1.0), *((t, 1.0) for t in NOISES)]
+    kept: dict[str, tuple[Floats, Floats]] = {}
+    print(f"load up to which the overlap is above {KEPT:g}")
+    print("                  T = 0, m₀ = 0.8    T = 0" + "".join(f"{t:>16g}" for t in NOISES))
+    for name in RULES:
+        # A spin that feels itself has no temperature.
+        shown = columns[:2] if name == DIAGONAL else columns
+        each = np.array([[capacity(name, xi, *column, seed) for seed, xi in enumerate(patterns)] for column in shown])
+        mean, stderr = kept[name] = each.mean(axis=1), each.std(axis=1, ddof=1) / np.sqrt(seeds)
+        print(f"{name:19s}" + "   ".join(f"{a:.3f} ± {b:.3f}" for a, b in zip(mean, stderr, strict=True)))
+        found |= {f"{name}, T = {t:g}, m₀ = {start:g}": float(a) for (t, start), a in zip(shown, mean, strict=True)}
+    ideal = {"Hebb": networks.critical_load(0.0), "pseudo-inverse": 1.0}
+    lines = {name: np.array([ideal[name], *(limit(theory, t) for t in NOISES)]) for name, theory in theories.items()}
+    for name, line in lines.items():
+        print(f"{f'  {name}, N = ∞':35s}" + "".join(f"{a:<16.3f}" for a in line))
     found["least overlap, pseudo-inverse"] = float(m["pseudo-inverse"][0].min())
     found["nearest to Gardner's bound"] = max(
         load / networks.gardner_capacity(k)
@@ -117,37 +169,47 @@ def main(n: int = 500, seeds: int = 6, figure: str = "capacity.png") -> dict[str
         for k in row[row > 0]
     )
     exact, nearest = found["least overlap, pseudo-inverse"] == 1, found["nearest to Gardner's bound"]
-    print(f"verdict: the pseudo-inverse {'keeps' if exact else 'loses some of'} all patterns at T = 0;", end=" ")
+    held = exact and nearest < 1 and all(abs(found[f"z, {name}"]) < SEEN for name, *_ in PLACES)
+    print(f"at T = 0 the pseudo-inverse {'keeps' if exact else 'loses some of'} all patterns at any load;", end=" ")
     print(f"no rule stores more than {nearest:.2f} of Gardner's bound for its κ")
+    print(f"verdict: rules {'are' if held else 'are not'} as their theories say (|z| < {SEEN:g})")
 
     # ------------------------------------------------------------------------------------------------------ the figure
     picture = Figure(figsize=(11, 8), layout="constrained")
-    *panels, last = picture.subplots(2, 2).flat
-    for axes, case, head, line in zip(panels, range(len(CASES)), heads, lines, strict=True):
+    panels = picture.subplots(2, 2)
+    for axes, case, title in ((panels[0, 0], 0, "patterns"), (panels[0, 1], 1, "patterns with a tenth turned")):
         for name, (_, loads, colour) in RULES.items():
             stderr = m[name][case].std(axis=1, ddof=1) / np.sqrt(seeds)
-            style = "--" if name == "with its diagonal" else "-"
-            axes.errorbar(loads, m[name][case].mean(axis=1), stderr, fmt=f"o{style}", color=colour, ms=3, label=name)
-        axes.axvline(line, color="#0072B2", ls=":", lw=1)
-        axes.text(line, 1.06, f"{line:.3f}", color="#0072B2", ha="center")
-        for limit, colour in ((1.0, "#D55E00"), (2.0, "black")):
-            axes.axvline(limit, color=colour, ls=":", lw=1)
-            axes.text(limit, 1.06, f"{limit:g}", color=colour, ha="center")
-        axes.set(xscale="log", ylim=(0, 1.12), ylabel="overlap", title=head)
+            style = "s--" if name == DIAGONAL else "o-"
+            axes.errorbar(loads, m[name][case].mean(axis=1), stderr, fmt=style, color=colour, mfc="none", label=name)
+        for line, colour in ((networks.critical_load(0.0), "#0072B2"), (1.0, "#D55E00"), (2.0, "black")):
+            axes.axvline(line, color=colour, ls=":", lw=1)
+            axes.text(line, 1.06, f"{line:.3g}", color=colour, ha="center")
+        axes.set(ylim=(0, 1.12), ylabel="overlap", title=f"T = 0, from {title}")
+    noise, stability = panels[1]
+    for name, (_, _, colour) in RULES.items():
+        if name != DIAGONAL:
+            a, stderr = (values[1:] for values in kept[name])
+            noise.errorbar((0.0, *NOISES), a, 2 * stderr, fmt="o", color=colour, mfc="none", capsize=3, label=name)
+    for name, line in lines.items():
+        noise.plot((0.0, *NOISES), line, "-", color=RULES[name][2], lw=1, label=f"{name}, N = ∞")
+    noise.set(xlabel="temperature T", ylabel="load α", ylim=(0, 1.05))
+    noise.set_title(f"load up to which the overlap is above {KEPT:g}, ± 2 s.e.")
+    noise.legend(frameon=False)
     for name, (_, loads, colour) in RULES.items():
-        if name != "with its diagonal":
-            last.plot(loads, kappa[name].mean(axis=1), "o-", color=colour, ms=3, lw=0.5, label=name)
+        if name != DIAGONAL:
+            stability.plot(loads, kappa[name].mean(axis=1), "o", color=colour, mfc="none", label=name)
     fine = np.geomspace(0.02, 2.0, 200)
     bound = [brentq(lambda k, a=a: networks.gardner_capacity(k) - a, 0.0, 100.0) if a < 2 else 0.0 for a in fine]
-    last.plot(fine, bound, "k-", lw=1, label="Gardner's bound")
-    last.plot(fine[fine < 1], np.sqrt(1 / fine[fine < 1] - 1), color="#D55E00", lw=1, label="√((1 − α)/α)")
-    last.set(xscale="log", ylim=(0, 5), ylabel="κ", title="least stability κ, of all spins in all patterns")
-    for axes in (*panels, last):
-        axes.set(xlim=(0.018, 2.6), xlabel="load α")
+    stability.plot(fine, bound, "k-", lw=1, label="Gardner's bound")
+    stability.plot(fine[fine < 1], np.sqrt(1 / fine[fine < 1] - 1), color="#D55E00", lw=1, label="√((1 − α)/α)")
+    stability.set(ylim=(0, 5), ylabel="κ", title="least stability κ, of all spins in all patterns")
+    stability.legend(frameon=False)
+    for axes in (*panels[0], stability):
+        axes.set(xscale="log", xlim=(0.018, 2.6), xlabel="load α")
         axes.set_xticks([0.02, 0.05, 0.1, 0.2, 0.5, 1, 2], ["0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"])
         axes.minorticks_off()
-    panels[0].legend(frameon=False, loc="lower left")
-    last.legend(frameon=False)
+    panels[0, 0].legend(frameon=False, loc="lower left")
     picture.savefig(figure, dpi=150)
     return found
 

@@ -55,8 +55,11 @@ def hebb(patterns: Any, *, bias: float = 0.0, diagonal: bool = False) -> Floats:
     """
     if isinstance(bias, bool) or not isinstance(bias, int | float | np.number) or not -1 < bias < 1:
         raise InvalidArgument(f"bias: got {bias!r}; a number between −1 and 1 is needed.")
-    xi = _patterns(patterns) - bias
-    return _without_diagonal(xi.T @ xi / (xi.shape[1] * (1 - bias * bias)), keep=diagonal)
+    xi = _patterns(patterns)
+    # Sums of integers first: they are exact, so that couplings do not depend on the order of sums.
+    up = xi.sum(axis=0)
+    products = xi.T @ xi - bias * (up + up[:, None]) + len(xi) * bias**2
+    return _without_diagonal(products / (xi.shape[1] * (1 - bias**2)), keep=diagonal)
 
 
 def pseudo_inverse(patterns: Any, *, diagonal: bool = False) -> Floats:
