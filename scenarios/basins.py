@@ -106,6 +106,7 @@ def main(n: int = 500, cells: int = 12, seeds: int = 4, figure: str = "basins.pn
         theory = np.mean([one_step(name, starts, xi) for xi in taught], axis=0)
         score = (np.abs(mean - theory) - 1 / n) / stderr  # the law of the field is Gaussian up to order 1/N
         found[f"{name}: one step"] = float(score.max())
+        found |= {f"{name}: m₁ from {start:g}": float(a) for start, a in zip(starts, mean, strict=True)}
         triples = zip(mean, stderr, theory, strict=True)
         print(f"{name:18s}" + "".join(f"   {a:.4f} ± {b:.4f}, theory {c:.4f}" for a, b, c in triples))
 
