@@ -7,8 +7,8 @@ capacity is the load up to which the overlap stays above 0.9. Beside it
     pseudo-inverse     1 at T = 0: as many patterns as spins are linearly independent; with noise less, by its theory
     any couplings      2, Gardner's bound, where spins of patterns have no stability left
 
-Finite networks differ from N = ∞ both ways: at T = 0 they may stick close to a pattern that is no longer a minimum; with
-noise they leave one that is no longer the lowest.
+Finite networks differ from N = ∞ both ways: at T = 0 they may stick close to a pattern that is no longer a minimum;
+with noise they leave one that is no longer the lowest.
 
 Stability is κ = ξ_i h_i / |W_i|: a spin of a pattern turns where it is negative, and the larger it is the more noise
 it stands. Its least value over spins and patterns is drawn against the most that any couplings have for all of them,

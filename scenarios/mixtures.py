@@ -146,7 +146,7 @@ def main(
     left.plot(fine, np.where(fine > theory, stable, np.nan), ":", color="#D55E00", lw=1, label="the mixture, unstable")
     for column, (marker, label) in enumerate((("^", "largest"), ("s", "second"), ("v", "third"))):
         left.plot(FOLLOWED, m[:, column], marker, color="black", mfc="none", ms=5, label=f"spins, {label}")
-    left.set(xlabel="temperature T", ylabel="overlap with a pattern", xlim=(0, 1), ylim=(-0.04, 1.04))
+    left.set(xlabel="temperature T", ylabel="overlap with a pattern", xlim=(0, 1), ylim=(-0.08, 1.04))
     left.set_title(f"{sweeps} sweeps from the mixture, N = {n_followed:,}")
     near = np.linspace(NEAR[0] - 0.01, NEAR[-1] + 0.01, 100)
     right.plot(near, [networks.symmetric_mixture(3, t).among for t in near], "k-", lw=1, label="theory, N = ∞")
