@@ -8,7 +8,8 @@ capacity is the load up to which the overlap stays above 0.9. Beside it
     any couplings      2, Gardner's bound, where spins of patterns have no stability left
 
 Finite networks differ from N = ∞ both ways: at T = 0 they may stick close to a pattern that is no longer a minimum;
-with noise they leave one that is no longer the lowest.
+with noise they leave one that is no longer the lowest. T is in units of couplings as each rule has them: fields are 1
+with Hebb's, 1 − α with the pseudo-inverse.
 
 Stability is κ = ξ_i h_i / |W_i|: a spin of a pattern turns where it is negative, and the larger it is the more noise
 it stands. Its least value over spins and patterns is drawn against the most that any couplings have for all of them,
@@ -16,7 +17,7 @@ it stands. Its least value over spins and patterns is drawn against the most tha
 average, and so κ = √((1 − α)/α): every pattern is a fixed point up to α = 1. With the diagonal it still is, but spins
 feel themselves, W_ii s_i, and turn back less easily: the rule keeps what it is started at, not what it was taught.
 
-Run it:  python scenarios/capacity.py                      (about four minutes; writes capacity.png)
+Run it:  python scenarios/capacity.py                      (about five minutes; writes capacity.png)
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def limit(theory: Callable[[float, float], float], temperature: float) -> float:
     return low
 
 
-def main(n: int = 500, seeds: int = 5, figure: str = "capacity.png") -> dict[str, float]:
+def main(n: int = 500, seeds: int = 4, figure: str = "capacity.png") -> dict[str, float]:
     """Measure all rules, temperatures and starts with so many networks of n spins."""
     patterns = [np.random.default_rng(seed).choice([-1.0, 1.0], size=(2 * n, n)) for seed in range(seeds)]
     theories = {"Hebb": lambda a, t: networks.replica_symmetric(a, t).m, "pseudo-inverse": projected}
@@ -186,7 +187,7 @@ def main(n: int = 500, seeds: int = 5, figure: str = "capacity.png") -> dict[str
             style = "s--" if name == DIAGONAL else "o-"
             axes.errorbar(loads, m[name][case].mean(axis=1), stderr, fmt=style, color=colour, mfc="none", label=name)
         for line, colour in ((networks.critical_load(0.0), "#0072B2"), (1.0, "#D55E00"), (2.0, "black")):
-            axes.axvline(line, color=colour, ls=":", lw=1)
+            axes.vlines(line, 0, 1.04, color=colour, ls=":", lw=1)
             axes.text(line, 1.06, f"{line:.3g}", color=colour, ha="center")
         axes.set(ylim=(0, 1.12), ylabel="overlap", title=f"T = 0, from {title}")
     noise, stability = panels[1]
