@@ -12,7 +12,7 @@ so λ follows from how a small difference, made at the start, has grown after tw
 are of order 1/N: crossings of three sizes are carried to N = ∞. The columns of the patterns are all eight there are,
 equally often: by chance alone patterns would overlap by 1/√N, and the mixture prefer one of them.
 
-Run it:  python scenarios/mixtures.py                      (about three minutes; writes mixtures.png)
+Run it:  python scenarios/mixtures.py                      (about two minutes; writes mixtures.png)
 """
 
 from __future__ import annotations

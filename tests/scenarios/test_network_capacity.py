@@ -31,10 +31,10 @@ def test_capacity(tmp_path: Path) -> None:
     """Small: the pseudo-inverse holds the most, Hebb's rule the least, and no rule more than Gardner's bound."""
     study, found = small("capacity", tmp_path, 100, 2)
     recorded = {
-        "m, Hebb": 0.9936666666666667,
-        "z, Hebb": 2.501670965134981,
-        "m, pseudo-inverse": 0.99,
-        "z, pseudo-inverse": 0.7806822576499273,
+        "m, Hebb": 0.9920833333333334,
+        "chance, Hebb": 0.3974912989841406,
+        "m, pseudo-inverse": 0.9881666666666666,
+        "chance, pseudo-inverse": 0.5280004639030826,
         "Hebb, T = 0, m₀ = 0.8": 0.155,
         "Hebb, T = 0, m₀ = 1": 0.175,
         "Hebb, T = 0.1, m₀ = 1": 0.14,
@@ -62,6 +62,7 @@ def test_capacity(tmp_path: Path) -> None:
     check(found, recorded)
     assert found["least overlap, pseudo-inverse"] == 1
     assert found["nearest to Gardner's bound"] < 1
+    assert min(found[f"chance, {name}"] for name in ("Hebb", "pseudo-inverse")) > study["ALARM"]
     for start in ("T = 0, m₀ = 1", "T = 0.1, m₀ = 1", "T = 0.2, m₀ = 1"):
         hebb, storkey, pseudo_inverse = (found[f"{name}, {start}"] for name in ("Hebb", "Storkey", "pseudo-inverse"))
         assert hebb < storkey < pseudo_inverse
