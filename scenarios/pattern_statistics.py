@@ -110,7 +110,7 @@ def main(n: int = 500, seeds: int = 8, figure: str = "pattern_statistics.png") -
             axes.errorbar(values, each.mean(axis=1), stderr, fmt=style, color=colour, mfc="none", ms=6, label=name)
         axes.set(xlabel=label, title=f"{title}: N = {n}, P = {p}, T = 0")
     panels[0].set_ylabel("overlap of deviations")
-    panels[0].legend(frameon=False)
+    panels[0].legend(frameon=False, fontsize=9)
     picture.savefig(figure, dpi=150)
     return found
 
