@@ -132,6 +132,8 @@ def test_pattern_statistics(tmp_path: Path) -> None:
         "Storkey, c = 0.7": 0.40710509569382725,
         "kept": 0.9772569444444469,
         "lost": 0.21126221387686414,
+        "all up": 1.0,
+        "ancestors": 0.96,
     }
     check(found, recorded)
     assert found["kept"] > study["KEPT"]
