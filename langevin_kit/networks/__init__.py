@@ -4,6 +4,7 @@ from langevin_kit.networks._ages import bounded_capacity, bounded_overlap, palim
 from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
+from langevin_kit.networks._gardner import gardner_capacity
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
     coexistence_temperature,
@@ -11,6 +12,7 @@ from langevin_kit.networks._lines import (
     retrieval_temperature,
     spin_glass_temperature,
 )
+from langevin_kit.networks._mixtures import Mixture, mixture_temperature, symmetric_mixture
 from langevin_kit.networks._pattern_space import OVERLAP, pattern_space
 from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
 from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
@@ -20,6 +22,7 @@ __all__ = [
     "OVERLAP",
     "Attractors",
     "LearnedFixedPoints",
+    "Mixture",
     "ReplicaSymmetric",
     "almeida_thouless_temperature",
     "attractors",
@@ -28,9 +31,11 @@ __all__ = [
     "bounded_overlap",
     "coexistence_temperature",
     "critical_load",
+    "gardner_capacity",
     "hebb",
     "learn_fixed_points",
     "lyapunov",
+    "mixture_temperature",
     "palimpsest",
     "palimpsest_capacity",
     "palimpsest_overlap",
@@ -41,5 +46,6 @@ __all__ = [
     "spectrum",
     "spin_glass_temperature",
     "storkey",
+    "symmetric_mixture",
     "unlearn",
 ]

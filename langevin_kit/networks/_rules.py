@@ -15,20 +15,29 @@ DEPENDENT = 1e-10
 """Of the overlaps' eigenvalues, the smallest over the largest below which patterns count as dependent."""
 
 
-def hebb(patterns: Any, *, diagonal: bool = False) -> Floats:
+def hebb(patterns: Any, *, bias: float = 0.0, diagonal: bool = False) -> Floats:
     r"""Hebb's rule: :math:`W_{ij} = N^{-1} \sum_μ ξ_i^μ ξ_j^μ`, and 0 on the diagonal.
+
+    With a bias a it is the covariance rule,
+
+    .. math:: W_{ij} = \frac{1}{N (1 - a^2)} \sum_μ (ξ_i^μ - a)(ξ_j^μ - a)
+
+    which gives spins of a pattern the fields ξ − a; with ``SpinSystem(fields=a)`` they are ξ again. Without it patterns
+    whose mean is a have overlaps a² with each other, which sum up to more than the pattern itself once a³P ≈ 1.
 
     Parameters
     ----------
     patterns : (P, N)
         Of 1 and −1.
+    bias : float
+        a, the mean of patterns; between −1 and 1.
     diagonal : bool
-        Keep the diagonal, P/N: spins then feel themselves.
+        Keep the diagonal, P/N without bias: spins then feel themselves.
 
     Returns
     -------
     (N, N)
-        Multiples of 1/N, which `SpinSystem` adds without error.
+        Without bias multiples of 1/N, which `SpinSystem` adds without error.
 
     Raises
     ------
@@ -36,15 +45,23 @@ def hebb(patterns: Any, *, diagonal: bool = False) -> Floats:
 
     Notes
     -----
-    Hopfield, PNAS 79, 2554 (1982). P random patterns are recalled up to P = 0.138 N.
+    Hopfield, PNAS 79, 2554 (1982). P random patterns are recalled up to P = 0.138 N. With bias: Amit, Gutfreund &
+    Sompolinsky, Phys. Rev. A 35, 2293 (1987).
 
     Examples
     --------
     >>> hebb([[1, -1, 1]])[0].round(3) + 0.0
     array([ 0.   , -0.333,  0.333])
     """
+    if isinstance(bias, bool) or not isinstance(bias, int | float | np.number) or not -1 < bias < 1:
+        raise InvalidArgument(f"bias: got {bias!r}; a number between −1 and 1 is needed.")
     xi = patterns_of(patterns)
-    return _without_diagonal(xi.T @ xi / xi.shape[1], keep=diagonal)
+    # Sums of integers first: they are exact, so that couplings do not depend on the order of sums.
+    products = xi.T @ xi
+    if bias:
+        up = xi.sum(axis=0)
+        products += len(xi) * bias**2 - bias * (up + up[:, None])
+    return _without_diagonal(products / (xi.shape[1] * (1 - bias**2)), keep=diagonal)
 
 
 def pseudo_inverse(patterns: Any, *, diagonal: bool = False) -> Floats:

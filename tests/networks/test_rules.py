@@ -38,6 +38,17 @@ def test_rules_are_their_sums() -> None:
         assert not np.diag(made).any()
 
 
+def test_with_a_bias_hebb_is_the_covariance_rule() -> None:
+    """A pattern of mean a alone feels ξ − a up to its own deviation; with the mean left in it feels ξ."""
+    xi = np.array([[1.0] * 30 + [-1.0] * 10])
+    W = hebb(xi, bias=0.5, diagonal=True)
+    np.testing.assert_allclose(W, np.outer(xi[0] - 0.5, xi[0] - 0.5) / 40 / 0.75, atol=1e-15)
+    np.testing.assert_allclose(W @ xi[0], xi[0] - 0.5, atol=1e-14)
+    np.testing.assert_array_equal(hebb(xi, bias=0.5), W - np.diag(np.diag(W)))
+    np.testing.assert_array_equal(hebb(xi, bias=0), hebb(xi))
+    assert np.abs(hebb(xi, diagonal=True) @ xi[0] - (xi[0] - 0.5)).max() > 0.4
+
+
 def test_the_pseudo_inverse_projects() -> None:
     xi = patterns(70, 100)
     W = pseudo_inverse(xi, diagonal=True)
@@ -61,6 +72,12 @@ def test_what_each_rule_recalls() -> None:
     assert recalled(storkey(many), many) > recalled(hebb(many), many) + 0.1
     assert recalled(pseudo_inverse(most), most) == 1.0
     assert recalled(pseudo_inverse(most, diagonal=True), most) == 1.0
+
+
+@pytest.mark.parametrize("bias", [1.0, -1, True, "a", np.nan])
+def test_what_is_no_bias_is_refused(bias: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"bias: got .*between −1 and 1"):
+        hebb(patterns(2, 4), bias=bias)
 
 
 @pytest.mark.parametrize(
