@@ -114,7 +114,8 @@ class Host:
             buffer: np.full((m, columns), np.nan, x.dtype) for kind, columns in rows for buffer, m in kind.items()
         }
         self.values |= {u: matrix.operand(flat, x.dtype.name) for u, matrix in self.program.matrices.items()}
-        self.values |= {"X": x, "parameters": flat.astype(x.dtype)}
+        self.values |= {"X": x, **{part: x[rows] for part, rows in self.program.states.items()}}
+        self.values |= {"parameters": flat.astype(x.dtype)}
         self.values |= {"time_step": np.float64(TIME_STEP), "dt": self.real(TIME_STEP)}
         self.values |= {"key0": KEY[0], "key1": KEY[1], "particle0": np.int64(FIRST_PARTICLE)}
         self.call(self.program.setup)

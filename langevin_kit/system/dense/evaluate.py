@@ -44,7 +44,7 @@ def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: M
         case "number":
             return node.value
         case "state":
-            return x
+            return x[node.first : node.first + node.shape[0]]
         case "time":
             return t
         case "parameter":
