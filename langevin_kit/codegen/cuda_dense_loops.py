@@ -179,16 +179,19 @@ class Kernel:
         loop.body.lines += finish(*map(loop.body.value, expressions))
 
     def then(self, ahead: Kernel) -> None:
-        """Add the first kernel of the next step; a single loop of as many rows joins the last of this step's."""
+        """Add the first kernel of the next step; a loop over a vector alone joins the one that moves this vector."""
         self._constants += ahead._constants
         self._each_step += ahead._each_step
         self._stores |= ahead._stores
         self._uses_time |= ahead._uses_time
-        first, *others = ahead._loops
-        if others or first.rows != self._loops[-1].rows or first.before:
-            self._loops += ahead._loops
-        else:
-            self._loops[-1].body.lines += first.body.lines
+        reads = [loop.body.read for loop in self._loops]
+        moved = {state: at for at, read in enumerate(reads) for state in read & self._graph.states.keys()}
+        for j, loop in enumerate(ahead._loops):
+            own = [self._loops[moved[node]] for node in loop.body.read if node in moved]
+            if loop.before or len(own) != 1 or len(loop.body.read) != 1 or own[0].rows != loop.rows:
+                self._loops += ahead._loops[j:]
+                return
+            own[0].body.lines += loop.body.lines
 
     def source(self, *, many: bool) -> str:
         """The kernel without its name and arguments: one step, or if `many` n steps, from step `first` on."""
@@ -286,10 +289,17 @@ class Kernel:
 
 
 class _Rows(Body):
-    """The lines for one row, or for a scalar."""
+    """The lines for one row, or for a scalar.
+
+    Attributes
+    ----------
+    read : set of Node
+        Vectors that are not the same at every step and are loaded.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         super().__init__(kernel._graph.held, kernel.new_name)
+        self.read: set[Node] = set()
         self._kernel = kernel
         self._own: Node | None = None
 
@@ -308,6 +318,7 @@ class _Rows(Body):
         graph = self._kernel._graph
         if node != self._own and node in graph.held:
             if node.shape:
+                self.read |= {node} if changes(node) else set()
                 return self.assign(f"{graph.load(node)}[r, {column(node)}]")
             return self._kernel.scalar(node)
         if node.kind == "parameter":

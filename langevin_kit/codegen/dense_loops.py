@@ -101,10 +101,13 @@ class Loops:
         self._scalars = straight(order)
         self._name_scalars(order)
         kept = in_buffers(order, outputs, derived.states, self._scalars)
+        taken = {node.arguments[-1] for node in order if node.kind in _TAKES_BUFFER}
+        rows = [node for node in kept if node.kind in _COSTLY and node.shape and not (changes(node) or node in taken)]
         for node in kept:
-            self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
+            if node not in rows:
+                self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
         for node in kept:
-            lines = self._filled(node)
+            lines = self._constant(node) if node in rows else self._filled(node)
             (self.each_step if changes(node) else self.setup).extend(lines)
 
     def buffer(self, rows: int) -> Buffer:
@@ -192,6 +195,15 @@ class Loops:
                 body.lines = []
                 self._straight[node] = body.value(node)
                 (self.each_step if node.depends_on_time else self.setup).extend(body.lines)
+
+    def _constant(self, node: Node) -> list[str]:
+        """The lines that compute a vector that is the same for all particles: a number for each row, not a buffer."""
+        body = _TileBody(self, node)
+        value, name = body.value(node), f"c{len(self._vectors)}"
+        self._vectors[node] = name
+        # Of a buffer the first particle's entry is read.
+        lines = [f"at, i = r*{self.P}, 0", *body.row_lines, *body.lines, f"{name}[r] = {value}"]
+        return [f"{name} = np.zeros({node.shape[0]}, R)", f"for r in range({node.shape[0]}):", *indented(lines)]
 
     def _filled(self, node: Node) -> list[str]:
         """The lines that fill a node's buffer."""

@@ -79,6 +79,19 @@ SYSTEMS = {
         energy="x @ x/2 + sum(x**4)/4",
         mobility={"diagonal": np.linspace(0.5, 1, 5), "factor": numbers(12, 5, 2)},
     ),
+    # Two products of a step, of rows of the state; normals of a vector begin inside a call of the generator.
+    "bipartite": dense(
+        name=("v", "h"),
+        length=(7, 5),
+        energy="v @ v/2 + h @ h/2 - tanh(v) @ U @ h - logcosh(h) @ logcosh(h)/8",
+        mobility={"v": "m", "h": "1/(1 + v @ v)"},
+        drift={"h": "c*cos(3*t)"},
+        parameters={"U": numbers(13, 7, 5), "m": [1.0, 0, 0.5, 1, 0, 1, 1], "c": numbers(14, 5)},
+    ),
+    # Each moved by components of the other: the second by what is held before the first moves.
+    "momenta": dense(
+        name=("x", "p"), length=(3, 3), drift={"x": "p", "p": "x - x**3 - p"}, mobility={"x": 0, "p": "1 + tanh(p)**2"}
+    ),
     # No product: many steps a launch.
     "alone": dense(
         name="x",
@@ -158,6 +171,9 @@ def on_cpu(name: str, x: NDArray[Any], first: int, n: int, temperature: float) -
         ("matrix mobility", "float64", 3),
         ("ahead", "float32", 3),
         ("columns", "float32", 3),
+        ("bipartite", "float32", 3),
+        ("bipartite", "float64", 3),
+        ("momenta", "float32", 3),
         ("alone", "float32", 6),
         ("alone", "float64", 6),
     ],

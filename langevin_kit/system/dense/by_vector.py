@@ -28,7 +28,7 @@ def mobilities(mobility: Any, vectors: Sequence[str]) -> list[tuple[str, Any]]:
     if not is_by_name(mobility, vectors):
         if len(vectors) > 1 and not isinstance(mobility, str | int | float | np.generic):
             raise InvalidArgument(
-                f"mobility: got an array of shape {np.shape(mobility)}; of several vectors a mobility is a scalar, or a "
+                f"mobility: got an array of shape {np.shape(mobility)}; of several vectors it is a scalar, or a "
                 f"mapping by name, as in {{{vectors[0]!r}: ...}}. For a matrix make one vector of them."
             )
         return [(MOBILITY, mobility)] * len(vectors)

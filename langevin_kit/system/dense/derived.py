@@ -262,7 +262,7 @@ class DenseDerived:
 def dense(
     *,
     name: str | Sequence[str],
-    length: int | Sequence[int],
+    length: Any,
     energy: str | float = 0.0,
     mobility: Any = 1.0,
     drift: str | Mapping[str, Any] | None = None,
@@ -297,8 +297,7 @@ def dense(
     >>> system.force_at([1.0, 0.0])
     array([-2., -1.])
     """
-    lengths = (length,) if isinstance(length, int | float) else length
-    states = _states(dict(zip((name,) if isinstance(name, str) else name, lengths, strict=True)))
+    states = _states({name: length} if isinstance(name, str) else dict(zip(name, length, strict=True)))
     vectors = [str(state.value) for state in states]
     values = {key: _array(key, value) for key, value in (parameters or {}).items()}
     mobilities = by_vector.mobilities(mobility, vectors)
