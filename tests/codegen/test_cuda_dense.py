@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import langevin_kit as lk
 from langevin_kit.codegen.dense import stepper
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.kernels.cpu.gemm import gemm
+from langevin_kit.kernels.cpu.gemm import gemm, pack
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import DenseDerived, dense
 from langevin_kit.testing.ptxvm import Machine
@@ -231,7 +231,9 @@ def test_each_entry_of_a_product_is_the_cpus_chain(m: int) -> None:
     text = ptx(product_kernel(m, "float32", Device(fast=False)), (array, array, array), (9, 0), fast=False)
     U, X = (numbers(seed, *shape).astype("float32") for seed, shape in ((1, (9, m)), (2, (9, 256))))
     expected, got = np.empty((m, 256), "float32"), np.full((m, 203), np.nan, "float32")
-    gemm(U, X, expected)
+    packed = np.empty_like(U)
+    pack(packed, U.T.astype(np.float64))
+    gemm(packed, X, expected)
     blocks = row_blocks(m) * -(-203 // (THREADS * COLUMNS))
     Machine(text).launch(blocks, THREADS, U, np.ascontiguousarray(X[:, :203]), got)
     assert got.tobytes() == np.ascontiguousarray(expected[:, :203]).tobytes()
@@ -288,7 +290,8 @@ def test_other_schemes_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fast", "capability"), [("network", False, (8, 0)), ("network", False, (9, 0)), ("mixture", True, (9, 0))]
+    ("name", "fast", "capability"),
+    [("bipartite", False, (9, 0)), ("network", False, (8, 0)), ("network", False, (9, 0)), ("mixture", True, (9, 0))],
 )
 def test_kernels_live_in_registers(name: str, capability: tuple[int, int], *, fast: bool) -> None:
     """No stack, no spills; in the exact mode nothing that an assembler may fuse."""
