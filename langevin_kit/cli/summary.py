@@ -79,20 +79,26 @@ def equation(system: dict[str, Any]) -> str:
         )
     vector = system["coordinates"] if isinstance(system["coordinates"], dict) else {}
     parameters = [f"{name} {_value(value)}" for name, value in system["parameters"].items()]
-    is_array = bool(vector) and isinstance(system["mobility"], list | dict)
-    mobility = _value(system["mobility"]) if is_array else "= " + json.dumps(system["mobility"]).replace('"', "")
+    K = system["mobility"]
+    mobilities = K if isinstance(K, dict) and K.keys() <= vector.keys() else {"": K}
     unit = system["units"].get("energy", "1")
     return ", ".join(
         [
             f"E = {' '.join(str(system['energy']).split())}",
             *(f"{name} of {length} components" for name, length in vector.items()),
-            f"K {mobility}",
+            *(f"K{name and f' of {name}'} {_mobility(K, is_vector=bool(vector))}" for name, K in mobilities.items()),
             *([f"μ = {' '.join(str(system['measure']).split())}"] if "measure" in system else []),
             *([f"b = {json.dumps(system['drift'])}".replace('"', "")] if system.get("drift") else []),
             f"T = {system['temperature']:g}{'' if unit == '1' else f' {unit}'}",
             *parameters,
         ]
     )
+
+
+def _mobility(K: Any, *, is_vector: bool) -> str:
+    if is_vector and isinstance(K, list | dict):
+        return _value(K)
+    return "= " + json.dumps(K).replace('"', "")
 
 
 def _value(value: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -26,7 +27,7 @@ from langevin_kit.kernels.cuda.device import Device
 from langevin_kit.kernels.cuda.products import COLUMNS, product_kernel, row_blocks
 from langevin_kit.kernels.jit import fma
 from langevin_kit.schemes import Scheme, scheme_from
-from langevin_kit.system.dense import DenseDerived
+from langevin_kit.system.dense import DenseDerived, Move
 from langevin_kit.system.dense.graph import Node, postorder
 
 _SCALARS = {
@@ -130,7 +131,7 @@ class DenseProgram:
     Arguments have the names of `buffers`, `shared` and `matrices`, and these. Arrays are C-contiguous, and all numbers
     in the dtype unless a type is said.
 
-    - ``X`` (d, n): the state; ``parameters``: the flat parameters;
+    - ``X`` (d, n): the state, and by the names of `states` rows of it; ``parameters``: the flat parameters;
     - ``first``, ``n`` (int64): the number of the step, and how many are made;
     - ``time_step`` (float64), ``dt``, ``temperature``, ``amplitude`` = √(2TΔt);
     - ``key0``, ``key1`` (uint32): the seed; ``particle0`` (int64): the number of the first particle.
@@ -139,6 +140,8 @@ class DenseProgram:
     ----------
     kernels : mapping of str to (function, signature)
         As `kernels.cuda.compiler.ptx` takes them.
+    states : mapping of str to slice
+        Rows of X that are a vector of a state of several.
     buffers : mapping of str to int
         Rows of buffers with a column a particle; they need no first value.
     shared : mapping of str to int
@@ -151,6 +154,7 @@ class DenseProgram:
     """
 
     kernels: Mapping[str, tuple[Any, Any]]
+    states: Mapping[str, slice]
     buffers: Mapping[str, int]
     shared: Mapping[str, int]
     matrices: Mapping[str, Matrix]
@@ -177,7 +181,7 @@ def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool) ->
         For a scheme that a vector of coordinates does not take.
     """
     check_scheme(scheme)
-    outputs = [derived.force, derived.mobility_divergence, derived.noise_factor]
+    outputs = [output for move in derived.moves for output in move.outputs]
     return _Maker(derived, outputs, scheme, dtype, fast=fast).program()
 
 
@@ -205,11 +209,13 @@ class _Maker:
         self._kernels: dict[str, tuple[Any, Any]] = {}
         self._named: dict[str, str] = {}
         self._known = _globals(scheme, dtype, self._device)
+        parts = self._graph.states.items() if len(derived.states) > 1 else ()
+        self._states = {name: slice(state.first, state.first + state.shape[0]) for state, name in parts}
 
     def program(self) -> DenseProgram:
         setup = self._setup()
         noisy = self._steps(self._outputs, noise=True)
-        noiseless = self._steps(self._outputs[:1], noise=False)
+        noiseless = self._steps([move.force for move in self._derived.moves], noise=False)
         return self._made(setup, noisy, noiseless)
 
     def scalars(self, rows: Sequence[int]) -> DenseProgram:
@@ -219,7 +225,7 @@ class _Maker:
             def finish(*values: str) -> Sequence[str]:
                 return [f"rows[{row}, i] = {value}" for row, value in zip(rows, values, strict=True)]
 
-            kernels[-1].row_wise(self._outputs, finish, rows=0)
+            kernels[-1].row_wise(0, self._outputs, finish)
 
         shared, own = self._needed(self._outputs)
         calls = self._calls(shared, shared=True) + self._calls(own, outputs=self._outputs, move=stored)
@@ -243,6 +249,7 @@ class _Maker:
             noisy=self._finished_steps(*noisy, "noisy"),
             noiseless=self._finished_steps(*noiseless, "noiseless"),
             kernels=self._kernels,
+            states=self._states,
             buffers=self._buffers,
             shared=self._shared,
             matrices=self._matrices,
@@ -251,7 +258,7 @@ class _Maker:
     def _needed(self, outputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
         """What is computed at every step: what time alone changes, and what particles do."""
         needed = [node for node in postorder(outputs) if node in self._graph.names and changes(node)]
-        own = [node for node in needed if node.depends_on_state and node != self._derived.state]
+        own = [node for node in needed if node.depends_on_state and node.kind != "state"]
         return [node for node in needed if not node.depends_on_state], own
 
     def _steps(self, outputs: Sequence[Node], *, noise: bool) -> tuple[list[Kernel], list[Kernel | Product]]:
@@ -315,7 +322,7 @@ class _Maker:
         at, noise = sum(value.size for value in self._derived.parameters.values()), "normals"
         if shapes:
             self._buffers[noise] = self._derived.d
-            kernels[-2].row_wise([], lambda: ["normals[r, i] = z"], draws=True)
+            kernels[-2].row_wise(self._derived.d, [], lambda: ["normals[r, i] = z"], draws=0)
         for j, (rows, columns) in enumerate(shapes):
             source, noise = noise, f"noise{j}"
             self._buffers[noise] = rows
@@ -325,18 +332,23 @@ class _Maker:
         own = "normals[r, i] + " if self._derived.adds_noise else ""
         z = f"({own}{noise}[r, i])" if shapes else "z"
 
-        def moved(x: str, force: str, divergence: str, factor: str) -> Sequence[str]:
-            is_constant = self._derived.mobility_divergence.is_number
-            drift = force if is_constant else f"fma(temperature, {divergence}, {force})"
-            return [f"X[r, i] = stochastic({x}, {drift}, {factor}*{z}, dt, amplitude)"]
+        def moved(move: Move, x: str, force: str, divergence: str, factor: str) -> Sequence[str]:
+            drift = force if move.divergence.is_number else f"fma(temperature, {divergence}, {force})"
+            return [f"{self._graph.states[move.state]}[r, i] = stochastic({x}, {drift}, {factor}*{z}, dt, amplitude)"]
 
-        kernels[-1].row_wise([self._derived.state, *self._outputs], moved, draws=not shapes)
+        for move in self._derived.moves:
+            (n,), draws = move.state.shape, None if shapes else move.state.first
+            given = [move.state, *move.outputs]
+            kernels[-1].row_wise(n, given, partial(moved, move), draws=draws, after=self._outputs)
 
     def _deterministic(self, kernels: list[Kernel], products: list[list[Product]]) -> None:
-        def moved(x: str, force: str) -> Sequence[str]:
-            return [f"X[r, i] = deterministic({x}, {force}, dt)"]
+        def moved(move: Move, x: str, force: str) -> Sequence[str]:
+            return [f"{self._graph.states[move.state]}[r, i] = deterministic({x}, {force}, dt)"]
 
-        kernels[-1].row_wise([self._derived.state, *self._outputs[:1]], moved)
+        moves = self._derived.moves
+        for move in moves:
+            (n,), after = move.state.shape, [each.force for each in moves]
+            kernels[-1].row_wise(n, [move.state, move.force], partial(moved, move), after=after)
 
     def _operand(self, matrix: Node) -> str:
         for known, made in self._matrices.items():
@@ -376,7 +388,9 @@ class _Maker:
         """A kernel takes the arguments that its source names; equal ones are compiled once."""
         body = kernel.source(many=many)
         real = getattr(types, self._dtype)
-        kinds = dict.fromkeys(("X", "rows", *self._buffers, *self._shared), real[:, ::1]) | {"parameters": real[::1]}
+        kinds = dict.fromkeys(("X", *self._states, "rows", *self._buffers, *self._shared), real[:, ::1]) | {
+            "parameters": real[::1]
+        }
         kinds |= _SCALARS | dict.fromkeys(("dt", "temperature", "amplitude"), real)
         words = {*re.findall(r"\w+", body)}
         arguments = tuple(argument for argument in kinds if argument in words)

@@ -15,10 +15,10 @@ from langevin_kit.system.dense import DenseDerived
 from langevin_kit.system.dense.graph import Node, postorder
 
 _NOISE = """\
-normal = (k % {group})*{d}
+normal = (k % {group})*{d}{behind}
 call = np.uint32((k // {group})*{group_calls} + normal // {per_call})
 begin = -(normal % {per_call})
-while begin < {d}:
+while begin < {rows}:
     a0, a1, a2, a3 = philox(low, high, call, STREAM_DYNAMICS, key0, key1)
     {drawn} = gaussian(a0, a1, a2, a3)
     call = np.uint32(call + np.uint32(1))
@@ -52,18 +52,21 @@ class Graph:
     ----------
     order, kept : list of Node
         All nodes, and those that may have a buffer, arguments first.
+    states : dict of Node to str
+        Of the state, or of the rows of it that are a vector.
     names : dict of Node to str
-        Of buffers.
+        Of these and of buffers.
     loaded : set of str
         Buffers that a kernel or a product reads; the others are not written either.
     """
 
     def __init__(self, derived: DenseDerived, outputs: Sequence[Node]) -> None:
-        self.d = derived.d
         self.order = postorder(outputs)
         self.scalars = straight(self.order)
-        self.kept = in_buffers(self.order, outputs, derived.state, self.scalars)
-        self.names = {derived.state: "X"} | {node: f"b{j}" for j, node in enumerate(self.kept)}
+        self.kept = in_buffers(self.order, outputs, derived.states, self.scalars)
+        states = derived.states
+        self.states = {state: f"X{j}" if len(states) > 1 else "X" for j, state in enumerate(states)}
+        self.names = self.states | {node: f"b{j}" for j, node in enumerate(self.kept)}
         self.held = self.scalars | self.names.keys()
         self.loaded: set[str] = set()
         self.offsets = offsets(derived)
@@ -88,16 +91,20 @@ class Draw:
     group: int
     group_calls: int
 
-    def loop(self, lines: Iterable[str]) -> list[str]:
-        """A loop over rows r with the normal z of each: a call of the generator every few rows, kept in registers."""
+    def loop(self, lines: Iterable[str], first: int, rows: int) -> list[str]:
+        """A loop over rows r of a vector that begins at a row of the state, with the normal z of each.
+
+        A call of the generator serves a few rows, kept in registers.
+        """
         names = [f"z{j}" for j in range(self.per_call)]
         chosen = names[-1]
         for j in reversed(range(self.per_call - 1)):
             chosen = f"({names[j]} if j == {j} else {chosen})"
-        head = _NOISE.format(**vars(self), drawn=", ".join(names), chosen=chosen).splitlines()
+        behind = f" + {first}" if first else ""
+        head = _NOISE.format(**vars(self), drawn=", ".join(names), chosen=chosen, behind=behind, rows=rows).splitlines()
         inner = [*lines]
-        if self.d % self.per_call:
-            inner = [f"if r >= 0 and r < {self.d}:", *indented(inner)]
+        if any(count % self.per_call for count in (self.d, first, rows)):
+            inner = [f"if r >= 0 and r < {rows}:", *indented(inner)]
         return [*head, *indented(indented(inner)), f"    begin += {self.per_call}"]
 
 
@@ -139,7 +146,7 @@ class Kernel:
     @property
     def draws(self) -> bool:
         """Whether it draws normals."""
-        return any(loop.draws for loop in self._loops)
+        return any(loop.draws is not None for loop in self._loops)
 
     def compute(self, node: Node) -> None:
         """Compute a node, and store it where something else will load it."""
@@ -154,33 +161,37 @@ class Kernel:
 
     def row_wise(
         self,
+        rows: int,
         expressions: Sequence[Node],
         finish: Callable[..., Sequence[str]],
         *,
-        draws: bool = False,
-        rows: int | None = None,
+        draws: int | None = None,
+        after: Sequence[Node] = (),
     ) -> None:
-        """A loop over the rows of the state with the lines that `finish(*values)` gives; z is the row's normal.
+        """A loop over rows with the lines that `finish(*values)` gives, behind all that `after` needs.
 
-        With `rows` = 0 the lines stand in no loop.
+        With `draws`, the first of these rows in the state, z is the row's normal. With `rows` = 0 the lines stand in no
+        loop.
         """
-        found = inside(expressions, self._graph.held)
-        needs = {a for node in found for a in node.arguments} | {*expressions}
-        _, loop = self._loop(self._graph.d if rows is None else rows, self._after(needs))
-        loop.draws |= draws
+        found = inside([*expressions, *after], self._graph.held)
+        needs = {a for node in found for a in node.arguments} | {*expressions, *after}
+        _, loop = self._loop(rows, self._after(needs), draws)
         loop.body.lines += finish(*map(loop.body.value, expressions))
 
     def then(self, ahead: Kernel) -> None:
-        """Add the first kernel of the next step; a single loop of as many rows joins the last of this step's."""
+        """Add the first kernel of the next step; a loop over a vector alone joins the one that moves this vector."""
         self._constants += ahead._constants
         self._each_step += ahead._each_step
         self._stores |= ahead._stores
         self._uses_time |= ahead._uses_time
-        first, *others = ahead._loops
-        if others or first.rows != self._loops[-1].rows or first.before:
-            self._loops += ahead._loops
-        else:
-            self._loops[-1].body.lines += first.body.lines
+        reads = [loop.body.read for loop in self._loops]
+        moved = {state: at for at, read in enumerate(reads) for state in read & self._graph.states.keys()}
+        for j, loop in enumerate(ahead._loops):
+            own = [self._loops[moved[node]] for node in loop.body.read if node in moved]
+            if loop.before or len(own) != 1 or len(loop.body.read) != 1 or own[0].rows != loop.rows:
+                self._loops += ahead._loops[j:]
+                return
+            own[0].body.lines += loop.body.lines
 
     def source(self, *, many: bool) -> str:
         """The kernel without its name and arguments: one step, or if `many` n steps, from step `first` on."""
@@ -224,11 +235,13 @@ class Kernel:
         made = [self._made[node] + (not node.shape) for node in needs if node in self._made]
         return max(made, default=0)
 
-    def _loop(self, rows: int, lowest: int) -> tuple[int, _Loop]:
+    def _loop(self, rows: int, lowest: int, draws: int | None = None) -> tuple[int, _Loop]:
         for at in range(lowest, len(self._loops)):
-            if self._loops[at].rows == rows:
-                return at, self._loops[at]
-        self._loops.append(_Loop(rows, _Rows(self)))
+            loop = self._loops[at]
+            if loop.rows == rows and (draws is None or loop.draws in (None, draws)):
+                loop.draws = draws if loop.draws is None else loop.draws
+                return at, loop
+        self._loops.append(_Loop(rows, _Rows(self), draws=draws))
         return len(self._loops) - 1, self._loops[-1]
 
     def _keep(self, node: Node, value: str, at: int, lines: list[str] | None = None) -> None:
@@ -276,10 +289,17 @@ class Kernel:
 
 
 class _Rows(Body):
-    """The lines for one row, or for a scalar."""
+    """The lines for one row, or for a scalar.
+
+    Attributes
+    ----------
+    read : set of Node
+        Vectors that are not the same at every step and are loaded.
+    """
 
     def __init__(self, kernel: Kernel) -> None:
         super().__init__(kernel._graph.held, kernel.new_name)
+        self.read: set[Node] = set()
         self._kernel = kernel
         self._own: Node | None = None
 
@@ -298,6 +318,7 @@ class _Rows(Body):
         graph = self._kernel._graph
         if node != self._own and node in graph.held:
             if node.shape:
+                self.read |= {node} if changes(node) else set()
                 return self.assign(f"{graph.load(node)}[r, {column(node)}]")
             return self._kernel.scalar(node)
         if node.kind == "parameter":
@@ -318,11 +339,13 @@ class _Loop:
     body: _Rows
     before: list[str] = field(default_factory=list)
     behind: list[str] = field(default_factory=list)
-    draws: bool = False
+    draws: int | None = None
+    """The row of the state where the loop's begin, if it draws normals for them."""
 
     def source(self, draw: Draw, is_needed: Callable[[str], bool]) -> list[str]:
         lines, behind = ([*filter(is_needed, part)] for part in (self.body.lines, self.behind))
         if not self.rows or not lines:
             return [*lines, *behind]
-        rows = draw.loop(lines) if self.draws else [f"for r in range({self.rows}):", *indented(lines)]
-        return [*self.before, *rows, *behind]
+        if self.draws is None:
+            return [*self.before, f"for r in range({self.rows}):", *indented(lines), *behind]
+        return [*self.before, *draw.loop(lines, self.draws, self.rows), *behind]

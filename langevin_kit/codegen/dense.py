@@ -8,13 +8,14 @@ on the tile it is in. No name a user typed reaches the source, and no value of a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from types import ModuleType
 
 from langevin_kit.cache import load
-from langevin_kit.codegen.dense_loops import STATE, Loops, indented
+from langevin_kit.codegen.dense_loops import Loops, indented
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
-from langevin_kit.system.dense import DenseDerived
+from langevin_kit.system.dense import DenseDerived, Move
 from langevin_kit.system.dense.graph import Node
 
 LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
@@ -111,35 +112,43 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
     group, group_calls = scheme.group(d, dtype)
     calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
-    outputs = [derived.force, derived.mobility_divergence, derived.noise_factor]
-    loops = Loops(derived, outputs, width)
-    noise_row = [
-        "q = normal + r",
-        f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
-    ]
+    loops = Loops(derived, [output for move in derived.moves for output in move.outputs], width)
+
+    def noise_row(first: int) -> list[str]:
+        return [
+            f"q = normal + {first} + r" if first else "q = normal + r",
+            f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
+        ]
+
     noisy: list[str] = []
     z, before = "load(z, 1, q + i)", noise_row
     if derived.noise_shapes:
         ordered = noise = loops.buffer(d)
-        noisy += loops.loop(d, [], lambda: [f"store({ordered}, at, {z})"], before=noise_row)
+        noisy += loops.loop(d, [], lambda: [f"store({ordered}, at, {z})"], before=noise_row(0))
         at = sum(value.size for value in derived.parameters.values())
         for rows, columns in derived.noise_shapes:
             matrix, source, noise = loops.packed(at, rows, columns), noise, loops.buffer(rows)
             noisy += [f"gemm({matrix}, {source.name}, {noise.name})"]
             at += rows * columns
         own = f"load({ordered}, at) + " if derived.adds_noise else ""
-        z, before = f"({own}load({noise}, at))", []
+        z, before = f"({own}load({noise}, at))", lambda first: []
 
-    def stochastic(force: str, divergence: str, factor: str) -> Sequence[str]:
-        drift = force if derived.mobility_divergence.is_number else f"fma(T, {divergence}, {force})"
-        step = f"stochastic(load({STATE}, at), {drift}, {factor}*{z}, dt, amplitude)"
-        return [f"store({STATE}, at, {step})"]
+    def stochastic(move: Move) -> list[str]:
+        def finish(force: str, divergence: str, factor: str) -> Sequence[str]:
+            drift = force if move.divergence.is_number else f"fma(T, {divergence}, {force})"
+            step = f"stochastic({loops.load(move.state)}, {drift}, {factor}*{z}, dt, amplitude)"
+            return [loops.store(move.state, step)]
 
-    def deterministic(force: str) -> Sequence[str]:
-        return [f"store({STATE}, at, deterministic(load({STATE}, at), {force}, dt))"]
+        return loops.loop(move.state.shape[0], move.outputs, finish, before=before(move.state.first))
 
-    noisy += loops.loop(d, outputs, stochastic, before=before)
-    noiseless = loops.loop(d, outputs[:1], deterministic)
+    def deterministic(move: Move) -> list[str]:
+        def finish(force: str) -> Sequence[str]:
+            return [loops.store(move.state, f"deterministic({loops.load(move.state)}, {force}, dt)")]
+
+        return loops.loop(move.state.shape[0], [move.force], finish)
+
+    noisy += chain.from_iterable(map(stochastic, derived.moves))
+    noiseless = list(chain.from_iterable(map(deterministic, derived.moves)))
     return _header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
         scheme=scheme.name,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from langevin_kit.system.dense.derived import DenseDerived
-from langevin_kit.system.dense.graph import CONTRACTIONS, Node, is_value, postorder
+from langevin_kit.system.dense.graph import CONTRACTIONS, HELD, Node, is_value, postorder
 
 _COSTLY = frozenset({"exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "logcosh", "divide"})
 _TAKES_BUFFER = frozenset({"product", "logsumexp", "softmax"})
@@ -63,7 +63,7 @@ class Buffer:
 
 
 STATE = Buffer(2)
-"""The state's own; 0 and 1 are the generator's words and the normals."""
+"""The state's own; 0 and 1 are the generator's words and the normals. Of several vectors each has rows of it."""
 
 
 class Loops:
@@ -91,7 +91,7 @@ class Loops:
         self.setup: list[str] = []
         self.each_step: list[str] = []
         self._n_buffers, self._n_names = STATE.number + 1, 0
-        self._buffers: dict[Node, Buffer] = {derived.state: STATE}
+        self._buffers: dict[Node, Buffer] = self._states(derived.states)
         self._straight: dict[Node, str] = {}
         self._vectors: dict[Node, str] = {}
         self._matrices: dict[Node, str] = {}
@@ -100,11 +100,14 @@ class Loops:
         order = postorder(outputs)
         self._scalars = straight(order)
         self._name_scalars(order)
-        kept = in_buffers(order, outputs, derived.state, self._scalars)
+        kept = in_buffers(order, outputs, derived.states, self._scalars)
+        taken = {node.arguments[-1] for node in order if node.kind in _TAKES_BUFFER}
+        rows = [node for node in kept if node.kind in _COSTLY and node.shape and not (changes(node) or node in taken)]
         for node in kept:
-            self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
+            if node not in rows:
+                self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
         for node in kept:
-            lines = self._filled(node)
+            lines = self._constant(node) if node in rows else self._filled(node)
             (self.each_step if changes(node) else self.setup).extend(lines)
 
     def buffer(self, rows: int) -> Buffer:
@@ -113,6 +116,24 @@ class Loops:
         self._n_buffers += 1
         self.setup.append(f"{buffer.name} = aligned({rows}, {self.P}, like)")
         return buffer
+
+    def load(self, node: Node) -> str:
+        """The entry `at` of a vector that stands in a buffer."""
+        return f"load({self._buffers[node]}, at)"
+
+    def store(self, node: Node, value: str) -> str:
+        """What writes that entry."""
+        return f"store({self._buffers[node]}, at, {value})"
+
+    def _states(self, states: Sequence[Node]) -> dict[Node, Buffer]:
+        """The state's own buffer, or rows of it that do not overlap."""
+        if len(states) == 1:
+            return {states[0]: STATE}
+        parts = {state: Buffer(STATE.number + 1 + j) for j, state in enumerate(states)}
+        self._n_buffers += len(parts)
+        for state, part in parts.items():
+            self.setup.append(f"{part.name} = {STATE.name}[{state.first}:{state.first + state.shape[0]}]")
+        return parts
 
     def packed(self, offset: int, rows: int, columns: int, orientation: str = "") -> str:
         """The name of the matrix at an offset of the parameters, as `gemm` takes it."""
@@ -174,6 +195,15 @@ class Loops:
                 body.lines = []
                 self._straight[node] = body.value(node)
                 (self.each_step if node.depends_on_time else self.setup).extend(body.lines)
+
+    def _constant(self, node: Node) -> list[str]:
+        """The lines that compute a vector that is the same for all particles: a number for each row, not a buffer."""
+        body = _TileBody(self, node)
+        value, name = body.value(node), f"c{len(self._vectors)}"
+        self._vectors[node] = name
+        # Of a buffer the first particle's entry is read.
+        lines = [f"at, i = r*{self.P}, 0", *body.row_lines, *body.lines, f"{name}[r] = {value}"]
+        return [f"{name} = np.zeros({node.shape[0]}, R)", f"for r in range({node.shape[0]}):", *indented(lines)]
 
     def _filled(self, node: Node) -> list[str]:
         """The lines that fill a node's buffer."""
@@ -266,6 +296,8 @@ class Body:
             case "step":
                 x, above, below = map(self.value, a)
                 return self.assign(f"{above} if {x} > R(0.0) else {below}")
+            case "held":
+                return self.value(a[0])
         return self.assign(f"{_NAMES.get(node.kind, node.kind)}({self.value(a[0])})")
 
     def _is_product(self, node: Node) -> bool:
@@ -340,13 +372,15 @@ def straight(order: Iterable[Node]) -> set[Node]:
     return found
 
 
-def in_buffers(order: Sequence[Node], outputs: Sequence[Node], state: Node, scalars: Set[Node]) -> list[Node]:
-    """The nodes beside the state that get a buffer, in order; `scalars` are those of `straight`."""
+def in_buffers(
+    order: Sequence[Node], outputs: Sequence[Node], states: Sequence[Node], scalars: Set[Node]
+) -> list[Node]:
+    """The nodes beside those of the state that get a buffer, in order; `scalars` are those of `straight`."""
     chosen: set[Node] = set()
     for node in order:
         if node in scalars:
             continue
-        if node.kind in CONTRACTIONS:
+        if node.kind in CONTRACTIONS or node.kind == HELD:
             chosen.add(node)
         if node.kind in _TAKES_BUFFER:
             chosen.add(node.arguments[-1])
@@ -356,9 +390,9 @@ def in_buffers(order: Sequence[Node], outputs: Sequence[Node], state: Node, scal
             chosen.add(node)
     if any(output.shape for output in outputs):
         chosen.update(output for output in outputs if output.shape == () and output not in scalars)
-    chosen.discard(state)
+    chosen.difference_update(states)
     uses: Counter[Node] = Counter()
-    kept = chosen | scalars | {state}
+    kept = chosen | scalars | {*states}
     for expressions in [*(_computed(node) for node in chosen), outputs]:
         uses.update(node for node in inside(expressions, kept) if node.kind in _COSTLY)
     chosen.update(node for node, count in uses.items() if count > 1)

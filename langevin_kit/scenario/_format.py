@@ -75,6 +75,8 @@ def _cells(axis: tuple[float, float, int]) -> tuple[float, float, int]:
 
 
 def _depth(value: Any) -> str:
+    if isinstance(value, dict) and not {"diagonal", "factor"} & value.keys():
+        return "<by vector>"
     if isinstance(value, dict | LowRankTable):
         return "<parts>"
     if not isinstance(value, list):
@@ -83,6 +85,8 @@ def _depth(value: Any) -> str:
 
 
 def _list_or_not(value: Any) -> str:
+    if isinstance(value, dict):
+        return "<by vector>"
     return "<vector>" if isinstance(value, list) else "<scalar>"
 
 
@@ -113,11 +117,14 @@ Mobility = Annotated[
     Annotated[Expression, Tag("<scalar>")]
     | Annotated[list[Expression], Tag("<vector>")]
     | Annotated[list[list[Expression]], Tag("<matrix>")]
-    | Annotated[LowRankTable, Tag("<parts>")],
+    | Annotated[LowRankTable, Tag("<parts>")]
+    | Annotated[dict[str, Any], Tag("<by vector>")],
     Discriminator(_depth),
 ]
 Drift = Annotated[
-    Annotated[Expression, Tag("<scalar>")] | Annotated[list[Expression], Tag("<vector>")],
+    Annotated[Expression, Tag("<scalar>")]
+    | Annotated[list[Expression], Tag("<vector>")]
+    | Annotated[dict[str, Any], Tag("<by vector>")],
     Discriminator(_list_or_not),
 ]
 Place = Annotated[

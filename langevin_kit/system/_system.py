@@ -50,20 +50,24 @@ class System:
         any of the coordinates, the parameters and t by name, may branch and loop; dual numbers differentiate it.
     mobility : str, number, SymPy expression or function, or d × d nested list of them, or mapping
         K(x, t): a scalar or a matrix, whose symmetric part must be positive semi-definite where particles go. Or
-        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations. Or
+        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations. Of
+        several vectors a scalar, or a mapping from each to its own: a scalar, or a vector for the diagonal, whose zeros
+        hold components where they are. Or
         ``"ensemble covariance"``: K is that of all particles, with the drift T (d + 1)/N (x − mean) that keeps q
         (`langevin_kit.system.ensemble`).
     temperature : float
         T ≥ 0; zero turns noise and divergence off.
     drift : sequence of d of str, number, SymPy expression or function, optional
-        The extra drift b(x, t), which need not be a gradient.
+        The extra drift b(x, t), which need not be a gradient. Of a vector one text; of several a mapping by name, 0 for
+        those left out.
     measure : str, number, SymPy expression or function
         The reference measure μ(x) against which the law e^{−E/T} is a density: 1 in Cartesian coordinates, the volume
         element √g where coordinates are curved. Positive where particles go; it may vanish at walls. Not of time, and
         not of a vector system.
-    coordinates : sequence of str, or mapping of one str to int
-        Their names, up to 16. Or the name and length of one vector, as in ``{"v": 64}``: then texts may use products
-        of matrices and vectors (see `langevin_kit.system.dense.expression.parse`).
+    coordinates : sequence of str, or mapping of str to int
+        Their names, up to 16. Or names and lengths of vectors, as in ``{"v": 64, "h": 16}``: then texts may use
+        products of matrices and vectors (see `langevin_kit.system.dense.expression.parse`), and the state is the
+        vectors one behind the other.
     parameters : mapping of str to float, or to array for a vector system
         Names that the texts may use; run-time arguments, so other values need no new compilation.
     units : mapping of str to str
@@ -86,7 +90,7 @@ class System:
     temperature: float
     energy: Text = 0.0
     mobility: Text | Matrix = 1.0
-    drift: Sequence[Text] | Text | None = None
+    drift: Sequence[Text] | Mapping[str, Text] | Text | None = None
     measure: Text = 1.0
     coordinates: Sequence[str] | Mapping[str, int] = ("x",)
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -144,7 +148,7 @@ class System:
         )
 
     def _vector(self, vector: Mapping[str, int]) -> Vector:
-        name, length = arguments.vector_of(vector, self.parameters)
+        vectors = arguments.vectors_of(vector, self.parameters)
         if self.walls:
             raise InvalidArgument("walls: a vector of coordinates has none in this version; leave them out.")
         if not isinstance(self.measure, int | float) or self.measure != 1:
@@ -153,12 +157,13 @@ class System:
                 "out, and put −T ln μ into the energy."
             )
         parameters = {k: arguments.array(f"parameters.{k}", v) for k, v in self.parameters.items()}
-        energy, mobility = arguments.scalar(self.energy), self.mobility
-        return Vector(name, length, parameters, energy, arguments.array_or_text(mobility), self.drift)
+        mobility = arguments.mobility_of(self.mobility, tuple(vectors))
+        drift = arguments.drift_of(self.drift, tuple(vectors))
+        return Vector(vectors, parameters, arguments.scalar(self.energy), mobility, drift)
 
     @property
     def is_dense(self) -> bool:
-        """Whether the coordinates are the components of one vector."""
+        """Whether the coordinates are the components of vectors."""
         return isinstance(self.content, Vector)
 
     @property

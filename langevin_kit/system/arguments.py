@@ -10,15 +10,16 @@ import numpy as np
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.dense import Components
+from langevin_kit.system.dense.by_vector import in_order, is_by_name
 from langevin_kit.system.names import RESERVED
 from langevin_kit.system.packed import LONGEST_LIST, is_packed, pack, unpack
 from langevin_kit.system.walls import Wall
 
 MAX_COORDINATES = 16
-"""Most coordinates of a system of scalar expressions."""
+"""Most coordinates of a system of scalar expressions, and most vectors."""
 
 MAX_COMPONENTS = 2**20
-"""Longest vector."""
+"""Longest state of vectors."""
 
 
 def names_of(coordinates: Any, parameters: Mapping[str, Any]) -> tuple[str, ...]:
@@ -55,28 +56,35 @@ def check_kinds(values: Mapping[str, tuple[Any, Any]]) -> None:
 
 def units_of(units: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     """Labels by name, a vector's for its components too. Units of nothing there is are refused."""
-    vector = next(iter(names.vector)) if isinstance(names, Components) else None
-    known = (*(names if vector is None else (vector,)), "energy", "time")
+    vectors = names.vector if isinstance(names, Components) else {}
+    known = (*(vectors or names), "energy", "time")
     made: dict[str, str] = {}
     for key, label in units.items():
         if not isinstance(label, str):
             raise InvalidArgument(f"units: got {label!r} for {key!r}; a label in text is needed.")
         if key not in known and key not in names:
             raise InvalidArgument(f"units: unknown key {key!r}{did_you_mean(key, known)}.")
-        made |= {key: label} | (dict.fromkeys(names, label) if key == vector else {})
+        made |= {key: label} | (dict.fromkeys(Components({key: vectors[key]}), label) if key in vectors else {})
     return made
 
 
-def vector_of(coordinates: Mapping[Any, Any], parameters: Mapping[str, Any]) -> tuple[str, int]:
-    """Name and length of the one vector of a dense system."""
-    if len(coordinates) != 1:
-        raise InvalidArgument(f"coordinates: got {dict(coordinates)}; one vector is allowed, as in {{'v': 64}}.")
-    (name, length), *_ = coordinates.items()
-    if isinstance(length, int) and length > MAX_COMPONENTS:
-        raise InvalidArgument(f"coordinates: got length {length} for {name!r}; at most {MAX_COMPONENTS} is allowed.")
-    for each in (name, *parameters):
+def vectors_of(coordinates: Mapping[Any, Any], parameters: Mapping[str, Any]) -> dict[str, int]:
+    """Names and lengths of the vectors of a dense system."""
+    if not 1 <= len(coordinates) <= MAX_COORDINATES:
+        raise InvalidArgument(
+            f"coordinates: got {len(coordinates)} vectors; 1 to {MAX_COORDINATES} are allowed, as in {{'v': 64}}."
+        )
+    total = 0
+    for name, length in coordinates.items():
+        total += length if isinstance(length, int) else 0
+        if total > MAX_COMPONENTS:
+            behind = "" if total == length else f" behind {total - length} others"
+            raise InvalidArgument(
+                f"coordinates: got length {length} for {name!r}{behind}; at most {MAX_COMPONENTS} is allowed."
+            )
+    for each in (*coordinates, *parameters):
         check_name(each)
-    return name, length
+    return dict(coordinates)
 
 
 def array(name: str, value: Any) -> Any:
@@ -95,11 +103,25 @@ def array(name: str, value: Any) -> Any:
     return made
 
 
-def array_or_text(value: Any) -> Any:
-    """Text or a number as it is, nested lists as an array; a mapping of these likewise."""
+def mobility_of(value: Any, vectors: Sequence[str]) -> Any:
+    """Text or a number as it is, nested lists as an array; a mapping of these likewise, from vectors in their order."""
+    if is_by_name(value, vectors) and not is_packed(value):
+        named = in_order("mobility", value, vectors)
+        return {key: _array_or_text(f"mobility.{key}", entry) for key, entry in named.items()}
     if isinstance(value, Mapping) and not is_packed(value):
         return {str(key): array(f"mobility.{key}", entry) for key, entry in value.items()}
-    return value if isinstance(value, str | int | float) else array("mobility", value)
+    return _array_or_text("mobility", value)
+
+
+def drift_of(value: Any, vectors: Sequence[str]) -> Any:
+    """Text of one vector; of several a mapping, in the vectors' order."""
+    if not is_by_name(value, vectors):
+        return value
+    return {key: scalar(entry) for key, entry in in_order("drift", value, vectors).items()}
+
+
+def _array_or_text(name: str, value: Any) -> Any:
+    return value if isinstance(value, str | int | float) else array(name, value)
 
 
 def is_function(value: Any) -> bool:

@@ -56,6 +56,13 @@ NETWORK = lk.System(
     parameters={"patterns": np.sign(np.random.default_rng(0).normal(size=(3, 12)))},
     temperature=0.5,
 )
+BIPARTITE = lk.System(
+    coordinates={"v": 7, "h": 5},
+    energy="v @ v/2 + h @ h/2 - tanh(v) @ U @ tanh(h)",
+    mobility={"v": "mask", "h": "1/(1 + h**2)"},
+    parameters={"U": np.random.default_rng(1).normal(size=(7, 5)) / 4, "mask": [1.0, 0, 1, 1, 0, 1, 1]},
+    temperature=0.5,
+)
 
 
 @pytest.mark.claim("F01")
@@ -104,6 +111,12 @@ def test_a_run_of_a_vector_is_that_of_the_cpu() -> None:
     fast = run(NETWORK, backend=on_device(reproducible=False), **arguments)
     error = np.linalg.norm(fast.position - expected.position) / np.linalg.norm(expected.position)
     assert 0 < error < 1e-5
+
+
+def test_two_vectors_are_moved_and_measured_as_on_the_cpu() -> None:
+    observables = {"coupling": "v @ U @ h", "hidden": lk.observables.autocorrelation("sum(h)")}
+    arguments: dict[str, Any] = {"observables": observables, "time_step": 1e-2}
+    assert_same(run(BIPARTITE, backend=on_device(), **arguments), run(BIPARTITE, **arguments))
 
 
 def test_another_seed_is_another_run() -> None:

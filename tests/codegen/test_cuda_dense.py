@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import langevin_kit as lk
 from langevin_kit.codegen.dense import stepper
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.kernels.cpu.gemm import gemm
+from langevin_kit.kernels.cpu.gemm import gemm, pack
 from langevin_kit.schemes import scheme_from
 from langevin_kit.system.dense import DenseDerived, dense
 from langevin_kit.testing.ptxvm import Machine
@@ -79,6 +79,19 @@ SYSTEMS = {
         energy="x @ x/2 + sum(x**4)/4",
         mobility={"diagonal": np.linspace(0.5, 1, 5), "factor": numbers(12, 5, 2)},
     ),
+    # Two products of a step, of rows of the state; normals of a vector begin inside a call of the generator.
+    "bipartite": dense(
+        name=("v", "h"),
+        length=(7, 5),
+        energy="v @ v/2 + h @ h/2 - tanh(v) @ U @ h - logcosh(h) @ logcosh(h)/8",
+        mobility={"v": "m", "h": "1/(1 + v @ v)"},
+        drift={"h": "c*cos(3*t)"},
+        parameters={"U": numbers(13, 7, 5), "m": [1.0, 0, 0.5, 1, 0, 1, 1], "c": numbers(14, 5)},
+    ),
+    # Each moved by components of the other: the second by what is held before the first moves.
+    "momenta": dense(
+        name=("x", "p"), length=(3, 3), drift={"x": "p", "p": "x - x**3 - p"}, mobility={"x": 0, "p": "1 + tanh(p)**2"}
+    ),
     # No product: many steps a launch.
     "alone": dense(
         name="x",
@@ -114,7 +127,8 @@ class Host:
             buffer: np.full((m, columns), np.nan, x.dtype) for kind, columns in rows for buffer, m in kind.items()
         }
         self.values |= {u: matrix.operand(flat, x.dtype.name) for u, matrix in self.program.matrices.items()}
-        self.values |= {"X": x, "parameters": flat.astype(x.dtype)}
+        self.values |= {"X": x, **{part: x[rows] for part, rows in self.program.states.items()}}
+        self.values |= {"parameters": flat.astype(x.dtype)}
         self.values |= {"time_step": np.float64(TIME_STEP), "dt": self.real(TIME_STEP)}
         self.values |= {"key0": KEY[0], "key1": KEY[1], "particle0": np.int64(FIRST_PARTICLE)}
         self.call(self.program.setup)
@@ -157,6 +171,9 @@ def on_cpu(name: str, x: NDArray[Any], first: int, n: int, temperature: float) -
         ("matrix mobility", "float64", 3),
         ("ahead", "float32", 3),
         ("columns", "float32", 3),
+        ("bipartite", "float32", 3),
+        ("bipartite", "float64", 3),
+        ("momenta", "float32", 3),
         ("alone", "float32", 6),
         ("alone", "float64", 6),
     ],
@@ -214,7 +231,9 @@ def test_each_entry_of_a_product_is_the_cpus_chain(m: int) -> None:
     text = ptx(product_kernel(m, "float32", Device(fast=False)), (array, array, array), (9, 0), fast=False)
     U, X = (numbers(seed, *shape).astype("float32") for seed, shape in ((1, (9, m)), (2, (9, 256))))
     expected, got = np.empty((m, 256), "float32"), np.full((m, 203), np.nan, "float32")
-    gemm(U, X, expected)
+    packed = np.empty_like(U)
+    pack(packed, U.T.astype(np.float64))
+    gemm(packed, X, expected)
     blocks = row_blocks(m) * -(-203 // (THREADS * COLUMNS))
     Machine(text).launch(blocks, THREADS, U, np.ascontiguousarray(X[:, :203]), got)
     assert got.tobytes() == np.ascontiguousarray(expected[:, :203]).tobytes()
@@ -271,7 +290,8 @@ def test_other_schemes_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fast", "capability"), [("network", False, (8, 0)), ("network", False, (9, 0)), ("mixture", True, (9, 0))]
+    ("name", "fast", "capability"),
+    [("bipartite", False, (9, 0)), ("network", False, (8, 0)), ("network", False, (9, 0)), ("mixture", True, (9, 0))],
 )
 def test_kernels_live_in_registers(name: str, capability: tuple[int, int], *, fast: bool) -> None:
     """No stack, no spills; in the exact mode nothing that an assembler may fuse."""

@@ -84,6 +84,20 @@ SYSTEMS = {
         energy="x @ x/2 + sum(x**4)/4",
         mobility={"diagonal": np.linspace(0.5, 1, 6), "factor": rng(12).normal(size=(6, 2))},
     ),
+    "bipartite": dense(
+        name=("v", "h"),
+        length=(7, 5),
+        energy="v @ v/2 + h @ h/2 - tanh(v) @ U @ logcosh(h)",
+        mobility={"v": "m/(1 + v**2)", "h": "1/(1 + v @ v)"},
+        drift={"h": "c*cos(3*t)"},
+        parameters={"U": rng(13).normal(size=(7, 5)) / 3, "m": np.linspace(0.5, 1, 7), "c": rng(14).normal(size=5)},
+    ),
+    "momenta": dense(
+        name=("x", "p"),
+        length=(3, 3),
+        drift={"x": "p", "p": "x - x**3 - p"},
+        mobility={"x": 0.5, "p": "1 + tanh(p)**2"},
+    ),
     "one": dense(name="x", length=1, energy="sum((x**2 - 1)**2)"),
 }
 TEMPERATURE = 0.4

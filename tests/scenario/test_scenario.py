@@ -283,7 +283,7 @@ VECTOR_FAULTS = [
     ("v = 3", "v = 0", "system.coordinates: got length 0 for 'v'; a positive integer is needed"),
     ("v = 3", "v = 10_000_000_000", "system.coordinates: got length 10000000000 for 'v'; at most"),
     ("v = 3", "v = 3.0", "system.coordinates.v: got 3.0; must be a valid integer"),
-    ("v = 3", "v = 3, w = 2", "system.coordinates: got {'v': 3, 'w': 2}; one vector is allowed"),
+    ("v = 3", "v = 3, w = 2", "system.drift: got '0.1*v'; a mapping by name is needed, as in {'v': ...}"),
     ("v @ A @ v / 2 - b @ v", "v", "system.energy: got shape (3,); a scalar is needed"),
     ("v @ A @ v / 2 - b @ v", "v @ B @ v", "system.energy: unknown name 'B'"),
     ('"1 + v**2"', "-1", "system.mobility: got -1 at t = 0; it must be at least 0"),

@@ -367,7 +367,8 @@ def test_a_vector_system_and_its_copies() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"coordinates": {"v": 2, "w": 2}}, "one vector is allowed"),
+        ({"coordinates": {}}, "got 0 vectors"),
+        ({"coordinates": {"v": 2**20, "w": 1}}, "got length 1 for 'w' behind 1048576 others; at most 1048576"),
         ({"coordinates": {"v": 0}}, "positive integer"),
         ({"coordinates": {"t": 2}}, "'t' is reserved"),
         ({"parameters": {"A": "text"}}, r"parameters.A: got 'text'"),

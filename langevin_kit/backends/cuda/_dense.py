@@ -46,6 +46,7 @@ class Calls:
     def put(self, n: int, **values: Any) -> None:
         """Give arguments their values, for n particles."""
         self._values |= values
+        self._values |= {name: values["X"][rows] for name, rows in self._program.states.items()}
         for name, flat in self._flat.items():
             rows = self._program.buffers[name]
             self._values[name] = flat[: rows * n].reshape(rows, n)

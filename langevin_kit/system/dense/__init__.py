@@ -1,4 +1,4 @@
-"""Systems of one state vector of any length: networks, Ornstein–Uhlenbeck processes, Gaussian mixtures.
+"""Systems of state vectors of any length: networks, Ornstein–Uhlenbeck processes, Gaussian mixtures.
 
 What they are derived by loads with the first of them.
 """
@@ -9,14 +9,15 @@ from langevin_kit._lazy import lazily
 from langevin_kit.system.dense.content import Components, Vector
 
 if TYPE_CHECKING:
-    from langevin_kit.system.dense.derived import DenseDerived, dense
+    from langevin_kit.system.dense.derived import DenseDerived, Move, dense
     from langevin_kit.system.dense.root import semidefinite_root
 
-__all__ = ["Components", "DenseDerived", "Vector", "dense", "semidefinite_root"]
+__all__ = ["Components", "DenseDerived", "Move", "Vector", "dense", "semidefinite_root"]
 __getattr__, _ = lazily(
     __name__,
     {
         "DenseDerived": "derived:DenseDerived",
+        "Move": "derived:Move",
         "dense": "derived:dense",
         "semidefinite_root": "root:semidefinite_root",
     },

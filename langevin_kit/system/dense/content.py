@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from langevin_kit.system.dense.by_vector import is_by_name
 from langevin_kit.system.dense.evaluate import MOST
 from langevin_kit.system.facts import Facts
 
@@ -24,33 +26,31 @@ _STEP = 1e-30
 
 
 class Components(tuple[str, ...]):
-    """Names of a vector's components, that know the vector.
+    """Names of the components of vectors, that know the vectors.
 
     Examples
     --------
-    >>> Components("v", 2)
-    ('v[0]', 'v[1]')
+    >>> Components({"v": 2, "h": 1})
+    ('v[0]', 'v[1]', 'h[0]')
     """
 
     vector: dict[str, int]
 
-    def __new__(cls, name: str, length: int) -> Components:
+    def __new__(cls, vector: Mapping[str, int]) -> Components:
         """Name the components."""
-        names = super().__new__(cls, (f"{name}[{i}]" for i in range(length)))
-        names.vector = {name: length}
+        names = super().__new__(cls, (f"{name}[{i}]" for name, length in vector.items() for i in range(length)))
+        names.vector = dict(vector)
         return names
 
-    def __reduce__(self) -> tuple[type[Components], tuple[str, int]]:
-        ((name, length),) = self.vector.items()
-        return Components, (name, length)
+    def __reduce__(self) -> tuple[type[Components], tuple[dict[str, int]]]:
+        return Components, (self.vector,)
 
 
 @dataclass(frozen=True, eq=False)
 class Vector:
-    """Energy, mobility and drift as text in one state vector, or as arrays."""
+    """Energy, mobility and drift as text in the vectors of the state, or as arrays."""
 
-    name: str
-    length: int
+    vectors: Mapping[str, int]
     parameters: Mapping[str, Any]
     energy: Any
     mobility: Any
@@ -62,8 +62,8 @@ class Vector:
         from langevin_kit.system.dense.derived import dense
 
         return dense(
-            name=self.name,
-            length=self.length,
+            name=tuple(self.vectors),
+            length=tuple(self.vectors.values()),
             energy=self.energy,
             mobility=self.mobility,
             drift=self.drift,
@@ -73,7 +73,7 @@ class Vector:
     @cached_property
     def coordinates(self) -> Components:
         """Names of the components."""
-        return Components(self.name, self.length)
+        return Components(self.vectors)
 
     @cached_property
     def facts(self) -> Facts:
@@ -84,15 +84,15 @@ class Vector:
         return Facts(
             is_diagonal=not derived.noise_shapes,
             is_symmetric=derived.has_symmetric_mobility,
-            has_own_noise=not derived.mobility.depends_on_state and not derived.noise_shapes,
+            has_own_noise=not derived.mobility_depends_on_state and not derived.noise_shapes,
             noisy=[*range(derived.d)],
             has_drift=self.drift is not None,
-            has_constant_mobility=derived.has_matrix_mobility or not derived.mobility.depends_on_state,
+            has_constant_mobility=derived.has_matrix_mobility or not derived.mobility_depends_on_state,
             energy_depends_on_time=derived.energy.depends_on_time,
             depends_on_time=derived.depends_on_time,
             has_kinks=derived.has_kinks,
             is_quadratic=degree(derived.energy) <= 2,
-            may_jump=any(node.kind in ("step", "abs") for node in postorder([derived.mobility])),
+            may_jump=any(node.kind in ("step", "abs") for node in postorder(derived.mobilities)),
             is_linear=False,
             is_underdamped=False,
             has_measure=False,
@@ -103,8 +103,10 @@ class Vector:
     def fingerprint(self) -> str:
         """All that decides the formulas: texts, names and shapes, not the values of parameters."""
         shapes = {name: np.shape(value) for name, value in self.parameters.items()}
-        mobility = self.mobility if isinstance(self.mobility, str | int | float) else _shapes(self.mobility)
-        return repr((self.name, self.length, shapes, self.energy, mobility, self.drift))
+        by_name = is_by_name(self.mobility, tuple(self.vectors))
+        mobility = {k: _formula(K) for k, K in self.mobility.items()} if by_name else _formula(self.mobility)
+        vectors = chain.from_iterable(self.vectors.items())
+        return repr((*vectors, shapes, self.energy, mobility, self.drift))
 
     def scalar(self, text: Any, where: str, energy_name: str) -> Node:
         """Read a scalar of the vector, as observables are; `energy_name` stands for E unless a parameter has that name.
@@ -122,7 +124,7 @@ class Vector:
 
     def evaluate(self, what: str, x: Floats, t: float) -> Floats:
         """One of the quantities of `langevin_kit.system.texts.SHAPES` at x (d, ...)."""
-        derived, d = self.derived, self.length
+        derived, d = self.derived, self.derived.d
         match what:
             case "energy":
                 return derived.energy_at(x, t)
@@ -162,7 +164,9 @@ class Vector:
         return np.concatenate(parts, axis=1)
 
 
-def _shapes(mobility: Any) -> Any:
+def _formula(mobility: Any) -> Any:
+    if isinstance(mobility, str | int | float):
+        return mobility
     if isinstance(mobility, Mapping):
         return {key: np.shape(entry) for key, entry in mobility.items()}
     return np.shape(mobility)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression, MobilityNotPositive
-from langevin_kit.system.dense import graph, low_rank
+from langevin_kit.system.dense import by_vector, graph, low_rank
 from langevin_kit.system.dense.differentiate import gradient
 from langevin_kit.system.dense.evaluate import evaluate
 from langevin_kit.system.dense.expression import RESERVED, parse
@@ -21,51 +21,85 @@ from langevin_kit.system.dense.root import semidefinite_root
 
 Floats = NDArray[np.float64]
 
-MATRIX_MOBILITY = "mobility"
-"""Name of the parameter that holds a mobility given as an array."""
+
+@dataclass(frozen=True)
+class Move:
+    """What moves one vector.
+
+    Attributes
+    ----------
+    state : Node
+        The vector.
+    force : Node
+        B − K∇E.
+    divergence : Node
+        ∇·K: the gradient of a scalar K, the elementwise derivative of a diagonal one.
+    factor : Node
+        √K of a scalar or diagonal K, √D of D + U Uᵀ; 1 for a matrix, whose root multiplies the noise.
+    """
+
+    state: Node
+    force: Node
+    divergence: Node
+    factor: Node
+
+    @property
+    def outputs(self) -> list[Node]:
+        """All that a step with noise computes."""
+        return [self.force, self.divergence, self.factor]
+
+    def after(self, moved: Sequence[Node]) -> Move:
+        """The same where these vectors move before: what is computed from components of theirs is held."""
+        return Move(self.state, *(_held(output, moved) for output in self.outputs))
 
 
 @dataclass(frozen=True, eq=False)
 class DenseDerived:
-    r"""The content of a dense system: one state vector v of length d.
+    r"""The content of a dense system: its state x of length d is one vector, or several one behind the other.
 
-    .. math:: dv = [ b - K ∇E + T ∇·K ] dt + \sqrt{2T}\, dW,  \qquad dW ~ N(0, S dt), \quad S = (K + K^T)/2
+    .. math:: dx = [ b - K ∇E + T ∇·K ] dt + \sqrt{2T}\, dW,  \qquad dW ~ N(0, S dt), \quad S = (K + K^T)/2
 
     Use `dense` to make one from texts.
 
     Attributes
     ----------
-    state : Node
-        The vector v, of shape (d,).
+    states : tuple of Node
+        The vectors, of shapes (n,).
     parameters : mapping of str to array
         Scalars (), vectors (m,) and matrices (m, k), in float64. Their shapes are part of the compiled code, their
         values are not.
     energy : Node
-        E(v, t), a scalar.
-    mobility : Node
-        K(v, t): a scalar; a vector, the diagonal, whose component i depends on vᵢ alone; or a constant matrix.
+        E(x, t), a scalar.
+    mobilities : tuple of Node
+        K(x, t) by vector: a scalar; a vector, the diagonal, whose component i depends on component i of its own vector
+        alone; or, of one vector, a constant matrix.
+    drifts : tuple of Node
+        b(x, t) by vector: a vector, or the number 0.
     low_rank : Node or None
-        U (d, r) of K = D + U Uᵀ, with D the vector `mobility`; both constant.
-    drift : Node
-        b(v, t), a vector, or the number 0.
+        U (d, r) of K = D + U Uᵀ of one vector, with D its mobility; both constant.
     """
 
-    state: Node
+    states: tuple[Node, ...]
     parameters: Mapping[str, Floats]
     energy: Node
-    mobility: Node
-    drift: Node
+    mobilities: tuple[Node, ...]
+    drifts: tuple[Node, ...]
     low_rank: Node | None = None
 
     @property
     def d(self) -> int:
         """Length of the state."""
-        return self.state.shape[0]
+        return sum(state.shape[0] for state in self.states)
 
     @property
     def has_matrix_mobility(self) -> bool:
         """Whether K is a matrix, so that noise is L z with L Lᵀ = S."""
-        return len(self.mobility.shape) == 2
+        return len(self.mobilities[0].shape) == 2
+
+    @property
+    def mobility_depends_on_state(self) -> bool:
+        """Whether K is another at other places."""
+        return any(K.depends_on_state for K in self.mobilities)
 
     @cached_property
     def has_symmetric_mobility(self) -> bool:
@@ -78,7 +112,7 @@ class DenseDerived:
     @property
     def depends_on_time(self) -> bool:
         """Whether E, K or b changes with time."""
-        return any(node.depends_on_time for node in (self.energy, self.mobility, self.drift))
+        return any(node.depends_on_time for node in (self.energy, *self.mobilities, *self.drifts))
 
     @property
     def has_kinks(self) -> bool:
@@ -86,31 +120,28 @@ class DenseDerived:
         return any(node.kind in ("step", "abs") for node in graph.postorder([self.energy]))
 
     @cached_property
-    def gradient(self) -> Node:
-        """∇E."""
-        return gradient(self.energy, self.state)
+    def gradients(self) -> tuple[Node, ...]:
+        """∇E by vector."""
+        return tuple(gradient(self.energy, state) for state in self.states)
 
     @cached_property
-    def force(self) -> Node:
-        """B − K∇E."""
+    def moves(self) -> tuple[Move, ...]:
+        """What moves each vector, one after the other: none is computed from what has moved."""
+        given = zip(self.states, self.mobilities, self.drifts, self.gradients, strict=True)
+        moves = [self._move(*each) for each in given]
+        return tuple(move.after(self.states[:j]) for j, move in enumerate(moves))
+
+    def _move(self, state: Node, K: Node, drift: Node, slope: Node) -> Move:
         times = graph.product if self.has_matrix_mobility else graph.multiply
-        along = times(self.mobility, self.gradient)
+        along = times(K, slope)
         if self.low_rank is not None:
-            core = graph.product(graph.transpose(self.low_rank), self.gradient)
+            core = graph.product(graph.transpose(self.low_rank), slope)
             along = graph.add(along, graph.product(self.low_rank, core))
-        return graph.subtract(self.drift, along)
-
-    @cached_property
-    def mobility_divergence(self) -> Node:
-        """∇·K: the gradient of a scalar K, the elementwise derivative of a diagonal one."""
-        if not self.mobility.depends_on_state:
-            return graph.number(0)
-        return gradient(self.mobility if self.mobility.shape == () else graph.total(self.mobility), self.state)
-
-    @cached_property
-    def noise_factor(self) -> Node:
-        """√K of a scalar or diagonal K, √D of D + U Uᵀ; 1 for a matrix, whose root multiplies the noise."""
-        return graph.number(1) if self.has_matrix_mobility else graph.function("sqrt", self.mobility)
+        divergence = graph.number(0)
+        if K.depends_on_state:
+            divergence = gradient(K if K.shape == () else graph.total(K), state)
+        factor = graph.number(1) if self.has_matrix_mobility else graph.function("sqrt", K)
+        return Move(state, graph.subtract(drift, along), divergence, factor)
 
     @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -118,7 +149,7 @@ class DenseDerived:
         if self.low_rank is not None:
             d, r = self.low_rank.shape
             return (r, d), (d, r)
-        return (self.mobility.shape,) if self.has_matrix_mobility else ()  # type: ignore[return-value]
+        return (self.mobilities[0].shape,) if self.has_matrix_mobility else ()  # type: ignore[return-value]
 
     @property
     def adds_noise(self) -> bool:
@@ -137,21 +168,21 @@ class DenseDerived:
 
     def gradient_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """∇E, shape (d, ...)."""
-        return self._vector(self.gradient, x, t, parameters)
+        return self._vector(self.gradients, x, t, parameters)
 
     def mobility_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """The diagonal of K, shape (d, ...); of a matrix K or D + U Uᵀ, all of it, shape (d, d)."""
         if self.noise_shapes:
             return self._matrix(self._values(parameters))
-        return self._vector(self.mobility, x, t, parameters)
+        return self._vector(self.mobilities, x, t, parameters)
 
     def mobility_divergence_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """(∇·K)ᵃ = ∂_b Kᵃᵇ, shape (d, ...)."""
-        return self._vector(self.mobility_divergence, x, t, parameters)
+        return self._vector([move.divergence for move in self.moves], x, t, parameters)
 
     def force_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """B − K∇E, shape (d, ...)."""
-        return self._vector(self.force, x, t, parameters)
+        return self._vector([move.force for move in self.moves], x, t, parameters)
 
     def noise_root(self, parameters: Mapping[str, Any] | None = None) -> Floats:
         """L with L Lᵀ = S for a matrix K or K = D + U Uᵀ, shape (d, d)."""
@@ -186,7 +217,7 @@ class DenseDerived:
         ------
         InvalidExpression
         """
-        names = {energy_name: self.energy, **_names(self.state, self.parameters)}
+        names = {energy_name: self.energy, **_names(self.states, self.parameters)}
         node = parse(text, names, field=where)
         if node.shape != ():
             raise InvalidExpression(
@@ -201,15 +232,18 @@ class DenseDerived:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.d}.")
         return evaluate(node, x, t, self._values(parameters))
 
-    def _vector(self, node: Node, x: Any, t: float, parameters: Mapping[str, Any] | None) -> Floats:
-        value = self._evaluate(node, x, t, parameters)
-        return value if node.shape else np.broadcast_to(value, (self.d, *value.shape))
+    def _vector(self, nodes: Sequence[Node], x: Any, t: float, parameters: Mapping[str, Any] | None) -> Floats:
+        parts = []
+        for state, node in zip(self.states, nodes, strict=True):
+            value = self._evaluate(node, x, t, parameters)
+            parts.append(value if node.shape else np.broadcast_to(value, (*state.shape, *value.shape)))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _matrix(self, values: Mapping[str, Floats]) -> Floats:
         if self.low_rank is not None:
             D, U = (values[name] for name in low_rank.NAMES)
             return np.diag(D) + U @ U.T
-        factor, matrix = graph.scaled(self.mobility)
+        factor, matrix = graph.scaled(self.mobilities[0])
         K = evaluate(factor, np.zeros(self.d), 0.0, values) * values[str(matrix.value)]
         return np.asarray(K)
 
@@ -227,27 +261,28 @@ class DenseDerived:
 
 def dense(
     *,
-    name: str,
-    length: int,
+    name: str | Sequence[str],
+    length: Any,
     energy: str | float = 0.0,
     mobility: Any = 1.0,
-    drift: str | None = None,
+    drift: str | Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> DenseDerived:
     """Read a dense system.
 
     Parameters
     ----------
-    name, length : str, int
-        The state vector and its length d.
+    name, length : str, int, or sequences of them
+        The vectors that make up the state, in their order, and their lengths.
     energy : str or number
-        E(v, t), a scalar; see `langevin_kit.system.dense.expression.parse` for the syntax.
+        E, a scalar; see `langevin_kit.system.dense.expression.parse` for the syntax.
     mobility : str, number, d × d array, or mapping
         K: a scalar; a vector whose component i depends on vᵢ alone; a constant matrix, as an array or as text that
         names a matrix parameter, perhaps scaled. The symmetric part of a matrix must be positive semi-definite. Or
-        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ with D > 0, a number or (d,), and U (d, r).
-    drift : str, optional
-        b(v, t), a vector that is no gradient.
+        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ with D > 0, a number or (d,), and U (d, r). Of several vectors
+        a scalar, or a mapping from each vector's name to its own, which is no matrix.
+    drift : str or mapping of str to str, optional
+        b, a vector that is no gradient; by name of the vector, 0 for those left out.
     parameters : mapping of str to number or array
         Scalars, vectors and matrices, as numbers, nested lists or arrays.
 
@@ -262,42 +297,60 @@ def dense(
     >>> system.force_at([1.0, 0.0])
     array([-2., -1.])
     """
-    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
-        raise InvalidArgument(f"coordinates: got length {length!r} for {name!r}; a positive integer is needed.")
-    d = int(length)
+    states = _states({name: length} if isinstance(name, str) else dict(zip(name, length, strict=True)))
+    vectors = [str(state.value) for state in states]
     values = {key: _array(key, value) for key, value in (parameters or {}).items()}
+    mobilities = by_vector.mobilities(mobility, vectors)
     columns = None
-    if isinstance(mobility, Mapping):
-        _require_free(values, low_rank.NAMES)
-        values |= low_rank.read(mobility, d)
-        mobility, columns = low_rank.NAMES[0], Node("matrix", values[low_rank.NAMES[1]].shape, value=low_rank.NAMES[1])
-    elif not isinstance(mobility, str | int | float | np.generic):
-        _require_free(values, (MATRIX_MOBILITY,))
-        values[MATRIX_MOBILITY], mobility = _array(MATRIX_MOBILITY, mobility), MATRIX_MOBILITY
-    for key in (name, *values):
+    for j, (key, K) in enumerate(mobilities):
+        if isinstance(K, Mapping):
+            _require_free(values, low_rank.NAMES)
+            values |= low_rank.read(K, states[j].shape[0])
+            columns = Node("matrix", values[low_rank.NAMES[1]].shape, value=low_rank.NAMES[1])
+            mobilities[j] = key, low_rank.NAMES[0]
+        elif not isinstance(K, str | int | float | np.generic):
+            own = key.replace(".", "_")
+            _require_free(values, (own,))
+            values[own], mobilities[j] = _array(own, K), (key, own)
+    for key in (*vectors, *values):
         if key in RESERVED:
             raise InvalidArgument(f"name {key!r} is reserved; reserved are {', '.join(sorted(RESERVED))}.")
-    if name in values:
-        raise InvalidArgument(f"parameters: {name!r} is the name of the state vector; all names must differ.")
-    state = Node("state", (d,), value=name)
-    names = _names(state, values)
+    for vector in vectors:
+        if vector in values:
+            raise InvalidArgument(f"parameters: {vector!r} is the name of a state vector; all names must differ.")
+    names = _names(states, values)
     energy_node = parse(energy, names, field="energy")
     if energy_node.shape != ():
-        hint = f"; write sum(...) of it or {name} @ (...)" if len(energy_node.shape) == 1 else ""
+        hint = f"; write sum(...) of it or {vectors[0]} @ (...)" if len(energy_node.shape) == 1 else ""
         raise InvalidExpression(f"energy: got shape {energy_node.shape}; a scalar is needed{hint}.")
-    drift_node = graph.number(0) if drift is None else parse(drift, names, field="drift")
-    if drift_node.shape not in ((), (d,)):
-        raise InvalidExpression(f"drift: got shape {drift_node.shape}; a vector of shape {(d,)} is needed.")
     system = DenseDerived(
-        state,
+        states,
         MappingProxyType(values),
         energy_node,
-        _mobility(parse(mobility, names, field="mobility"), d),
-        drift_node,
+        tuple(
+            _mobility(parse(K, names, field=key), state, key, len(states))
+            for state, (key, K) in zip(states, mobilities, strict=True)
+        ),
+        tuple(
+            _drift(parse(b, names, field=key), state, key)
+            for state, (key, b) in zip(states, by_vector.drifts(drift, vectors), strict=True)
+        ),
         columns,
     )
     _check_positive(system)
     return system
+
+
+def _states(vectors: Mapping[str, Any]) -> tuple[Node, ...]:
+    """One vector behind the other."""
+    states: list[Node] = []
+    first = 0
+    for name, length in vectors.items():
+        if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+            raise InvalidArgument(f"coordinates: got length {length!r} for {name!r}; a positive integer is needed.")
+        states.append(Node("state", (int(length),), value=name, first=first))
+        first += int(length)
+    return tuple(states)
 
 
 def _require_free(values: Mapping[str, Floats], names: Sequence[str]) -> None:
@@ -306,37 +359,69 @@ def _require_free(values: Mapping[str, Floats], names: Sequence[str]) -> None:
             raise InvalidArgument(f"parameters: the name {name!r} is taken by the mobility's array.")
 
 
-def _names(state: Node, values: Mapping[str, Floats]) -> dict[str, Node]:
+def _held(output: Node, moved: Sequence[Node]) -> Node:
+    pending, seen = [output], set[Node]()
+    while pending:
+        node = pending.pop()
+        if node in moved:
+            return Node(graph.HELD, output.shape, (output,))
+        if node not in seen and node.shape and node.kind not in graph.CONTRACTIONS:  # those are computed before
+            seen.add(node)
+            pending.extend(node.arguments)
+    return output
+
+
+def _names(states: Sequence[Node], values: Mapping[str, Floats]) -> dict[str, Node]:
     """What a text may use."""
-    names = {str(state.value): state, "t": Node("time", ())}
+    names = {**{str(state.value): state for state in states}, "t": Node("time", ())}
     return names | {k: Node("matrix" if a.ndim == 2 else "parameter", a.shape, value=k) for k, a in values.items()}
 
 
-def _mobility(K: Node, d: int) -> Node:
-    if K.shape not in ((), (d,), (d, d)):
+def _mobility(K: Node, state: Node, key: str, n_vectors: int) -> Node:
+    (n,) = state.shape
+    if n_vectors > 1 and (K.shape not in ((), (n,)) or (K.shape and key == by_vector.MOBILITY)):
         raise InvalidExpression(
-            f"mobility: got shape {K.shape}; a scalar, or shape {(d,)} for a diagonal, or {(d, d)} is needed."
+            f"{key}: got shape {K.shape}; of several vectors a mobility is a scalar, or by name, as in "
+            f"{{{str(state.value)!r}: ...}}, a scalar or of shape {(n,)}. Only one vector alone may have a matrix."
+        )
+    if K.shape not in ((), (n,), (n, n)):
+        raise InvalidExpression(
+            f"{key}: got shape {K.shape}; a scalar, or shape {(n,)} for a diagonal, or {(n, n)} is needed."
         )
     if len(K.shape) == 2 and graph.scaled(K)[0].depends_on_state | graph.scaled(K)[0].depends_on_time:
         raise InvalidExpression("mobility: a matrix must be constant: its root is taken once, before the run.")
     for node in graph.postorder([K]):
         if len(K.shape) == 1 and node.kind in graph.CONTRACTIONS and node.depends_on_state:
             raise InvalidExpression(
-                f"mobility: component i of a vector may depend on component i of the state alone, but it uses "
+                f"{key}: component i of a vector may depend on component i of the state alone, but it uses "
                 f"{node.kind} of the state. Use elementwise functions, a scalar of all of it, or a constant matrix."
             )
+        if len(K.shape) == 1 and node.kind == "state" and node != state:
+            raise InvalidExpression(
+                f"{key}: component i may depend on component i of {state.value!r} alone, but it uses {node.value!r}."
+            )
     return K
+
+
+def _drift(b: Node, state: Node, key: str) -> Node:
+    if b.shape not in ((), state.shape):
+        raise InvalidExpression(f"{key}: got shape {b.shape}; a vector of shape {state.shape} is needed.")
+    return b
 
 
 def _check_positive(system: DenseDerived) -> None:
     if system.has_matrix_mobility:
         system.noise_root()
         return
-    if system.mobility.depends_on_state or system.low_rank is not None:
+    if system.low_rank is not None:
         return
-    smallest = float(system.mobility_at(np.zeros(system.d)).min())
-    if not smallest >= 0:
-        raise MobilityNotPositive(f"mobility: got {smallest:.6g} at t = 0; it must be at least 0.")
+    for state, K in zip(system.states, system.mobilities, strict=True):
+        if K.depends_on_state:
+            continue
+        smallest = float(evaluate(K, np.zeros(system.d), 0.0, system.parameters).min())
+        if not smallest >= 0:
+            of = f" for {state.value!r}" if len(system.states) > 1 else ""
+            raise MobilityNotPositive(f"mobility: got {smallest:.6g}{of} at t = 0; it must be at least 0.")
 
 
 def _array(name: str, value: Any) -> Floats:

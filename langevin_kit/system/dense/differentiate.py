@@ -1,4 +1,4 @@
-"""The gradient of a scalar graph with respect to the state, by reverse accumulation, as a graph again.
+"""The gradient of a scalar graph with respect to a state vector, by reverse accumulation, as a graph again.
 
 Griewank & Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.
 """
@@ -28,7 +28,7 @@ from langevin_kit.system.dense.graph import (
 
 
 def gradient(scalar: Node, state: Node) -> Node:
-    """∂(scalar)/∂(state), of the shape of the state.
+    """∂(scalar)/∂(state), of the shape of this state vector.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def gradient(scalar: Node, state: Node) -> Node:
     cotangents: dict[Node, list[Node]] = defaultdict(list)
     cotangents[scalar].append(number(1))
     for node in reversed(postorder([scalar])):
-        if not node.depends_on_state or node not in cotangents or node == state:
+        if not node.depends_on_state or node not in cotangents or node.kind == "state":
             continue
         cotangent = sum_of(cotangents[node])
         for argument, derivative in zip(node.arguments, _DERIVATIVES[node.kind](node, cotangent), strict=True):

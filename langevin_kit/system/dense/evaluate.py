@@ -44,7 +44,7 @@ def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: M
         case "number":
             return node.value
         case "state":
-            return x
+            return x[node.first : node.first + node.shape[0]]
         case "time":
             return t
         case "parameter":
@@ -85,6 +85,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": _abs,
     "logcosh": lambda x: _abs(x) + np.log1p(np.exp(-2 * _abs(x))) - np.log(2),
     "sign": lambda x: np.sign(x.real),
+    "held": lambda x: x,
     "step": lambda x, above, below: np.where(x.real > 0, above, below),
     "logsumexp": _logsumexp,
     "softmax": _softmax,

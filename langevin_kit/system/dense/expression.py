@@ -1,4 +1,4 @@
-"""Text over one state vector to a graph, through a whitelist of syntax: no eval, no attribute, no undeclared name.
+"""Text over state vectors to a graph, through a whitelist of syntax: no eval, no attribute, no undeclared name.
 
 Every shape is checked where it arises, so that an error points at the operation and says both shapes.
 """
@@ -70,7 +70,9 @@ class _Reader:
     def __init__(self, source: str, names: Mapping[str, Node], field: str) -> None:
         self.source, self.field = source, field
         self.names = {**{name: graph.number(value) for name, value in CONSTANTS.items()}, **names}
-        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS} | ({"sign"} if field not in WITHOUT_JUMPS else set())
+        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS} | (
+            {"sign"} if field.partition(".")[0] not in WITHOUT_JUMPS else set()
+        )
 
     def fail(self, node: ast.AST, message: str) -> InvalidExpression:
         return InvalidExpression(marked(self.field, self.source, message, getattr(node, "col_offset", 0)))

@@ -1,4 +1,4 @@
-"""Expressions of one state vector as a graph of few operations, built by constructors that simplify as they go.
+"""Expressions of state vectors as a graph of few operations, built by constructors that simplify as they go.
 
 A node has shape () for a scalar, (m,) for a vector, (m, k) for a matrix. Scalars broadcast over vectors; matrices occur
 only as scaled left or right operands of ``@``.
@@ -32,6 +32,9 @@ ELEMENTWISE = frozenset({"add", "subtract", "multiply", "divide", "power", "step
 CONTRACTIONS = frozenset({"product", "dot", "sum", "logsumexp", "softmax"})
 """Kinds whose components depend on all components of an argument."""
 
+HELD = "held"
+"""Kind of what is its argument, computed before any vector of the state moves."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -40,13 +43,16 @@ class Node:
     Attributes
     ----------
     kind : str
-        ``number``, ``state``, ``time``, ``parameter``, ``matrix``, or a member of `ELEMENTWISE` or `CONTRACTIONS`.
+        ``number``, ``state``, ``time``, ``parameter``, ``matrix``, `HELD`, or a member of `ELEMENTWISE` or
+        `CONTRACTIONS`.
     shape : tuple of int
     arguments : tuple of Node
     value : float, int or str
-        A number's value, a parameter's or matrix's name, the exponent of a power.
+        A number's value, the name of a state vector, parameter or matrix, the exponent of a power.
     orientation : str
         Of a matrix A: ``""`` as it is, ``"T"`` its transpose, ``"S"`` the sum A + Aᵀ.
+    first : int
+        Of a state vector: the row of the state where it begins.
     """
 
     kind: str
@@ -54,6 +60,7 @@ class Node:
     arguments: tuple[Node, ...] = ()
     value: float | str = 0.0
     orientation: str = ""
+    first: int = 0
     depends_on_state: bool = field(init=False, compare=False)
     depends_on_time: bool = field(init=False, compare=False)
     _hash: int = field(init=False, compare=False, repr=False)
@@ -64,7 +71,7 @@ class Node:
         object.__setattr__(self, "depends_on_state", on_state)
         object.__setattr__(self, "depends_on_time", on_time)
         # Kept, since hashing shared arguments again and again takes exponential time.
-        key = (self.kind, self.shape, self.arguments, self.value, self.orientation)
+        key = (self.kind, self.shape, self.arguments, self.value, self.orientation, self.first)
         object.__setattr__(self, "_hash", hash(key))
 
     def __hash__(self) -> int:
