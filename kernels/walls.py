@@ -26,6 +26,23 @@ def overshoot(x: float, lower: float, upper: float) -> float:
 
 
 @inline
+def mirrored(x: float, lower: float, upper: float, inner_lower: float, inner_upper: float) -> float:
+    """The mirror image of what is beyond a wall, and next to the wall, inside, what is on it; NaN beyond both walls.
+
+    On a wall ∇E may be infinite where K vanishes: K ∇E, whose limit is 0, would be 0·∞, and E itself ∞ − ∞. The number
+    next to the wall is as near as rounding knows a place, and has both.
+    """
+    near = lower if x < lower else x
+    near = upper if near > upper else near
+    beyond = near - x
+    y = x + (beyond + beyond)
+    inside = (y >= lower) & (y <= upper)
+    z = inner_lower if y < inner_lower else y
+    z = inner_upper if z > inner_upper else z
+    return z if inside else nan_like(x)
+
+
+@inline
 def slope(s_ba: float, s_aa: float) -> float:
     """How far coordinate b moves along the co-normal K n while a moves by one; nowhere if K n = 0."""
     return s_ba / s_aa if s_aa > 0.0 else s_ba - s_ba

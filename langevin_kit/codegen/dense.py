@@ -16,12 +16,13 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived
 from langevin_kit.system.dense.graph import Node
+from langevin_kit.system.walls import NUMBERS
 
 LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
 no longer normal take a hundred times as long."""
 
-FUNCTIONS = ("absolute", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
+FUNCTIONS = ("absolute", "atanh", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
 """What generated source takes from `langevin_kit.kernels.elementary`."""
 
 _TILE_BYTES = 8192
@@ -41,6 +42,7 @@ LEAST = R({least})
 _ADVANCE = """\
 from langevin_kit.kernels.cpu.normals import draw_words, normals_{suffix} as normals
 from langevin_kit.kernels.schemes.{scheme} import deterministic, stochastic
+from langevin_kit.kernels.walls import mirrored
 
 @cached_driver
 def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, particle0=0):
@@ -100,12 +102,12 @@ def tile_width(d: int, dtype: str) -> int:
     return width
 
 
-def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
+def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_walls: bool = False) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
     It moves the columns low … high of X (d, n), whose column 0 is particle `particle0` (0 if left out), from step
-    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`; `block_size` is not used: the width
-    of a tile is. A group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a
+    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`, behind them those of the walls as
+    in `System.values`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a
     call; step s of it uses the d from s d on.
     """
     d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
@@ -117,6 +119,9 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
         "q = normal + r",
         f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
     ]
+    if has_walls:
+        at = sum(value.size for value in derived.parameters.values()) + len(NUMBERS)*(dtype == "float64")
+        loops.setup += [f"{name} = R(parameters[{at + j}])" for j, name in enumerate(NUMBERS)]
     noisy: list[str] = []
     z, before = "load(z, 1, q + i)", noise_row
     if derived.noise_shapes:
@@ -133,10 +138,11 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     def stochastic(force: str, divergence: str, factor: str) -> Sequence[str]:
         drift = force if derived.mobility_divergence.is_number else f"fma(T, {divergence}, {force})"
         step = f"stochastic(load({STATE}, at), {drift}, {factor}*{z}, dt, amplitude)"
-        return [f"store({STATE}, at, {step})"]
+        return [f"store({STATE}, at, {within_walls(step, has_walls)})"]
 
     def deterministic(force: str) -> Sequence[str]:
-        return [f"store({STATE}, at, deterministic(load({STATE}, at), {force}, dt))"]
+        step = f"deterministic(load({STATE}, at), {force}, dt)"
+        return [f"store({STATE}, at, {within_walls(step, has_walls)})"]
 
     noisy += loops.loop(d, outputs, stochastic, before=before)
     noiseless = loops.loop(d, outputs[:1], deterministic)
@@ -155,6 +161,11 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
         noisy=_block(noisy, 4),
         noiseless=_block(noiseless, 4),
     )
+
+
+def within_walls(step: str, has_walls: bool) -> str:
+    """A step's end, turned back where it is beyond a wall."""
+    return f"mirrored({step}, {', '.join(NUMBERS)})" if has_walls else step
 
 
 def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]) -> str:
@@ -183,10 +194,10 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
     )
 
 
-def stepper(derived: DenseDerived, scheme: Scheme, dtype: str) -> ModuleType:
+def stepper(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_walls: bool = False) -> ModuleType:
     """The compiled module of `stepper_source`."""
     check_scheme(scheme)
-    return load(stepper_source(derived, scheme, dtype))
+    return load(stepper_source(derived, scheme, dtype, has_walls=has_walls))
 
 
 def check_scheme(scheme: Scheme) -> None:

@@ -70,6 +70,12 @@ def initial_state(
         system.begin(state)
     for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
         state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
+    if system.is_dense and system.walls:  # as their steps do
+        (wall,) = system.walls.values()
+        inner = wall.numbers(dtype)[2:]
+        if not inner[0] <= inner[1]:
+            raise InvalidArgument(f"walls: no number of {dtype} lies between {wall.lower:g} and {wall.upper:g}.")
+        np.clip(state[: system.n_dim], *inner, out=state[: system.n_dim])
     return state
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 
 KINDS = ("periodic", "reflecting", "absorbing")
 SIDES = ("lower", "upper")
+NUMBERS = ("lower", "upper", "inner_lower", "inner_upper")
+"""What generated code calls `Wall.numbers`."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,20 @@ class Wall:
     def length(self) -> float:
         """The distance of the two bounds."""
         return self.upper - self.lower
+
+    def numbers(self, dtype: str) -> NDArray[np.floating]:
+        """Both bounds in a dtype, and the numbers next to them on the inside, where a component of a vector stays.
+
+        Beside a bound at 0 the next number is the least normal one: 1/x of a smaller x overflows.
+        """
+        R = np.dtype(dtype).type
+        tiny = np.finfo(R).tiny
+        lower, upper = R(self.lower), R(self.upper)
+        inner_lower = np.nextafter(lower, upper) if np.isfinite(lower) else lower
+        inner_upper = np.nextafter(upper, lower) if np.isfinite(upper) else upper
+        inner_lower = tiny if 0 < inner_lower < tiny else inner_lower
+        inner_upper = -tiny if -tiny < inner_upper < 0 else inner_upper
+        return np.array([lower, upper, inner_lower, inner_upper], R)
 
     def sides(self, kind: str) -> tuple[str, ...]:
         """Which of "lower" and "upper" are finite and of a kind."""

@@ -14,6 +14,7 @@ from langevin_kit.backends.cuda._mover import THREADS
 from langevin_kit.backends.cuda._pace import Pace
 from langevin_kit.codegen.cuda_texts import dense_texts
 from langevin_kit.system.dense import Vector
+from langevin_kit.system.walls import NUMBERS
 
 if TYPE_CHECKING:
     from langevin_kit.codegen.cuda_dense import Call, DenseProgram
@@ -92,6 +93,8 @@ class DenseMover:
             "key0": p.key[0],
             "key1": p.key[1],
         }
+        for wall in p.system.walls.values():
+            values |= dict(zip(NUMBERS, wall.numbers(p.dtype), strict=True))
         self._calls.begin(values, p.parameters, p.dtype, widest)
 
     def end(self) -> None:
