@@ -26,20 +26,14 @@ def overshoot(x: float, lower: float, upper: float) -> float:
 
 
 @inline
-def mirrored(x: float, lower: float, upper: float, inner_lower: float, inner_upper: float) -> float:
-    """The mirror image of what is beyond a wall, and next to the wall, inside, what is on it; NaN beyond both walls.
-
-    On a wall ∇E may be infinite where K vanishes: K ∇E, whose limit is 0, would be 0·∞, and E itself ∞ − ∞. The number
-    next to the wall is as near as rounding knows a place, and has both.
-    """
-    near = lower if x < lower else x
-    near = upper if near > upper else near
+def mirrored(x: float, lowest: float, highest: float) -> float:
+    """Mirrored where it is beyond the lowest or the highest place there is; NaN if the image is beyond the other."""
+    near = lowest if x < lowest else x
+    near = highest if near > highest else near
     beyond = near - x
     y = x + (beyond + beyond)
-    inside = (y >= lower) & (y <= upper)
-    z = inner_lower if y < inner_lower else y
-    z = inner_upper if z > inner_upper else z
-    return z if inside else nan_like(x)
+    inside = (y >= lowest) & (y <= highest)
+    return y if inside else nan_like(x)
 
 
 @inline

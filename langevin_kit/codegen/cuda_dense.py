@@ -18,18 +18,16 @@ from numba import cuda, types
 from numpy.typing import NDArray
 
 from langevin_kit.codegen.cuda_dense_loops import Draw, Graph, Kernel
-from langevin_kit.codegen.dense import FUNCTIONS, LEAST_EXPONENT, check_scheme, within_walls
+from langevin_kit.codegen.dense import FUNCTIONS, INSIDE, LEAST_EXPONENT, check_scheme, mirrored
 from langevin_kit.codegen.dense_loops import changes
-from langevin_kit.kernels import noise
+from langevin_kit.kernels import noise, walls
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
 from langevin_kit.kernels.cuda.device import Device
 from langevin_kit.kernels.cuda.products import COLUMNS, product_kernel, row_blocks
 from langevin_kit.kernels.jit import fma
-from langevin_kit.kernels.walls import mirrored
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.system.dense import DenseDerived
 from langevin_kit.system.dense.graph import Node, postorder
-from langevin_kit.system.walls import NUMBERS
 
 _SCALARS = {
     "first": types.int64,
@@ -134,7 +132,7 @@ class DenseProgram:
 
     - ``X`` (d, n): the state; ``parameters``: the flat parameters;
     - ``first``, ``n`` (int64): the number of the step, and how many are made;
-    - ``time_step`` (float64), ``dt``, ``temperature``, ``amplitude`` = √(2TΔt); `Wall.numbers` by their names;
+    - ``time_step`` (float64), ``dt``, ``temperature``, ``amplitude`` = √(2TΔt); `INSIDE`: `Wall.inside`;
     - ``key0``, ``key1`` (uint32): the seed; ``particle0`` (int64): the number of the first particle.
 
     Attributes
@@ -161,9 +159,7 @@ class DenseProgram:
     noiseless: Steps
 
 
-def program(
-    derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool, has_walls: bool = False
-) -> DenseProgram:
+def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool, has_walls: bool = False) -> DenseProgram:
     """The program of a system and a scheme.
 
     Parameters
@@ -345,13 +341,14 @@ class _Maker:
             is_constant = self._derived.mobility_divergence.is_number
             drift = force if is_constant else f"fma(temperature, {divergence}, {force})"
             step = f"stochastic({x}, {drift}, {factor}*{z}, dt, amplitude)"
-            return [f"X[r, i] = {within_walls(step, self._has_walls)}"]
+            return [f"X[r, i] = {mirrored(step) if self._has_walls else step}"]
 
         kernels[-1].row_wise([self._derived.state, *self._outputs], moved, draws=not shapes)
 
     def _deterministic(self, kernels: list[Kernel], products: list[list[Product]]) -> None:
         def moved(x: str, force: str) -> Sequence[str]:
-            return [f"X[r, i] = {within_walls(f'deterministic({x}, {force}, dt)', self._has_walls)}"]
+            step = f"deterministic({x}, {force}, dt)"
+            return [f"X[r, i] = {mirrored(step) if self._has_walls else step}"]
 
         kernels[-1].row_wise([self._derived.state, *self._outputs[:1]], moved)
 
@@ -394,7 +391,7 @@ class _Maker:
         body = kernel.source(many=many)
         real = getattr(types, self._dtype)
         kinds = dict.fromkeys(("X", "rows", *self._buffers, *self._shared), real[:, ::1]) | {"parameters": real[::1]}
-        kinds |= _SCALARS | dict.fromkeys(("dt", "temperature", "amplitude", *NUMBERS), real)
+        kinds |= _SCALARS | dict.fromkeys(("dt", "temperature", "amplitude", *INSIDE), real)
         words = {*re.findall(r"\w+", body)}
         arguments = tuple(argument for argument in kinds if argument in words)
         name = self._named.setdefault(body, name)
@@ -411,7 +408,7 @@ def _globals(scheme: Scheme, dtype: str, device: Device) -> dict[str, Any]:
     steps = import_module(f"langevin_kit.kernels.schemes.{scheme.name}")
     functions = {name: getattr(elementary, name) for name in FUNCTIONS}
     functions |= {"deterministic": steps.deterministic, "stochastic": steps.stochastic, "fma": fma, "philox": philox}
-    functions |= {"mirrored": mirrored}
+    functions |= {"mirrored": walls.mirrored}
     functions |= {"gaussian": getattr(noise, scheme.noise.kernel[dtype])}
     real = getattr(np, dtype)
     known = {"cuda": cuda, "np": np, "R": real, "LEAST": real(LEAST_EXPONENT[dtype])}

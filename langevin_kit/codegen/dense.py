@@ -16,7 +16,6 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived
 from langevin_kit.system.dense.graph import Node
-from langevin_kit.system.walls import NUMBERS
 
 LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
@@ -24,6 +23,9 @@ no longer normal take a hundred times as long."""
 
 FUNCTIONS = ("absolute", "atanh", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
 """What generated source takes from `langevin_kit.kernels.elementary`."""
+
+INSIDE = ("lower_end", "upper_end")
+"""What generated source calls `Wall.inside`."""
 
 _TILE_BYTES = 8192
 _WIDTHS = (32, 256)
@@ -106,9 +108,9 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
     It moves the columns low … high of X (d, n), whose column 0 is particle `particle0` (0 if left out), from step
-    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`, behind them those of the walls as
-    in `System.values`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a
-    call; step s of it uses the d from s d on.
+    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`, and behind it `Wall.inside` of
+    walls as in `System.values`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls of
+    the generator, the smallest with g d = c times the normals of a call; step s of it uses the d from s d on.
     """
     d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
     group, group_calls = scheme.group(d, dtype)
@@ -119,9 +121,12 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
         "q = normal + r",
         f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
     ]
+    turned: list[str] = []
     if has_walls:
-        at = sum(value.size for value in derived.parameters.values()) + len(NUMBERS)*(dtype == "float64")
-        loops.setup += [f"{name} = R(parameters[{at + j}])" for j, name in enumerate(NUMBERS)]
+        at = sum(value.size for value in derived.parameters.values()) + 2 * (dtype == "float64")
+        loops.setup += [f"{name} = R(parameters[{at + j}])" for j, name in enumerate(INSIDE)]
+        # A loop of its own costs a network's step 3 %; in the step's loop, where registers run out, 9 %.
+        turned += [f"for at in range({d * width}):", f"    store({STATE}, at, {mirrored(f'load({STATE}, at)')})"]
     noisy: list[str] = []
     z, before = "load(z, 1, q + i)", noise_row
     if derived.noise_shapes:
@@ -138,14 +143,13 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
     def stochastic(force: str, divergence: str, factor: str) -> Sequence[str]:
         drift = force if derived.mobility_divergence.is_number else f"fma(T, {divergence}, {force})"
         step = f"stochastic(load({STATE}, at), {drift}, {factor}*{z}, dt, amplitude)"
-        return [f"store({STATE}, at, {within_walls(step, has_walls)})"]
+        return [f"store({STATE}, at, {step})"]
 
     def deterministic(force: str) -> Sequence[str]:
-        step = f"deterministic(load({STATE}, at), {force}, dt)"
-        return [f"store({STATE}, at, {within_walls(step, has_walls)})"]
+        return [f"store({STATE}, at, deterministic(load({STATE}, at), {force}, dt))"]
 
-    noisy += loops.loop(d, outputs, stochastic, before=before)
-    noiseless = loops.loop(d, outputs[:1], deterministic)
+    noisy += loops.loop(d, outputs, stochastic, before=before) + turned
+    noiseless = loops.loop(d, outputs[:1], deterministic) + turned
     return _header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
         scheme=scheme.name,
@@ -163,9 +167,9 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
     )
 
 
-def within_walls(step: str, has_walls: bool) -> str:
-    """A step's end, turned back where it is beyond a wall."""
-    return f"mirrored({step}, {', '.join(NUMBERS)})" if has_walls else step
+def mirrored(place: str) -> str:
+    """Source of a step's end, turned back where it is beyond a wall."""
+    return f"mirrored({place}, {', '.join(INSIDE)})"
 
 
 def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]) -> str:

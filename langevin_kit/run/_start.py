@@ -70,12 +70,12 @@ def initial_state(
         system.begin(state)
     for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
         state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
-    if system.is_dense and system.walls:  # as their steps do
-        (wall,) = system.walls.values()
-        inner = wall.numbers(dtype)[2:]
-        if not inner[0] <= inner[1]:
-            raise InvalidArgument(f"walls: no number of {dtype} lies between {wall.lower:g} and {wall.upper:g}.")
-        np.clip(state[: system.n_dim], *inner, out=state[: system.n_dim])
+    if system.is_dense:
+        for wall in system.walls.values():  # on which no component is
+            lowest, highest = wall.inside(dtype)
+            if not lowest <= highest:
+                raise InvalidArgument(f"walls: no number of {dtype} lies between {wall.lower} and {wall.upper}.")
+            np.clip(state[: system.n_dim], lowest, highest, out=state[: system.n_dim])
     return state
 
 

@@ -226,10 +226,10 @@ class System:
     def values(self) -> Floats:
         """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates.
 
-        Of a vector `Wall.numbers` for float32, then for float64.
+        Of a vector `Wall.inside` of float32, then of float64.
         """
         if self.is_dense:
-            bounds = [v for w in self.walls.values() for dtype in ("float32", "float64") for v in w.numbers(dtype)]
+            bounds = [v for w in self.walls.values() for dtype in ("float32", "float64") for v in w.inside(dtype)]
         else:
             bounds = [v for x in self.names if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
         return np.concatenate([self.content.values, bounds])

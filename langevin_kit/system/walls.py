@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 
 KINDS = ("periodic", "reflecting", "absorbing")
 SIDES = ("lower", "upper")
-NUMBERS = ("lower", "upper", "inner_lower", "inner_upper")
-"""What generated code calls `Wall.numbers`."""
 
 
 @dataclass(frozen=True)
@@ -53,19 +50,19 @@ class Wall:
         """The distance of the two bounds."""
         return self.upper - self.lower
 
-    def numbers(self, dtype: str) -> NDArray[np.floating]:
-        """Both bounds in a dtype, and the numbers next to them on the inside, where a component of a vector stays.
+    def inside(self, dtype: str) -> tuple[float, float]:
+        """The lowest and the highest number of a dtype between the walls, where a vector's components are mirrored.
 
-        Beside a bound at 0 the next number is the least normal one: 1/x of a smaller x overflows.
+        They are never on a wall itself: where K vanishes there, ∇E may be infinite, and K ∇E, whose limit is 0, would
+        be 0·∞; E may be ∞ − ∞. An ulp beside it both are finite, and rounding moves a particle as far. Beside a wall
+        at 0 it is the least normal number, since 1/x of smaller ones overflows.
         """
         R = np.dtype(dtype).type
-        tiny = np.finfo(R).tiny
-        lower, upper = R(self.lower), R(self.upper)
-        inner_lower = np.nextafter(lower, upper) if np.isfinite(lower) else lower
-        inner_upper = np.nextafter(upper, lower) if np.isfinite(upper) else upper
-        inner_lower = tiny if 0 < inner_lower < tiny else inner_lower
-        inner_upper = -tiny if -tiny < inner_upper < 0 else inner_upper
-        return np.array([lower, upper, inner_lower, inner_upper], R)
+        tiny, lower, upper = np.finfo(R).tiny, R(self.lower), R(self.upper)
+        lowest = np.nextafter(lower, upper) if np.isfinite(lower) else lower
+        highest = np.nextafter(upper, lower) if np.isfinite(upper) else upper
+        lowest, highest = (tiny if 0 < lowest < tiny else lowest), (-tiny if -tiny < highest < 0 else highest)
+        return float(lowest), float(highest)
 
     def sides(self, kind: str) -> tuple[str, ...]:
         """Which of "lower" and "upper" are finite and of a kind."""

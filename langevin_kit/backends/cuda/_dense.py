@@ -13,8 +13,8 @@ from langevin_kit.backends.cuda._device import Array, Device, placed
 from langevin_kit.backends.cuda._mover import THREADS
 from langevin_kit.backends.cuda._pace import Pace
 from langevin_kit.codegen.cuda_texts import dense_texts
+from langevin_kit.codegen.dense import INSIDE
 from langevin_kit.system.dense import Vector
-from langevin_kit.system.walls import NUMBERS
 
 if TYPE_CHECKING:
     from langevin_kit.codegen.cuda_dense import Call, DenseProgram
@@ -94,7 +94,7 @@ class DenseMover:
             "key1": p.key[1],
         }
         for wall in p.system.walls.values():
-            values |= dict(zip(NUMBERS, wall.numbers(p.dtype), strict=True))
+            values |= dict(zip(INSIDE, map(R, wall.inside(p.dtype)), strict=True))
         self._calls.begin(values, p.parameters, p.dtype, widest)
 
     def end(self) -> None:
