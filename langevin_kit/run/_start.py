@@ -75,7 +75,8 @@ def initial_state(
             lowest, highest = wall.inside(dtype)
             if not lowest < highest:
                 raise InvalidArgument(
-                    f"walls: numbers of {dtype} do not tell {wall.lower} and {wall.upper} apart; use another unit, or float64."
+                    f"walls: numbers of {dtype} do not tell {wall.lower} and {wall.upper} apart. Move them, or measure "
+                    "from between them."
                 )
             np.clip(state[: system.n_dim], lowest, highest, out=state[: system.n_dim])
     return state

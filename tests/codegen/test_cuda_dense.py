@@ -301,7 +301,14 @@ def test_other_schemes_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fast", "capability"), [("network", False, (8, 0)), ("network", False, (9, 0)), ("mixture", True, (9, 0))]
+    ("name", "fast", "capability"),
+    [
+        ("network", False, (8, 0)),
+        ("network", False, (9, 0)),
+        ("mixture", True, (9, 0)),
+        ("walls", False, (9, 0)),
+        ("walls", True, (9, 0)),
+    ],
 )
 def test_kernels_live_in_registers(name: str, capability: tuple[int, int], *, fast: bool) -> None:
     """No stack, no spills; in the exact mode nothing that an assembler may fuse."""

@@ -60,7 +60,7 @@ def test_a_start_beyond_a_wall_is_refused() -> None:
         lk.check(SYSTEM, positions=start.T)
     narrow = lk.System(coordinates={"y": 2}, temperature=1.0, walls={"y": lk.reflecting(1.0, 1.0 + 1e-9)})
     at = np.full((3, 2), 1 + 5e-10)
-    with pytest.raises(InvalidArgument, match="numbers of float32 do not tell 1.0 and 1.000000001 apart"):
+    with pytest.raises(InvalidArgument, match=r"numbers of float32 do not tell 1\.0 and 1\.000000001 apart"):
         lk.simulate(narrow, initial=at, time_step=1e-22, n_steps=1, dtype="float32", check=False)
 
 
@@ -72,10 +72,9 @@ def test_a_step_beyond_the_width_is_an_error_with_the_step_that_would_do() -> No
         parameters={"a": [0, 0, 300, 0, 0]},
         walls={"y": lk.reflecting(-1.0, 1.0)},
     )
-    with pytest.raises(
-        BoundaryLeak, match=r"lost at a wall in step 1 .* the step led to y\[2\] = .* 2 apart"
-    ) as caught:
-        lk.simulate(pushed, **{**RUN, "initial": np.zeros((300, 5)) + [0, 0, 0.5, 0, 0], "check": False})
+    near = np.tile([0, 0, 0.5, 0, 0], (300, 1))
+    with pytest.raises(BoundaryLeak, match=r"lost at a wall in step 1 .* step led to y\[2\] = .* 2 apart") as caught:
+        lk.simulate(pushed, **{**RUN, "initial": near, "check": False})
     assert "Use a time_step of 0.005 or less" in str(caught.value)
     lk.simulate(pushed, **{**RUN, "time_step": 0.004, "initial": np.zeros((300, 5)), "check": False})
 

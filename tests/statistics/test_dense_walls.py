@@ -288,7 +288,6 @@ def test_a_network_of_64_units_has_the_moments_of_metropolis() -> None:
     assert difference.std() < 0.004
     assert np.abs(difference).max() < 6 * difference.std()
     assert abs(np.trace(difference)) / d < 1e-3
-    assert abs(np.trace(coarse - exact)) / d > 4e-3  # which is what Δt = 0.08 costs
     changed = W.copy()
     changed[0, 1] = changed[1, 0] = W[0, 1] + 0.3
     assert (second(changed, 0.08) - coarse)[0, 1] > 0.03
