@@ -100,12 +100,17 @@ def periodic(lower: float, upper: float) -> Wall:
 
 
 def reflecting(lower: float = -np.inf, upper: float = np.inf) -> Wall:
-    """Give a coordinate one or two reflecting walls.
+    """Give a coordinate one or two reflecting walls; a vector, under its name, the same for all its components.
+
+    A component of a vector is mirrored at the last number before a wall and so is never on it, where ∇E may be
+    infinite and K zero.
 
     Examples
     --------
     >>> reflecting(0.0).upper
     inf
+    >>> reflecting(-1.0, 1.0).inside("float64")
+    (-0.9999999999999999, 0.9999999999999999)
     """
     return Wall("reflecting", *_bounds(lower, upper))
 
