@@ -70,6 +70,15 @@ def initial_state(
         system.begin(state)
     for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
         state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
+    if system.is_dense:
+        for wall in system.walls.values():  # on which no component is
+            lowest, highest = wall.inside(dtype)
+            if not lowest < highest:
+                raise InvalidArgument(
+                    f"walls: numbers of {dtype} do not tell {wall.lower} and {wall.upper} apart. Move them, or measure "
+                    "from between them."
+                )
+            np.clip(state[: system.n_dim], lowest, highest, out=state[: system.n_dim])
     return state
 
 

@@ -193,6 +193,10 @@ class WallTable(Table):
         return self
 
 
+def _as_given(value: Any) -> Any:
+    return value.model_dump() if isinstance(value, LowRankTable) else value
+
+
 class SystemTable(NamesTable):
     """``[system]``: what moves."""
 
@@ -211,15 +215,17 @@ class SystemTable(NamesTable):
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
         # The energy of scalar coordinates has been parsed: what it needs beyond that is derived once, by the system.
         if info.context is not None and (info.field_name != "energy" or info.context.is_dense):
-            plain = value.model_dump() if isinstance(value, LowRankTable) else value
-            replace(info.context, **{str(info.field_name): plain})
+            replace(info.context, **{str(info.field_name): _as_given(value)})
         return value
 
     @field_validator("walls")
     @classmethod
     def _stand_around_coordinates(cls, value: dict[str, WallTable], info: ValidationInfo) -> dict[str, WallTable]:
         if info.context is not None:
-            replace(info.context, walls={name: Wall.from_dict(wall.model_dump()) for name, wall in value.items()})
+            walls = {name: Wall.from_dict(wall.model_dump()) for name, wall in value.items()}
+            # A vector's walls need a mobility that is no matrix.
+            mobility = _as_given(info.data.get("mobility", 1.0)) if info.context.is_dense else 1.0
+            replace(info.context, walls=walls, mobility=mobility)
         return value
 
 

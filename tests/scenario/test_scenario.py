@@ -273,6 +273,15 @@ def test_a_vector_of_coordinates_is_the_system_of_its_texts() -> None:
         np.testing.assert_array_equal(made[name], direct[name])
 
 
+def test_a_vector_has_walls_under_its_name() -> None:
+    walls = "[initial]", '[system.walls.v]\nkind = "reflecting"\nlower = -9\nupper = 9.0\n[initial]'
+    scenario = loads(changed(walls, text=VECTOR))
+    assert dict(scenario.system.walls) == {"v": lk.reflecting(-9.0, 9.0)}
+    matrix = '"1 + v**2"', "[[1, 0, 0], [0, 1, 0], [0, 0, 1]]"
+    with pytest.raises(InvalidScenario, match="those of a vector whose mobility is a matrix"):
+        loads(changed(walls, matrix, text=VECTOR))
+
+
 def test_one_number_stands_for_all_coordinates() -> None:
     bounds = ("lower = [-1, -1]\nupper = [1, 2]", "lower = -1\nupper = [1, 2]")
     assert loads(changed(bounds, text=TWO)).arguments["initial"] == lk.initial.uniform([-1, -1], [1, 2])
@@ -290,7 +299,16 @@ VECTOR_FAULTS = [
     ('"1 + v**2"', '[["1", 0], [0, 1]]', "system.mobility: got shape (2, 2)"),
     ('"0.1*v"', '["v"]', "system.drift: got ['v'] of type list; give text or a number"),
     ('{ v = "nm" }', '{ w = "nm" }', "system.units: unknown key 'w'"),
-    ('{ v = "nm" }', '{ v = "nm" }\nwalls.v = { kind = "reflecting", lower = 0.0 }', "system.walls: a vector of"),
+    (
+        '{ v = "nm" }',
+        '{ v = "nm" }\nwalls.v = { kind = "absorbing", lower = 0.0 }',
+        "system.walls: got absorbing ones for",
+    ),
+    (
+        '{ v = "nm" }',
+        '{ v = "nm" }\nwalls.w = { kind = "reflecting", lower = 0.0 }',
+        "system.walls: unknown coordinate 'w'",
+    ),
     ("b = [1, 0, 0]", "b = [1, [0]]", "system.parameters.b[0]: got 1; must be a valid list"),
     ("b = [1, 0, 0]", "b = [[1], [0, 0]]", "system.parameters.b: got [[1.0], [0.0, 0.0]]; a number or an array"),
     ("b = [1, 0, 0]", "b = [1, 0, inf]", "system.parameters.b[2]: got inf; must be a finite number"),
