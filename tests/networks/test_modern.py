@@ -147,13 +147,13 @@ def test_likelihood_is_that_of_data() -> None:
 
 @pytest.mark.claim("B20")
 def test_a_pattern_is_fixed_only_as_beta_grows() -> None:
-    """|dx/dt| at ξ¹ falls as |ξ² − ξ¹| e^{−β(1 − q)}, q the largest overlap; a fixed point is stable if βλ_max(Cov) < 1."""
+    """|dx/dt| at ξ¹ falls as |ξ² − ξ¹| e^{−β(1 − q)}, q the largest overlap; stable is where βλ_max(Cov) < 1."""
     patterns = unit(5, 8, 9)
     largest = np.sort(patterns @ patterns[0])[-2]
     nearest = patterns[np.argsort(patterns @ patterns[0])[-2]]
     first = patterns[0][:, None]
     residual = {}
-    for beta in (1.0, 5.0, 20.0, 100.0, 110.0):
+    for beta in (1.0, 5.0, 20.0, 30.0, 35.0):
         memory = networks.modern(patterns, beta)
         residual[beta] = float(np.linalg.norm(memory.system.force_at(first)))
         found = networks.fixed_points(memory.system, patterns)
@@ -162,12 +162,11 @@ def test_a_pattern_is_fixed_only_as_beta_grows() -> None:
         assert (len(found.states) < 5) == (beta < 10)
     values = list(residual.values())
     assert values == sorted(values, reverse=True)
-    assert values[0] > 0.3
-    assert 0 < residual[100.0] < 1e-6
-    rate = np.log(residual[100.0] / residual[110.0]) / 10
+    assert values[0] > 0.3 > 1e-5 > values[-1] > 0
+    rate = np.log(residual[30.0] / residual[35.0]) / 5
     assert rate == pytest.approx(1 - largest, rel=1e-3)
-    law = np.linalg.norm(nearest - patterns[0]) * np.exp(-100 * (1 - largest))
-    assert residual[100.0] == pytest.approx(law, rel=1e-2)
+    law = np.linalg.norm(nearest - patterns[0]) * np.exp(-35 * (1 - largest))
+    assert residual[35.0] == pytest.approx(law, rel=1e-2)
     # Between two patterns there is a fixed point that is not stable, and the report says so.
     middle = (patterns[0] + nearest) / 2
     pair = networks.modern(np.stack([patterns[0], nearest]), 20.0)

@@ -1,0 +1,177 @@
+"""How many patterns dense memories hold: e^{αd} in modern Hopfield networks, N^{n−1} with polynomials of degree n.
+
+Modern Hopfield networks of P = e^{αd} random patterns ±1 in d dimensions start at one of them, and are asked afterwards
+which pattern they are at: the softmax weight p of their own, 1 if they know it and 0 if it is lost among the others.
+
+At T = 0 they start at the pattern itself. The others weigh (P − 1)(cosh β/e^β)^d beside it on average, so that it holds
+up to α₁ = β − ln cosh β, which is ln 2 for β → ∞: the random energy model of Lucibello & Mézard, Phys. Rev. Lett. 132,
+077301 (2024), for these patterns; it never condenses below α₁.
+
+At T = 1/β, where the law is a mixture of Gaussians of the variance T around all patterns, they start in the Gaussian of
+one: a code word and noise. Which pattern it was can be told from x up to Shannon's capacity of that channel,
+C = β − ⟨ln cosh(β + √β z)⟩, z ~ N(0, 1), so up to there the runs keep it.
+
+Spins with the energy −Σ_μ (ξ^μ·s)ⁿ hold of the order of N^{n−1} patterns (Krotov & Hopfield, NeurIPS 2016): counted
+is up to which P fewer than 1 % of the spins of a pattern would turn. The slope of ln P against ln N is fitted, and
+beside it stands what signal over noise says with its exact second moments.
+
+Run it:  python scenarios/modern_hopfield.py                 (about four minutes; writes modern_hopfield.png)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+import langevin_kit as lk
+from langevin_kit import networks
+
+ERRORS = 0.01
+GROUPS = 10
+DEGREES = {2: (32, 64, 128, 256, 512), 3: (16, 32, 64, 128), 4: (12, 16, 24, 32, 48, 64)}
+
+
+def of_pattern(beta: float) -> float:
+    """α₁, up to which a pattern holds at T = 0."""
+    return float(np.log(2) - np.log1p(np.exp(-2 * beta)))
+
+
+def of_channel(beta: float) -> float:
+    """C, up to which its Gaussian does at T = 1/β."""
+    z, weight = np.polynomial.hermite_e.hermegauss(100)
+    field = np.abs(beta + np.sqrt(beta) * z)
+    return float(beta - weight @ (field + np.log1p(np.exp(-2 * field)) - np.log(2)) / weight.sum())
+
+
+def kept(patterns: np.ndarray, beta: float, size: int, starts: int, temperature: float) -> float:
+    """Mean weight p of their own pattern that some starts have after a time of 3, among the first patterns."""
+    # The others get next to no weight: all sizes share one compiled step.
+    memory = networks.modern(patterns, beta, weights=np.where(np.arange(len(patterns)) < size, 1.0, 1e-300))
+    noise = np.random.default_rng(1).normal(size=(starts, patterns.shape[1]))
+    steps = 30 if temperature else 12
+    ds = lk.simulate(
+        replace(memory.system, temperature=temperature),
+        initial=patterns[:starts] + np.sqrt(temperature) * noise,
+        time_step=3.0 / steps,
+        n_steps=steps,
+        save_every=steps,
+        rng=2,
+        dtype="float32",
+        save_positions=True,
+        check=False,  # the same equation each time; its relaxation rates are about 1
+    )
+    return float(np.diagonal(memory.responsibilities(ds.position[-1].values)[:starts]).mean())
+
+
+def crossing(alphas: np.ndarray, p: np.ndarray) -> float:
+    """Where p falls through ½."""
+    below = int(np.argmax(p < 0.5))
+    if not below:
+        return float("nan")
+    slope = (p[below] - p[below - 1]) / (alphas[below] - alphas[below - 1])
+    return float(alphas[below - 1] + (0.5 - p[below - 1]) / slope)
+
+
+def of_noise(n: int, N: int) -> float:
+    """The P at which signal over noise is that of normal errors: signal² = z² P ⟨noise²⟩."""
+    h = 2.0 * np.arange(N) - (N - 1)  # sums of the N − 1 other spins
+    weight = np.exp(np.cumsum(np.log(np.r_[1.0, (N - np.arange(1, N)) / np.arange(1, N)])))
+    noise = weight @ ((h + 1) ** n - (h - 1) ** n) ** 2 / weight.sum()
+    return float((N**n - (N - 2) ** n) ** 2 / noise / norm.isf(ERRORS) ** 2)
+
+
+def capacity(n: int, N: int, repeats: int, seed: int) -> tuple[float, float]:
+    """For the pattern 1, 1, …: ln P at which so many of its spins would turn, and its standard error (jackknife)."""
+    marks = np.unique(np.rint(of_noise(n, N) * 2.0 ** np.arange(-3, 2.1, 0.125)).astype(int))
+    marks = marks[marks > 0]
+    rng = np.random.default_rng(seed)
+    wrong = np.zeros((GROUPS, len(marks)))
+    for repeat in range(repeats):
+        field = np.full(N, float(N**n - (N - 2) ** n))
+        for k, more in enumerate(np.diff(marks, prepend=0)):
+            xi = 2.0 * np.unpackbits(rng.integers(0, 256, (more, -(-N // 8)), np.uint8), axis=1, count=N) - 1
+            A = xi.sum(axis=1)
+            # Aⁿ − (A − 2ξ)ⁿ has two values, one for each ξ.
+            up, down = A**n - (A - 2) ** n, A**n - (A + 2) ** n
+            field += ((up + down) / 2).sum() + (up - down) / 2 @ xi
+            wrong[repeat % GROUPS, k] += (field < 0).mean()
+    share = wrong / (repeats / GROUPS)
+
+    def at(errors: np.ndarray) -> float:
+        return float(np.interp(ERRORS, np.maximum.accumulate(errors), np.log(marks)))
+
+    each = [at(np.delete(share, g, axis=0).mean(axis=0)) for g in range(GROUPS)]
+    return at(share.mean(axis=0)), float(np.std(each) * np.sqrt(GROUPS - 1))
+
+
+def main(
+    d: int = 12,
+    betas: Sequence[float] = tuple(np.geomspace(0.15, 4.0, 12)),
+    alphas: Sequence[float] = tuple(np.linspace(0.1, 0.75, 14)),
+    starts: int = 48,
+    repeats: int = 1000,
+    figure: str = "modern_hopfield.png",
+) -> dict[str, float]:
+    """Measure a map at T = 0 and one at T = 1/β, and capacities of polynomials."""
+    # ---------------------------------------------------------------------------------------------- exponentially many
+    load = np.array(alphas)
+    maps = np.empty((2, len(load), len(betas)))
+    sizes = np.rint(np.exp(load * d)).astype(int)
+    patterns = np.random.default_rng(0).choice([-1.0, 1.0], size=(sizes[-1], d))
+    for row, size in enumerate(sizes):
+        for column, beta in enumerate(betas):
+            for which, temperature in enumerate((0.0, 1 / beta)):
+                maps[which, row, column] = kept(patterns, beta, size, min(starts, size), temperature)
+    found = {}
+    print(f"d = {d}: α at which half of the weight is lost")
+    print("      β   T = 0    α₁     T = 1/β   C")
+    for column, beta in enumerate(betas):
+        halves = [crossing(load, each[:, column]) for each in maps]
+        theory = of_pattern(beta), of_channel(beta)
+        print(f"  {beta:5.2f}   {halves[0]:.3f}   {theory[0]:.3f}   {halves[1]:.3f}     {theory[1]:.3f}")
+        found |= {f"T=0({beta:.3g})": halves[0], f"T=1/β({beta:.3g})": halves[1]}
+
+    # ----------------------------------------------------------------------------------------------- polynomially many
+    print("  n   slope of ln P        signal/noise")
+    points = {}
+    for n, lengths in DEGREES.items():
+        points[n] = y, error = np.array([capacity(n, N, repeats, N) for N in lengths]).T
+        x = np.log(lengths)
+        fit, covariance = np.polyfit(x, y, 1, w=1 / error, cov="unscaled")
+        expected = np.polyfit(x, np.log([of_noise(n, N) for N in lengths]), 1)[0]
+        print(f"  {n}   {fit[0]:.3f} ± {np.sqrt(covariance[0, 0]):.3f}        {expected:.3f}")
+        found |= {f"slope({n})": float(fit[0]), f"error({n})": float(np.sqrt(covariance[0, 0]))}
+
+    # ------------------------------------------------------------------------------------------------------ the figure
+    picture = Figure(figsize=(13.0, 4.2), layout="constrained")
+    axes = picture.subplots(1, 3)
+    fine = np.geomspace(min(betas), max(betas), 200)
+    lines = (("α₁ = β − ln cosh β", of_pattern), ("C, Shannon's capacity", of_channel))
+    titles = (f"T = 0, from a pattern, d = {d}", f"T = 1/β, from its Gaussian, d = {d}")
+    for panel, values, title, (label, line) in zip(axes[:2], maps, titles, lines, strict=True):
+        image = panel.pcolormesh(betas, load, values, vmin=0, vmax=1, cmap="viridis", shading="nearest")
+        panel.plot(fine, [line(beta) for beta in fine], "w-", lw=2, label=label)
+        panel.axhline(np.log(2), color="w", ls=":", label="ln 2, all 2ᵈ corners")
+        panel.set(xscale="log", xlabel="inverse temperature β", title=title)
+        panel.legend(loc="lower right", facecolor="#666666", labelcolor="white", framealpha=0.9)
+    axes[0].set_ylabel("load α = ln P / d")
+    picture.colorbar(image, ax=axes[1], label="weight p of the own pattern")
+    for (n, lengths), colour in zip(DEGREES.items(), ("#E69F00", "#0072B2", "#009E73"), strict=True):
+        y, error = points[n]
+        axes[2].errorbar(lengths, np.exp(y), np.exp(y) * error, fmt="o", color=colour, label=f"n = {n}, runs")
+        dense = np.unique(np.rint(np.geomspace(lengths[0], lengths[-1], 40)).astype(int))
+        axes[2].plot(dense, [of_noise(n, N) for N in dense], "-", color=colour, label=f"∝ N^{n - 1}, signal/noise")
+    axes[2].set(
+        xscale="log", yscale="log", xlabel="spins N", ylabel="patterns P", title="energy −Σ (ξ·s)ⁿ, 1 % of errors"
+    )
+    axes[2].legend(loc="lower right", fontsize="small", ncols=1)
+    picture.savefig(figure, dpi=150)
+    return found
+
+
+if __name__ == "__main__":
+    main()
