@@ -26,6 +26,17 @@ def overshoot(x: float, lower: float, upper: float) -> float:
 
 
 @inline
+def mirrored(x: float, lowest: float, highest: float) -> float:
+    """Mirrored where it is beyond the lowest or the highest place there is; NaN if the image is beyond the other."""
+    near = lowest if x < lowest else x
+    near = highest if near > highest else near
+    beyond = near - x
+    y = x + (beyond + beyond)
+    inside = (y >= lowest) & (y <= highest)
+    return y if inside else nan_like(x)
+
+
+@inline
 def slope(s_ba: float, s_aa: float) -> float:
     """How far coordinate b moves along the co-normal K n while a moves by one; nowhere if K n = 0."""
     return s_ba / s_aa if s_aa > 0.0 else s_ba - s_ba

@@ -72,7 +72,7 @@ Wall = tuple[int, np.floating, np.floating]
 def walls_of(system: System, dtype: np.dtype[np.floating]) -> list[Wall]:
     """Coordinate, lower and upper bound of each wall, as steps know them: in the state's dtype."""
     lower, upper = system.lower.astype(dtype), system.upper.astype(dtype)
-    return [(a, lower[a], upper[a]) for a, name in enumerate(system.names) if name in system.walls]
+    return [(a, lower[a], upper[a]) for a, wall in enumerate(system.each_wall) if wall]
 
 
 def absorbed_by(system: System, state: NDArray[np.floating]) -> NDArray[np.int64]:

@@ -18,9 +18,9 @@ from numba import cuda, types
 from numpy.typing import NDArray
 
 from langevin_kit.codegen.cuda_dense_loops import Draw, Graph, Kernel
-from langevin_kit.codegen.dense import FUNCTIONS, LEAST_EXPONENT, check_scheme
+from langevin_kit.codegen.dense import FUNCTIONS, INSIDE, LEAST_EXPONENT, check_scheme, mirrored
 from langevin_kit.codegen.dense_loops import changes
-from langevin_kit.kernels import noise
+from langevin_kit.kernels import noise, walls
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
 from langevin_kit.kernels.cuda.device import Device
 from langevin_kit.kernels.cuda.products import COLUMNS, product_kernel, row_blocks
@@ -132,7 +132,7 @@ class DenseProgram:
 
     - ``X`` (d, n): the state; ``parameters``: the flat parameters;
     - ``first``, ``n`` (int64): the number of the step, and how many are made;
-    - ``time_step`` (float64), ``dt``, ``temperature``, ``amplitude`` = √(2TΔt);
+    - ``time_step`` (float64), ``dt``, ``temperature``, ``amplitude`` = √(2TΔt); `INSIDE`: `Wall.inside`;
     - ``key0``, ``key1`` (uint32): the seed; ``particle0`` (int64): the number of the first particle.
 
     Attributes
@@ -159,7 +159,7 @@ class DenseProgram:
     noiseless: Steps
 
 
-def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool) -> DenseProgram:
+def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool, has_walls: bool = False) -> DenseProgram:
     """The program of a system and a scheme.
 
     Parameters
@@ -170,6 +170,8 @@ def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool) ->
         "float32" or "float64".
     fast : bool
         Whether products are a library's and kernels are compiled for speed. Otherwise paths have the CPU's bits.
+    has_walls : bool
+        Whether all components turn back at reflecting walls.
 
     Raises
     ------
@@ -178,7 +180,7 @@ def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool) ->
     """
     check_scheme(scheme)
     outputs = [derived.force, derived.mobility_divergence, derived.noise_factor]
-    return _Maker(derived, outputs, scheme, dtype, fast=fast).program()
+    return _Maker(derived, outputs, scheme, dtype, fast=fast, has_walls=has_walls).program()
 
 
 def scalars_program(derived: DenseDerived, scalars: Mapping[int, Node]) -> DenseProgram:
@@ -194,8 +196,18 @@ def scalars_program(derived: DenseDerived, scalars: Mapping[int, Node]) -> Dense
 class _Maker:
     """Makes a program: all calls first, since what they read decides which buffers are written."""
 
-    def __init__(self, derived: DenseDerived, outputs: list[Node], scheme: Scheme, dtype: str, *, fast: bool) -> None:
+    def __init__(
+        self,
+        derived: DenseDerived,
+        outputs: list[Node],
+        scheme: Scheme,
+        dtype: str,
+        *,
+        fast: bool,
+        has_walls: bool = False,
+    ) -> None:
         self._derived, self._outputs, self._scheme, self._dtype = derived, outputs, scheme, dtype
+        self._has_walls = has_walls
         self._device, self._fast = Device(fast=fast), fast
         self._graph = Graph(derived, self._outputs)
         self._draw = Draw(derived.d, scheme.noise.per_call[dtype], *scheme.group(derived.d, dtype))
@@ -328,13 +340,15 @@ class _Maker:
         def moved(x: str, force: str, divergence: str, factor: str) -> Sequence[str]:
             is_constant = self._derived.mobility_divergence.is_number
             drift = force if is_constant else f"fma(temperature, {divergence}, {force})"
-            return [f"X[r, i] = stochastic({x}, {drift}, {factor}*{z}, dt, amplitude)"]
+            step = f"stochastic({x}, {drift}, {factor}*{z}, dt, amplitude)"
+            return [f"X[r, i] = {mirrored(step) if self._has_walls else step}"]
 
         kernels[-1].row_wise([self._derived.state, *self._outputs], moved, draws=not shapes)
 
     def _deterministic(self, kernels: list[Kernel], products: list[list[Product]]) -> None:
         def moved(x: str, force: str) -> Sequence[str]:
-            return [f"X[r, i] = deterministic({x}, {force}, dt)"]
+            step = f"deterministic({x}, {force}, dt)"
+            return [f"X[r, i] = {mirrored(step) if self._has_walls else step}"]
 
         kernels[-1].row_wise([self._derived.state, *self._outputs[:1]], moved)
 
@@ -377,7 +391,7 @@ class _Maker:
         body = kernel.source(many=many)
         real = getattr(types, self._dtype)
         kinds = dict.fromkeys(("X", "rows", *self._buffers, *self._shared), real[:, ::1]) | {"parameters": real[::1]}
-        kinds |= _SCALARS | dict.fromkeys(("dt", "temperature", "amplitude"), real)
+        kinds |= _SCALARS | dict.fromkeys(("dt", "temperature", "amplitude", *INSIDE), real)
         words = {*re.findall(r"\w+", body)}
         arguments = tuple(argument for argument in kinds if argument in words)
         name = self._named.setdefault(body, name)
@@ -394,6 +408,7 @@ def _globals(scheme: Scheme, dtype: str, device: Device) -> dict[str, Any]:
     steps = import_module(f"langevin_kit.kernels.schemes.{scheme.name}")
     functions = {name: getattr(elementary, name) for name in FUNCTIONS}
     functions |= {"deterministic": steps.deterministic, "stochastic": steps.stochastic, "fma": fma, "philox": philox}
+    functions |= {"mirrored": walls.mirrored}
     functions |= {"gaussian": getattr(noise, scheme.noise.kernel[dtype])}
     real = getattr(np, dtype)
     known = {"cuda": cuda, "np": np, "R": real, "LEAST": real(LEAST_EXPONENT[dtype])}

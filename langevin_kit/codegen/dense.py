@@ -21,8 +21,11 @@ LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
 no longer normal take a hundred times as long."""
 
-FUNCTIONS = ("absolute", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
+FUNCTIONS = ("absolute", "atanh", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
 """What generated source takes from `langevin_kit.kernels.elementary`."""
+
+INSIDE = ("lower_end", "upper_end")
+"""What generated source calls `Wall.inside`."""
 
 _TILE_BYTES = 8192
 _WIDTHS = (32, 256)
@@ -41,6 +44,7 @@ LEAST = R({least})
 _ADVANCE = """\
 from langevin_kit.kernels.cpu.normals import draw_words, normals_{suffix} as normals
 from langevin_kit.kernels.schemes.{scheme} import deterministic, stochastic
+from langevin_kit.kernels.walls import mirrored
 
 @cached_driver
 def advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, particle0=0):
@@ -100,13 +104,13 @@ def tile_width(d: int, dtype: str) -> int:
     return width
 
 
-def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
+def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_walls: bool = False) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
     It moves the columns low … high of X (d, n), whose column 0 is particle `particle0` (0 if left out), from step
-    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`; `block_size` is not used: the width
-    of a tile is. A group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a
-    call; step s of it uses the d from s d on.
+    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`, and behind it `Wall.inside` of
+    walls as in `System.values`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls of
+    the generator, the smallest with g d = c times the normals of a call; step s of it uses the d from s d on.
     """
     d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
     group, group_calls = scheme.group(d, dtype)
@@ -117,6 +121,12 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
         "q = normal + r",
         f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
     ]
+    turned: list[str] = []
+    if has_walls:
+        at = sum(value.size for value in derived.parameters.values()) + 2 * (dtype == "float64")
+        loops.setup += [f"{name} = R(parameters[{at + j}])" for j, name in enumerate(INSIDE)]
+        # A loop of its own costs a network's step 3 %; in the step's loop, where registers run out, 9 %.
+        turned += [f"for at in range({d * width}):", f"    store({STATE}, at, {mirrored(f'load({STATE}, at)')})"]
     noisy: list[str] = []
     z, before = "load(z, 1, q + i)", noise_row
     if derived.noise_shapes:
@@ -138,8 +148,8 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
     def deterministic(force: str) -> Sequence[str]:
         return [f"store({STATE}, at, deterministic(load({STATE}, at), {force}, dt))"]
 
-    noisy += loops.loop(d, outputs, stochastic, before=before)
-    noiseless = loops.loop(d, outputs[:1], deterministic)
+    noisy += loops.loop(d, outputs, stochastic, before=before) + turned
+    noiseless = loops.loop(d, outputs[:1], deterministic) + turned
     return _header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
         scheme=scheme.name,
@@ -155,6 +165,11 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str) -> str:
         noisy=_block(noisy, 4),
         noiseless=_block(noiseless, 4),
     )
+
+
+def mirrored(place: str) -> str:
+    """Source of a step's end, turned back where it is beyond a wall."""
+    return f"mirrored({place}, {', '.join(INSIDE)})"
 
 
 def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]) -> str:
@@ -183,10 +198,10 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
     )
 
 
-def stepper(derived: DenseDerived, scheme: Scheme, dtype: str) -> ModuleType:
+def stepper(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_walls: bool = False) -> ModuleType:
     """The compiled module of `stepper_source`."""
     check_scheme(scheme)
-    return load(stepper_source(derived, scheme, dtype))
+    return load(stepper_source(derived, scheme, dtype, has_walls=has_walls))
 
 
 def check_scheme(scheme: Scheme) -> None:

@@ -33,8 +33,7 @@ def require_periodic(system: System, x: Floats, t: float) -> None:
         "drift": system.drift_at,
     }
     every = max(1, x.shape[1] // _PLACES)
-    for a, name in enumerate(system.names):
-        wall = system.walls.get(name)
+    for a, (name, wall) in enumerate(zip(system.names, system.each_wall, strict=True)):
         if wall is None or wall.kind != "periodic":
             continue
         ring = np.concatenate([[wall.lower, wall.upper], wall.lower + wall.length * _ALONG])

@@ -74,12 +74,11 @@ def _noise_slope(slope: Floats, values: Floats, vectors: Floats) -> float:
 
 
 def _between_walls(system: System, mobility: Floats) -> float:
-    closed = {name: wall.length for name, wall in system.walls.items() if wall.kind != "periodic"}
     return max(
         (
-            float(np.pi**2 * mobility[a, a].max() / closed[name] ** 2)
-            for a, name in enumerate(system.names)
-            if name in closed
+            float(np.pi**2 * mobility[a, a].max() / wall.length**2)
+            for a, wall in enumerate(system.each_wall)
+            if wall and wall.kind != "periodic"
         ),
         default=0.0,
     )

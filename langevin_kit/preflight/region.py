@@ -43,7 +43,10 @@ def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating
         parts.append(rng.uniform(system.lower[:, None], system.upper[:, None], (d, count)))
     if positions is not None:
         parts.append(np.asarray(positions[:, :: max(1, -(-positions.shape[1] // count))], np.float64))
-    return np.concatenate(parts, axis=1) if parts else np.empty((d, 0))
+    x = np.concatenate(parts, axis=1) if parts else np.empty((d, 0))
+    # On a wall, where no component of a vector ever is, ∇E may be infinite.
+    lower, upper = system.lower[:, None], system.upper[:, None]
+    return x[:, ((x > lower) & (x < upper)).all(axis=0)] if system.is_dense and system.walls else x
 
 
 def mesh(law: Boltzmann) -> Floats:
@@ -63,8 +66,7 @@ def place(system: System, x: Floats, t: float) -> str:
 
 def require_inside(system: System, positions: NDArray[np.floating]) -> None:
     """Refuse particles that start beyond a wall."""
-    for a, name in enumerate(system.names):
-        wall = system.walls.get(name)
+    for a, (name, wall) in enumerate(zip(system.names, system.each_wall, strict=True)):
         if wall is None or wall.kind == "periodic":
             continue
         beyond = (positions[a] < wall.lower) | (positions[a] > wall.upper)

@@ -70,6 +70,12 @@ def initial_state(
         system.begin(state)
     for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
         state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
+    if system.is_dense:
+        for wall in system.walls.values():  # on which no component is
+            lowest, highest = wall.inside(dtype)
+            if not lowest <= highest:
+                raise InvalidArgument(f"walls: no number of {dtype} lies between {wall.lower} and {wall.upper}.")
+            np.clip(state[: system.n_dim], lowest, highest, out=state[: system.n_dim])
     return state
 
 

@@ -69,7 +69,8 @@ class System:
     units : mapping of str to str
         Labels for the coordinates, ``energy`` and ``time``; reduced units ("1") otherwise.
     walls : mapping of str to Wall
-        Coordinates that are `periodic`, or have `reflecting` or `absorbing` walls; unbounded otherwise.
+        Coordinates that are `periodic`, or have `reflecting` or `absorbing` walls; unbounded otherwise. A vector has
+        `reflecting` ones alone, the same for all its components, under its name; its K must be a scalar or a diagonal.
 
     Raises
     ------
@@ -145,8 +146,6 @@ class System:
 
     def _vector(self, vector: Mapping[str, int]) -> Vector:
         name, length = arguments.vector_of(vector, self.parameters)
-        if self.walls:
-            raise InvalidArgument("walls: a vector of coordinates has none in this version; leave them out.")
         if not isinstance(self.measure, int | float) or self.measure != 1:
             raise InvalidArgument(
                 f"measure: got {self.measure!r}; a vector of coordinates has the measure 1 in this version. Leave it "
@@ -154,7 +153,14 @@ class System:
             )
         parameters = {k: arguments.array(f"parameters.{k}", v) for k, v in self.parameters.items()}
         energy, mobility = arguments.scalar(self.energy), self.mobility
-        return Vector(name, length, parameters, energy, arguments.array_or_text(mobility), self.drift)
+        made = Vector(name, length, parameters, energy, arguments.array_or_text(mobility), self.drift)
+        if self.walls and made.derived.noise_shapes:
+            raise InvalidArgument(
+                "walls: got those of a vector whose mobility is a matrix; particles turn back along K n, which for a "
+                "scalar or a diagonal K alone is the wall's normal. Give K as one of these, or up to "
+                f"{arguments.MAX_COORDINATES} coordinates by name."
+            )
+        return made
 
     @property
     def is_dense(self) -> bool:
@@ -172,18 +178,26 @@ class System:
         return len(self.names)
 
     @property
+    def each_wall(self) -> tuple[Wall | None, ...]:
+        """The walls of each coordinate, if it has any; those of a vector are all its components'."""
+        names = self.content.coordinates
+        if isinstance(names, Components):
+            return (self.walls.get(next(iter(names.vector))),) * len(names)
+        return tuple(map(self.walls.get, names))
+
+    @property
     def lower(self) -> Floats:
         """Lower bounds of the coordinates (d,), −∞ where there is none."""
-        return np.array([self.walls[x].lower if x in self.walls else -np.inf for x in self.names])
+        return np.array([wall.lower if wall else -np.inf for wall in self.each_wall])
 
     @property
     def upper(self) -> Floats:
         """Upper bounds of the coordinates (d,), ∞ where there is none."""
-        return np.array([self.walls[x].upper if x in self.walls else np.inf for x in self.names])
+        return np.array([wall.upper if wall else np.inf for wall in self.each_wall])
 
     def walled(self, kind: str) -> tuple[int, ...]:
         """Numbers of the coordinates with walls of one kind."""
-        walls = [self.walls.get(x) for x in self.names] if self.walls else ()
+        walls = self.each_wall if self.walls else ()
         return tuple(a for a, wall in enumerate(walls) if wall and (wall.kind == kind or wall.sides(kind)))
 
     @property
@@ -210,8 +224,14 @@ class System:
 
     @property
     def values(self) -> Floats:
-        """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates."""
-        bounds = [v for x in self.names if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
+        """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates.
+
+        Of a vector `Wall.inside` of float32, then of float64.
+        """
+        if self.is_dense:
+            bounds = [v for w in self.walls.values() for dtype in ("float32", "float64") for v in w.inside(dtype)]
+        else:
+            bounds = [v for x in self.names if x in self.walls for v in (self.walls[x].lower, self.walls[x].upper)]
         return np.concatenate([self.content.values, bounds])
 
     @property

@@ -129,14 +129,22 @@ def plain(value: Any) -> Any:
 def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:
     """Walls by coordinate, from walls or from the plain data of a stored run."""
     made = {}
+    is_vector = isinstance(names, Components)
+    known = tuple(names.vector) if isinstance(names, Components) else names
     for key, wall in walls.items():
-        if key not in names:
-            raise InvalidArgument(f"walls: unknown coordinate {key!r}{did_you_mean(key, names)}.")
+        if key not in known:
+            all_alike = f" The components of {known[0]!r} have the same walls, under its name." if is_vector else ""
+            raise InvalidArgument(f"walls: unknown coordinate {key!r}{did_you_mean(key, known)}.{all_alike}")
         if isinstance(wall, Mapping) and set(wall) - {"reflects"} == {"kind", "lower", "upper"}:
             wall = Wall.from_dict(wall)
         if not isinstance(wall, Wall):
             raise InvalidArgument(
                 f"walls: got {wall!r} for {key!r}; give periodic(a, b), reflecting(a, b) or absorbing(a, b)."
+            )
+        if is_vector and wall.kind != "reflecting":
+            raise InvalidArgument(
+                f"walls: got {wall.kind} ones for the vector {key!r}; it takes reflecting(a, b) alone in this version. "
+                f"Give up to {MAX_COORDINATES} coordinates by name for others."
             )
         made[key] = wall
     return made

@@ -1,6 +1,6 @@
 """Names that no coordinate or parameter may have, and the functions that generated code calls."""
 
-ELEMENTARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "logcosh", "absolute", "sign", "sqrt")
+ELEMENTARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atanh", "logcosh", "absolute", "sign", "sqrt")
 """The functions of `langevin_kit.kernels.elementary`."""
 
 RESERVED = frozenset(

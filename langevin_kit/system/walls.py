@@ -50,6 +50,20 @@ class Wall:
         """The distance of the two bounds."""
         return self.upper - self.lower
 
+    def inside(self, dtype: str) -> tuple[float, float]:
+        """The lowest and the highest number of a dtype between the walls, where a vector's components are mirrored.
+
+        They are never on a wall itself: where K vanishes there, ∇E may be infinite, and K ∇E, whose limit is 0, would
+        be 0·∞; E may be ∞ − ∞. An ulp beside it both are finite, and rounding moves a particle as far. Beside a wall
+        at 0 it is the least normal number, since 1/x of smaller ones overflows.
+        """
+        R = np.dtype(dtype).type
+        tiny, lower, upper = np.finfo(R).tiny, R(self.lower), R(self.upper)
+        lowest = np.nextafter(lower, upper) if np.isfinite(lower) else lower
+        highest = np.nextafter(upper, lower) if np.isfinite(upper) else upper
+        lowest, highest = (tiny if 0 < lowest < tiny else lowest), (-tiny if -tiny < highest < 0 else highest)
+        return float(lowest), float(highest)
+
     def sides(self, kind: str) -> tuple[str, ...]:
         """Which of "lower" and "upper" are finite and of a kind."""
         kinds = {side: "reflecting" if side == self.reflects else self.kind for side in SIDES}

@@ -186,4 +186,4 @@ def test_other_values_give_the_same_source() -> None:
 
 
 def test_the_elementary_functions_are_those_the_printer_calls() -> None:
-    assert {*FUNCTIONS.values(), "sqrt", "logcosh"} == set(ELEMENTARY)  # logcosh is of vectors alone
+    assert {*FUNCTIONS.values(), "sqrt", "logcosh", "atanh"} == set(ELEMENTARY)  # both are of vectors alone

@@ -28,6 +28,7 @@ BOUNDS = {
     "sinh": 2.6,
     "cosh": 1.6,
     "tanh": 1.3,
+    "atanh": 2.3,
     "sqrt": 0.5,
     "absolute": 0.0,
     "sign": 0.0,
@@ -63,6 +64,9 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
     elif name in ("sin", "cos", "tan"):
         low, high = 0.0, 12.0
         ends = (float(info.smallest_subnormal), LARGEST_ANGLE[dtype])
+    elif name == "atanh":
+        low, high = 0.0, 1.0
+        ends = (float(info.smallest_subnormal), 0.5)
     else:
         low, high = 0.0, 4.0
         ends = (float(info.smallest_subnormal), float(info.max))
@@ -70,6 +74,8 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
     if name in ("sin", "cos", "tan"):
         turns = np.rint(np.exp(rng.uniform(0, np.log(ends[1]), n)) / np.pi * 2) - 1
         parts.append(turns * (np.longdouble(np.pi) + np.longdouble(1.2246467991473532e-16)) / 2)
+    if name == "atanh":  # up to the last number below 1, and where the power of two of its argument changes
+        parts += [1 - np.exp(rng.uniform(np.log(info.epsneg), 0, n)), rng.uniform(0.16, 0.18, n)]
     x = np.concatenate(parts).astype(dtype)
     if name not in ("log", "sqrt"):
         x[rng.integers(0, 2, x.size) == 1] *= -1
@@ -80,7 +86,7 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
 
 def errors_in_ulp(name: str, x: np.ndarray) -> np.ndarray:
     wide = x.astype(WIDER[x.dtype.name])
-    exact = getattr(np, name)(wide)
+    exact = getattr(np, {"atanh": "arctanh"}.get(name, name))(wide)
     return np.abs(evaluate(name, x) - exact) / np.spacing(np.abs(exact).astype(x.dtype))
 
 
@@ -115,6 +121,7 @@ SPECIAL: dict[str, list[tuple[float, float]]] = {
     "sinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (711.0, INF), (-711.0, -INF)],
     "cosh": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF), (711.0, INF), (-711.0, INF)],
     "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (1e30, 1.0), (-1e30, -1.0)],
+    "atanh": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.001, NAN), (-1.001, NAN), (INF, NAN), (-INF, NAN)],
     "sqrt": [(0.0, 0.0), (-0.0, -0.0), (4.0, 2.0), (INF, INF), (-1.0, NAN), (-INF, NAN)],
     "absolute": [(0.0, 0.0), (-0.0, 0.0), (INF, INF), (-INF, INF)],
     "sign": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (1e-40, 1.0)],
@@ -164,7 +171,7 @@ def numbers(dtype: str) -> st.SearchStrategy[float]:
 def test_symmetries(dtype: str, data: st.DataObject) -> None:
     x = data.draw(numbers(dtype))
     pair = np.array([x, -x], dtype)
-    for name in ("sin", "tan", "sinh", "tanh"):
+    for name in ("sin", "tan", "sinh", "tanh", "atanh"):
         plus, minus = evaluate(name, pair)
         np.testing.assert_array_equal(plus, -minus, err_msg=name)
     for name in ("cos", "cosh", "absolute"):

@@ -92,6 +92,7 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "sinh": _unary(lambda x, y: function("cosh", x)),
     "cosh": _unary(lambda x, y: function("sinh", x)),
     "tanh": _unary(lambda x, y: subtract(_ONE, power(y, 2))),
+    "atanh": _unary(lambda x, y: divide(_ONE, subtract(_ONE, power(x, 2)))),
     "logcosh": _unary(lambda x, y: function("tanh", x)),
     "abs": _unary(lambda x, y: sign(x)),
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),

@@ -83,6 +83,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in ("add", "subtract", "multiply", "divide")},
     **{name: getattr(np, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh")},
     "abs": _abs,
+    "atanh": np.arctanh,
     "logcosh": lambda x: _abs(x) + np.log1p(np.exp(-2 * _abs(x))) - np.log(2),
     "sign": lambda x: np.sign(x.real),
     "step": lambda x, above, below: np.where(x.real > 0, above, below),

@@ -51,6 +51,7 @@ ENERGIES = [
     "sum(tanh(X @ leaky_relu(A @ v, 0.5)))",
     "(v @ v) * sum(v*b*v)",
     "v @ v / 2 - sum(logcosh(X @ v + c))",
+    "atanh(v/9) @ v - sum(atanh(sin(X @ v + c)/2)**2)*cos(t)",
     "t*sum(b) + 3",
 ]
 
