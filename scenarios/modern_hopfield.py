@@ -32,7 +32,7 @@ from langevin_kit import networks
 
 ERRORS = 0.01
 GROUPS = 10
-DEGREES = {2: (32, 64, 128, 256, 512), 3: (16, 32, 64, 128), 4: (12, 16, 24, 32, 48, 64)}
+DEGREES = {2: (32, 64, 128, 256, 512), 3: (24, 32, 48, 64, 128), 4: (24, 32, 48, 64, 96)}
 
 
 def of_pattern(beta: float) -> float:
@@ -42,9 +42,8 @@ def of_pattern(beta: float) -> float:
 
 def of_channel(beta: float) -> float:
     """C, up to which its Gaussian does at T = 1/β."""
-    z, weight = np.polynomial.hermite_e.hermegauss(100)
-    field = np.abs(beta + np.sqrt(beta) * z)
-    return float(beta - weight @ (field + np.log1p(np.exp(-2 * field)) - np.log(2)) / weight.sum())
+    one_bit = networks.modern([[1.0], [-1.0]], beta)
+    return one_bit.entropy().value - float(np.log(2 * np.pi * np.e / beta)) / 2
 
 
 def kept(patterns: np.ndarray, beta: float, size: int, starts: int, temperature: float) -> float:
@@ -86,7 +85,7 @@ def of_noise(n: int, N: int) -> float:
 
 def capacity(n: int, N: int, repeats: int, seed: int) -> tuple[float, float]:
     """For the pattern 1, 1, …: ln P at which so many of its spins would turn, and its standard error (jackknife)."""
-    marks = np.unique(np.rint(of_noise(n, N) * 2.0 ** np.arange(-3, 2.1, 0.125)).astype(int))
+    marks = np.unique(np.rint(of_noise(n, N) * 2.0 ** np.arange(-2, 0.9, 0.125)).astype(int))
     marks = marks[marks > 0]
     rng = np.random.default_rng(seed)
     wrong = np.zeros((GROUPS, len(marks)))
@@ -110,13 +109,13 @@ def capacity(n: int, N: int, repeats: int, seed: int) -> tuple[float, float]:
 
 def main(
     d: int = 12,
-    betas: Sequence[float] = tuple(np.geomspace(0.15, 4.0, 12)),
-    alphas: Sequence[float] = tuple(np.linspace(0.1, 0.75, 14)),
+    betas: Sequence[float] = tuple(np.geomspace(0.15, 4.0, 10)),
+    alphas: Sequence[float] = tuple(np.linspace(0.05, 0.75, 15)),
     starts: int = 48,
-    repeats: int = 1000,
+    repeats: int = 64_000,
     figure: str = "modern_hopfield.png",
 ) -> dict[str, float]:
-    """Measure a map at T = 0 and one at T = 1/β, and capacities of polynomials."""
+    """Measure a map at T = 0 and one at T = 1/β, and capacities of polynomials with so many spins of each N."""
     # ---------------------------------------------------------------------------------------------- exponentially many
     load = np.array(alphas)
     maps = np.empty((2, len(load), len(betas)))
@@ -139,7 +138,7 @@ def main(
     print("  n   slope of ln P        signal/noise")
     points = {}
     for n, lengths in DEGREES.items():
-        points[n] = y, error = np.array([capacity(n, N, repeats, N) for N in lengths]).T
+        points[n] = y, error = np.array([capacity(n, N, max(GROUPS, repeats // N), N) for N in lengths]).T
         x = np.log(lengths)
         fit, covariance = np.polyfit(x, y, 1, w=1 / error, cov="unscaled")
         expected = np.polyfit(x, np.log([of_noise(n, N) for N in lengths]), 1)[0]
@@ -155,6 +154,8 @@ def main(
     for panel, values, title, (label, line) in zip(axes[:2], maps, titles, lines, strict=True):
         image = panel.pcolormesh(betas, load, values, vmin=0, vmax=1, cmap="viridis", shading="nearest")
         panel.plot(fine, [line(beta) for beta in fine], "w-", lw=2, label=label)
+        halves = [crossing(load, values[:, column]) for column in range(len(betas))]
+        panel.plot(betas, halves, "o", color="#D55E00", ms=5, label="p = ½, measured")
         panel.axhline(np.log(2), color="w", ls=":", label="ln 2, all 2ᵈ corners")
         panel.set(xscale="log", xlabel="inverse temperature β", title=title)
         panel.legend(loc="lower right", facecolor="#666666", labelcolor="white", framealpha=0.9)

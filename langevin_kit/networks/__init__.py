@@ -4,7 +4,7 @@ from langevin_kit.networks._activations import Activation
 from langevin_kit.networks._ages import bounded_capacity, bounded_overlap, palimpsest_capacity, palimpsest_overlap
 from langevin_kit.networks._associative import associative_memory
 from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
-from langevin_kit.networks._continuous import continuous, continuous_energy
+from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._lines import (
@@ -38,6 +38,7 @@ __all__ = [
     "coexistence_temperature",
     "continuous",
     "continuous_energy",
+    "continuous_outputs",
     "critical_load",
     "fixed_points",
     "hebb",

@@ -32,6 +32,8 @@ class Activation:
         The limits of f, which it reaches nowhere.
     value_text, integral_text : str
         f and F of a vector a, in the language of `System`.
+    slope_text, inverse_integral_text : str
+        The slope f' and the integral of the inverse, of a vector y.
     """
 
     value: Callable[[Any], Any]
@@ -42,6 +44,8 @@ class Activation:
     highest: float
     value_text: str
     integral_text: str
+    slope_text: str
+    inverse_integral_text: str
 
 
 def _log_2cosh(a: Any) -> Any:
@@ -59,6 +63,8 @@ ACTIVATIONS = {
         1.0,
         "tanh(a)",
         "(logcosh(a) + log(2))",
+        "(1 - y**2)",
+        "((1 + y)*log((1 + y)/2) + (1 - y)*log((1 - y)/2))/2",
     ),
     "logistic": Activation(
         lambda a: (1 + np.tanh(a / 2)) / 2,
@@ -69,6 +75,8 @@ ACTIVATIONS = {
         1.0,
         "(1 + tanh(a/2))/2",
         "(a/2 + logcosh(a/2) + log(2))",
+        "y*(1 - y)",
+        "(y*log(y) + (1 - y)*log(1 - y))",
     ),
     "algebraic": Activation(
         lambda a: a / np.sqrt(1 + a * a),
@@ -79,6 +87,8 @@ ACTIVATIONS = {
         1.0,
         "a/sqrt(1 + a**2)",
         "sqrt(1 + a**2)",
+        "sqrt(1 - y**2)**3",
+        "-sqrt(1 - y**2)",
     ),
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.networks._activations import Activation, activation_of, at
 from langevin_kit.networks._spectrum import require_symmetric
-from langevin_kit.system import System
+from langevin_kit.system import System, reflecting
 from langevin_kit.system.arguments import array, number
 
 A = "W @ x + b"
@@ -66,19 +66,65 @@ def continuous(
     >>> ds.E.values.round(4)
     array([-1.4266, -2.0393, -2.0393])
     """
-    W, b = np.asarray(array("couplings", couplings)), np.asarray(array("fields", fields))
-    if W.ndim != 2 or W.size != len(W) ** 2 or not W.size or b.ndim > 1 or b.size not in (1, len(W)):
-        raise InvalidArgument(
-            f"couplings, fields: got shapes {W.shape} and {b.shape}; (N, N), and (N,) or a number are needed."
-        )
-    require_symmetric(W)
-    f = activation_of(activation)
+    f, parameters = activation_of(activation), _parameters(couplings, fields, time_scale)
     return System(
         drift=f"(-x + {at(f.value_text, a=A)})/tau",
         mobility="1/tau",
         temperature=temperature,
-        coordinates={"x": len(W)},
-        parameters={"W": W, "b": np.broadcast_to(b, len(W)), "tau": above_zero("time_scale", time_scale)},
+        coordinates={"x": len(parameters["b"])},
+        parameters=parameters,
+    )
+
+
+def continuous_outputs(
+    couplings: Any,
+    fields: Any = 0.0,
+    activation: str | Activation = "tanh",
+    *,
+    time_scale: float = 1.0,
+    temperature: float,
+) -> System:
+    r"""The network of `continuous` by its outputs y = f(W x + b), with noise that leaves a Boltzmann law.
+
+    .. math:: dy = (-K ∇E + T\, ∇·K)\,dt + \sqrt{2TK}\,dW, \qquad K = f'(f^{-1}(y))/τ
+
+    with the energy E(y) of `continuous_energy`, between reflecting walls at the limits of f. For tanh K = (1 − y²)/τ.
+    The law is exp(−E/T)/Z. At T = 0 y moves as the outputs of `continuous` do.
+
+    Parameters
+    ----------
+    couplings, fields, activation, time_scale
+        As of `continuous`.
+    temperature : float
+        T ≥ 0.
+
+    Returns
+    -------
+    System
+        Of one vector y (N), with the parameters W, b and tau.
+
+    Raises
+    ------
+    InvalidArgument
+
+    Examples
+    --------
+    >>> import langevin_kit as lk
+    >>> unit = continuous_outputs([[1.5]], temperature=0.2)
+    >>> ds = lk.simulate(unit, initial=lk.initial.point([0.0]), n_particles=10_000, time_step=0.005, n_steps=2000,
+    ...                  save_every=2000, rng=0, observables={"square": "y @ y"})
+    >>> bool(abs(ds.square[-1] - 0.3888) < 0.015)
+    True
+    """
+    f, parameters = activation_of(activation), _parameters(couplings, fields, time_scale)
+    bounded = np.isfinite([f.lowest, f.highest]).all()
+    return System(
+        energy=f"-(y @ (W @ y))/2 - b @ y + sum({f.inverse_integral_text})",
+        mobility=f"{f.slope_text}/tau",
+        temperature=temperature,
+        coordinates={"y": len(parameters["b"])},
+        parameters=parameters,
+        walls={"y": reflecting(f.lowest, f.highest)} if bounded else {},
     )
 
 
@@ -113,6 +159,17 @@ def continuous_energy(activation: str | Activation = "tanh") -> str:
     f = activation_of(activation)
     y = at(f.value_text, a=A)
     return at("-(y @ (W @ y))/2 - b @ y + sum(p*y - F)", F=at(f.integral_text, a=A), p=A, y=y)
+
+
+def _parameters(couplings: Any, fields: Any, time_scale: Any) -> dict[str, Any]:
+    """W, b and tau, checked."""
+    W, b = np.asarray(array("couplings", couplings)), np.asarray(array("fields", fields))
+    if W.ndim != 2 or W.size != len(W) ** 2 or not W.size or b.ndim > 1 or b.size not in (1, len(W)):
+        raise InvalidArgument(
+            f"couplings, fields: got shapes {W.shape} and {b.shape}; (N, N), and (N,) or a number are needed."
+        )
+    require_symmetric(W)
+    return {"W": W, "b": np.broadcast_to(b, len(W)), "tau": above_zero("time_scale", time_scale)}
 
 
 def above_zero(name: str, value: Any) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ ASINH = networks.Activation(
     np.inf,
     "log(a + sqrt(1 + a**2))",
     "(a*log(a + sqrt(1 + a**2)) - sqrt(1 + a**2))",
+    "1/cosh(y)",
+    "cosh(y)",
 )
 """One that is in no table, and not bounded."""
 
@@ -136,6 +139,57 @@ def test_without_symmetry_a_path_goes_round() -> None:
     np.testing.assert_allclose(np.abs(found.eigenvalues[0] - 1), 3)
     with pytest.raises(InvalidArgument, match="differs from its transpose"):
         networks.continuous([[2.0, -3.0], [3.0, 2.0]])
+
+
+@pytest.mark.parametrize("activation", [*sorted(ACTIVATIONS), ASINH])
+def test_outputs_move_as_those_of_the_rates(activation: Any) -> None:
+    """At T = 0: dy/dt = f′(a) W dx/dt, and both have one energy."""
+    f = ACTIVATIONS.get(activation, ASINH) if isinstance(activation, str) else ASINH
+    W, b = network(6, 0.8)
+    rates = networks.continuous(W, b, activation, time_scale=0.7)
+    outputs = networks.continuous_outputs(W, b, activation, time_scale=0.7, temperature=0.0)
+    x = np.random.default_rng(7).normal(size=(N, 30))
+    y = f.value(W @ x + b[:, None])
+    np.testing.assert_allclose(outputs.force_at(y), f.slope(y) * (W @ rates.force_at(x)), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(outputs.energy_at(y), energy(rates, activation, x).real, rtol=1e-10)
+
+
+def pair(activation: str, T: float, **given: Any) -> lk.System:
+    system = networks.continuous_outputs([[0.8, 0.9], [0.9, 0.2]], [0.1, -0.2], activation, temperature=T)
+    return replace(system, **given)
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_outputs_have_the_boltzmann_law(activation: str) -> None:
+    """⟨y⟩ and ⟨y y⟩ of two units at T = 0.3 by quadrature; without T ∇·K they are others."""
+    T, f = 0.3, ACTIVATIONS[activation]
+    system = pair(activation, T)
+    node, weight = np.polynomial.legendre.leggauss(200)
+    line = f.lowest + (f.highest - f.lowest) * (1 + node) / 2
+    y = np.stack(np.meshgrid(line, line, indexing="ij"))
+    E = system.energy_at(y)
+    q = np.outer(weight, weight) * np.exp(-(E - E.min()) / T)
+    q /= q.sum()
+    texts = {"first": ("e @ y", y[0]), "square": ("y @ y", (y**2).sum(axis=0)), "product": ("y @ (P @ y)", y[0] * y[1])}
+    more = dict(system.parameters) | {"e": [1.0, 0.0], "P": [[0.0, 0.5], [0.5, 0.0]]}
+
+    def scores(system: lk.System) -> list[float]:
+        ds = lk.simulate(
+            replace(system, parameters=more),
+            initial=lk.initial.point([(f.lowest + f.highest) / 2 + 0.01] * 2),
+            n_particles=4000,
+            time_step=0.01,
+            n_steps=800,
+            save_every=800,
+            observables={name: text for name, (text, _) in texts.items()},
+            rng=4,
+        )
+        return [float(abs(ds[name][-1] - (q * of).sum()) / ds[f"{name}_stderr"][-1]) for name, (_, of) in texts.items()]
+
+    assert max(scores(system)) < 4.4
+    # K ∇(E + T ln K) takes T ∇·K away again.
+    without = f"{system.energy} + {T}*sum(log({f.slope_text}))"
+    assert max(scores(replace(system, energy=without))) > 10
 
 
 def test_noise_is_that_of_the_mobility() -> None:
