@@ -8,8 +8,11 @@ up to α₁ = β − ln cosh β, which is ln 2 for β → ∞: the random energy
 077301 (2024), for these patterns; it never condenses below α₁.
 
 At T = 1/β, where the law is a mixture of Gaussians of the variance T around all patterns, they start in the Gaussian of
-one: a code word and noise. Which pattern it was can be told from x up to Shannon's capacity of that channel,
-C = β − ⟨ln cosh(β + √β z)⟩, z ~ N(0, 1), so up to there the runs keep it.
+one: a code word and noise. Which pattern it was can be told from x up to Shannon's capacity of that channel, the
+entropy of a mixture of two such Gaussians at ±1 less that of one: C = β − ⟨ln cosh(β + √β z)⟩, z ~ N(0, 1).
+
+Both lines are of d → ∞ and of the start: at a finite d weight is lost over ranges of α of the order of 1/d and 1/√d,
+and what a path has lost does not come back, so that after a time the places of p = ½ lie lower.
 
 Spins with the energy −Σ_μ (ξ^μ·s)ⁿ hold of the order of N^{n−1} patterns (Krotov & Hopfield, NeurIPS 2016): counted
 is up to which P fewer than 1 % of the spins of a pattern would turn. The slope of ln P against ln N is fitted, and
@@ -46,8 +49,8 @@ def of_channel(beta: float) -> float:
     return one_bit.entropy().value - float(np.log(2 * np.pi * np.e / beta)) / 2
 
 
-def kept(patterns: np.ndarray, beta: float, size: int, starts: int, temperature: float) -> float:
-    """Mean weight p of their own pattern that some starts have after a time of 3, among the first patterns."""
+def kept(patterns: np.ndarray, beta: float, size: int, starts: int, temperature: float) -> list[float]:
+    """Mean weight p of their own pattern that some starts have among the first patterns: at once, after a time of 3."""
     # The others get next to no weight: all sizes share one compiled step.
     memory = networks.modern(patterns, beta, weights=np.where(np.arange(len(patterns)) < size, 1.0, 1e-300))
     noise = np.random.default_rng(1).normal(size=(starts, patterns.shape[1]))
@@ -63,7 +66,7 @@ def kept(patterns: np.ndarray, beta: float, size: int, starts: int, temperature:
         save_positions=True,
         check=False,  # the same equation each time; its relaxation rates are about 1
     )
-    return float(np.diagonal(memory.responsibilities(ds.position[-1].values)[:starts]).mean())
+    return [float(np.diagonal(memory.responsibilities(x)[:starts]).mean()) for x in ds.position[[0, -1]].values]
 
 
 def crossing(alphas: np.ndarray, p: np.ndarray) -> float:
@@ -118,7 +121,7 @@ def main(
     """Measure a map at T = 0 and one at T = 1/β, and capacities of polynomials with so many spins of each N."""
     # ---------------------------------------------------------------------------------------------- exponentially many
     load = np.array(alphas)
-    maps = np.empty((2, len(load), len(betas)))
+    maps = np.empty((2, len(load), len(betas), 2))
     sizes = np.rint(np.exp(load * d)).astype(int)
     patterns = np.random.default_rng(0).choice([-1.0, 1.0], size=(sizes[-1], d))
     for row, size in enumerate(sizes):
@@ -126,13 +129,17 @@ def main(
             for which, temperature in enumerate((0.0, 1 / beta)):
                 maps[which, row, column] = kept(patterns, beta, size, min(starts, size), temperature)
     found = {}
-    print(f"d = {d}: α at which half of the weight is lost")
-    print("      β   T = 0    α₁     T = 1/β   C")
+    lines = {"T=0": of_pattern, "T=1/β": of_channel}
+    print(f"d = {d}: α at which half of the weight is lost, at once and after a time of 3; for d → ∞ at once")
+    print("              T = 0                    T = 1/β")
+    print("      β   at once  after  d → ∞    at once  after  d → ∞")
     for column, beta in enumerate(betas):
-        halves = [crossing(load, each[:, column]) for each in maps]
-        theory = of_pattern(beta), of_channel(beta)
-        print(f"  {beta:5.2f}   {halves[0]:.3f}   {theory[0]:.3f}   {halves[1]:.3f}     {theory[1]:.3f}")
-        found |= {f"T=0({beta:.3g})": halves[0], f"T=1/β({beta:.3g})": halves[1]}
+        text = f"  {beta:5.2f}"
+        for (name, line), each in zip(lines.items(), maps, strict=True):
+            halves = [crossing(load, each[:, column, when]) for when in (0, 1)]
+            found |= {f"{name}({beta:.3g}) at once": halves[0], f"{name}({beta:.3g}) after": halves[1]}
+            text += f"   {halves[0]:.3f}   {halves[1]:.3f}  {line(beta):.3f} "
+        print(text)
 
     # ----------------------------------------------------------------------------------------------- polynomially many
     print("  n   slope of ln P        signal/noise")
@@ -149,13 +156,14 @@ def main(
     picture = Figure(figsize=(13.0, 4.2), layout="constrained")
     axes = picture.subplots(1, 3)
     fine = np.geomspace(min(betas), max(betas), 200)
-    lines = (("α₁ = β − ln cosh β", of_pattern), ("C, Shannon's capacity", of_channel))
+    labels = ("α₁ = β − ln cosh β", "C, Shannon's capacity")
     titles = (f"T = 0, from a pattern, d = {d}", f"T = 1/β, from its Gaussian, d = {d}")
-    for panel, values, title, (label, line) in zip(axes[:2], maps, titles, lines, strict=True):
-        image = panel.pcolormesh(betas, load, values, vmin=0, vmax=1, cmap="viridis", shading="nearest")
+    for panel, values, title, label, line in zip(axes[:2], maps, titles, labels, lines.values(), strict=True):
+        image = panel.pcolormesh(betas, load, values[..., 1], vmin=0, vmax=1, cmap="viridis", shading="nearest")
         panel.plot(fine, [line(beta) for beta in fine], "w-", lw=2, label=label)
-        halves = [crossing(load, values[:, column]) for column in range(len(betas))]
-        panel.plot(betas, halves, "o", color="#D55E00", ms=5, label="p = ½, measured")
+        for when, (moment, marker) in enumerate((("at once", "o"), ("after a time of 3", "D"))):
+            halves = [crossing(load, values[:, column, when]) for column in range(len(betas))]
+            panel.plot(betas, halves, marker, color="#D55E00", mec="w", ms=6, label=f"p = ½ {moment}")
         panel.axhline(np.log(2), color="w", ls=":", label="ln 2, all 2ᵈ corners")
         panel.set(xscale="log", xlabel="inverse temperature β", title=title)
         panel.legend(loc="lower right", facecolor="#666666", labelcolor="white", framealpha=0.9)

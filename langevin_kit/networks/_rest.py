@@ -99,9 +99,14 @@ def fixed_points(system: System, starts: Any, *, max_time: float = 1000.0, toler
     order = np.argsort(-counts, kind="stable")
     numbers = np.append(np.argsort(order), -1)
     chosen = np.array(first, np.int64)[order]
-    values: NDArray[Any] = np.linalg.eigvals(np.moveaxis(still.drift_jacobian(x[:, chosen]), 2, 0))
-    values = np.take_along_axis(values, np.argsort(values.real, axis=1), axis=1)
-    return FixedPoints(x[:, chosen].T, residual[chosen], values, counts[order], numbers[reached])
+    values = [np.linalg.eigvals(still.drift_jacobian(x[:, i])) for i in chosen]
+    return FixedPoints(
+        states=x[:, chosen].T,
+        residual=residual[chosen],
+        eigenvalues=np.array([each[np.argsort(each.real)] for each in values]).reshape(-1, still.n_dim),
+        counts=counts[order],
+        reached=numbers[reached],
+    )
 
 
 def _followed(system: System, x: Floats, time: float) -> Floats:
@@ -123,13 +128,13 @@ def _followed(system: System, x: Floats, time: float) -> Floats:
 def _newton(system: System, x: Floats) -> Floats:
     """The states that are near rest, at rest."""
     x = x.copy()
-    near = np.flatnonzero(np.linalg.norm(system.force_at(x), axis=0) < 2 * NEAR)
-    for _ in range(NEWTON if near.size else 0):
-        jacobian, force = system.drift_jacobian(x[:, near]), system.force_at(x[:, near])
-        step = np.stack([np.linalg.lstsq(J, f)[0] for J, f in zip(np.moveaxis(jacobian, 2, 0), force.T, strict=True)])
-        x[:, near] -= step.T
-        if np.abs(step).max() < np.finfo(float).eps * max(1.0, np.abs(x[:, near]).max()):
-            break
+    # One at a time, since Jacobians are large.
+    for i in np.flatnonzero(np.linalg.norm(system.force_at(x), axis=0) < 2 * NEAR):
+        for _ in range(NEWTON):
+            step = np.linalg.lstsq(system.drift_jacobian(x[:, i]), system.force_at(x[:, i]))[0]
+            x[:, i] -= step
+            if np.abs(step).max() <= np.finfo(float).eps * max(1.0, np.abs(x[:, i]).max()):
+                break
     return x
 
 

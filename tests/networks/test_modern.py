@@ -130,6 +130,23 @@ def test_runs_keep_the_law(d: int) -> None:
     assert score(memory, after(other.system))["occupation"] > 2 * SEEN
 
 
+def test_a_run_from_one_well_finds_the_others() -> None:
+    """Weights 0.5, 0.2, 0.3 at β = 1: from the second pattern occupations come to them in a time of 15."""
+    memory = networks.modern(PLANE, 1.0, weights=SHARES)
+    ds = lk.simulate(
+        memory.system,
+        initial=lk.initial.point(PLANE[1]),
+        n_particles=5000,
+        time_step=0.01,
+        n_steps=1500,
+        save_every=750,
+        save_positions=True,
+        rng=9,
+    )
+    assert score(memory, ds.position[0].values + 1e-9 * np.arange(5000))["occupation"] > 2 * SEEN
+    assert max(score(memory, ds.position[-1].values).values()) < SEEN
+
+
 def test_likelihood_is_that_of_data() -> None:
     """The mean of ln q of its own samples is −H; that of others' is below by their divergence."""
     memory = networks.modern(PLANE, BETA, weights=SHARES)
