@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from langevin_kit import networks
+
 STUDY = runpy.run_path(str(Path(__file__).parents[2] / "scenarios" / "modern_hopfield.py"))
 
 
@@ -49,6 +51,23 @@ def test_the_line_of_the_channel_is_shannons() -> None:
         assert pytest.approx(beta - mean, abs=1e-7) == C
         assert min(np.log1p(beta) / 2, np.log(2), STUDY["of_pattern"](beta)) > C
     assert STUDY["of_channel"](1.0) / np.log(2) == pytest.approx(0.4859, abs=1e-4)
+
+
+def test_what_noise_hides_is_told_apart_up_to_the_capacity() -> None:
+    """β = 1: below C the weight of the own pattern grows with d, above it falls, by more than 4.4 standard errors."""
+
+    def told(d: int, alpha: float) -> tuple[float, float]:
+        rng, found = np.random.default_rng(d), []
+        for _ in range(40):
+            xi = rng.choice([-1.0, 1.0], size=(round(np.exp(alpha * d)), d))
+            x = xi[:20] + rng.normal(size=xi[:20].shape)
+            found.append(np.diagonal(networks.modern(xi, 1.0).responsibilities(x.T)).mean())
+        return float(np.mean(found)), float(np.std(found) / np.sqrt(40))
+
+    C = STUDY["of_channel"](1.0)
+    for shift, sign in ((-0.1, 1), (0.1, -1)):
+        (few, error), (many, other) = told(8, C + shift), told(20, C + shift)
+        assert sign * (many - few) > 4.4 * np.hypot(error, other)
 
 
 def test_signal_over_noise_has_exact_moments() -> None:
