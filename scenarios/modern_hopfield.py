@@ -187,8 +187,8 @@ def main(
         offset, side = ((0, 10), "right") if n == 2 else ((10, -4), "left")
         text = f"n = {n}: slope {found[f'slope({n})']:.2f} ± {found[f'error({n})']:.2f}"
         axes[2].annotate(text, (lengths[-1], np.exp(y[-1])), offset, textcoords="offset points", ha=side, color=colour)
-    axes[2].set(xscale="log", yscale="log", xlim=(20, 1000), xlabel="spins N", ylabel="patterns P")
-    axes[2].set_title("energy −Σ (ξ·s)ⁿ: counted, and signal/noise")
+    axes[2].set(xscale="log", yscale="log", xlim=(20, 2000), xlabel="spins N", ylabel="patterns P")
+    axes[2].set_title("spins, −Σ (ξ·s)ⁿ; lines: signal/noise")
     axes[2].set_xticks([32, 64, 128, 256, 512], ["32", "64", "128", "256", "512"])
     axes[2].minorticks_off()
     picture.savefig(figure, dpi=150)
