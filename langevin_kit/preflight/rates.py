@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.preflight.derivatives import DualNumbers
 from langevin_kit.preflight.positivity import ROUNDING
+from langevin_kit.preflight.region import away_from_walls
 from langevin_kit.system import System
 
 Floats = NDArray[np.float64]
@@ -16,6 +17,10 @@ ACCURACY = 0.05
 
 ENTRIES = 2**22
 """At most so many entries of ∂_c Sᵃᵇ are held."""
+
+LAYER = 0.05
+"""Share of the walls' distance beside a vector's walls in which its noise may change within a step: where K vanishes at
+a wall there is such a layer whatever the step, as thick as the step is long, and so is the error that it makes."""
 
 MEANING = {
     "stiffness": "the stiffest direction of the energy",
@@ -46,9 +51,13 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
     if temperature:
         if not system.facts.has_constant_mobility:
             every = max(1, x.shape[1] * len(x) ** 3 // ENTRIES)
-            slope = np.moveaxis(dual.at(x[:, ::every], t).slope, -1, 0)
+            some, values, vectors = x[:, ::every], values[::every], vectors[::every]
+            if system.is_dense and system.walls:
+                some = away_from_walls(system, some, LAYER)
+                values, vectors = np.linalg.eigh(np.moveaxis(system.symmetric_mobility_at(some, t), -1, 0))
+            slope = np.moveaxis(dual.at(some, t).slope, -1, 0)
             slope = (slope + slope.swapaxes(2, 3)) / 2
-            found["noise"] = temperature * _noise_slope(slope, values[::every], vectors[::every])
+            found["noise"] = temperature * _noise_slope(slope, values, vectors)
         if system.facts.has_kinks:
             gradient = system.effective_gradient(x, t)
             squared = np.einsum("an,abn,bn->n", gradient, mobility, gradient)

@@ -17,6 +17,9 @@ TYPICAL = 12.0
 _MESH = {1: 4001, 2: 161}
 """Points an axis of the mesh over the Boltzmann law, by number of coordinates."""
 
+BESIDE = 1e-4
+"""Share of the walls' distance within which nothing of a vector system is looked at."""
+
 _MOST, _LEAST, _WORK = 4096, 8, 2**24
 """How many points are sampled: at most, at least, and times d³, the work of a matrix's eigenvalues."""
 
@@ -44,9 +47,14 @@ def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating
     if positions is not None:
         parts.append(np.asarray(positions[:, :: max(1, -(-positions.shape[1] // count))], np.float64))
     x = np.concatenate(parts, axis=1) if parts else np.empty((d, 0))
-    # On a wall, where no component of a vector ever is, ∇E may be infinite.
-    lower, upper = system.lower[:, None], system.upper[:, None]
-    return x[:, ((x > lower) & (x < upper)).all(axis=0)] if system.is_dense and system.walls else x
+    # On a wall, where no component of a vector ever is, ∇E may be infinite, and close by its digits may be lost.
+    return away_from_walls(system, x, BESIDE) if system.is_dense else x
+
+
+def away_from_walls(system: System, x: Floats, share: float) -> Floats:
+    """Points (d, n), each coordinate at least a share of the walls' distance, or of 1, away from its walls."""
+    margin = share * np.where(np.isfinite(system.upper - system.lower), system.upper - system.lower, 1.0)[:, None]
+    return np.clip(x, system.lower[:, None] + margin, system.upper[:, None] - margin)
 
 
 def mesh(law: Boltzmann) -> Floats:

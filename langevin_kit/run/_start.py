@@ -73,8 +73,11 @@ def initial_state(
     if system.is_dense:
         for wall in system.walls.values():  # on which no component is
             lowest, highest = wall.inside(dtype)
-            if not lowest <= highest:
-                raise InvalidArgument(f"walls: no number of {dtype} lies between {wall.lower} and {wall.upper}.")
+            if not lowest < highest:
+                raise InvalidArgument(
+                    f"walls: numbers of {dtype} do not tell {wall.lower} and {wall.upper} apart. Move them, or measure "
+                    "from between them."
+                )
             np.clip(state[: system.n_dim], lowest, highest, out=state[: system.n_dim])
     return state
 

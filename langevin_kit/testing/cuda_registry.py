@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from langevin_kit.codegen.cuda_texts import dense_texts, library_text, rows_text, spins_text, step_text
 from langevin_kit.observables import Observable, Plan, autocorrelation, maximum, mean_square_displacement, plan
 from langevin_kit.schemes import EulerMaruyama, Scheme, scheme_from
-from langevin_kit.system import SpinSystem, System, absorbing, zoo
+from langevin_kit.system import SpinSystem, System, absorbing, reflecting, zoo
 from langevin_kit.testing.sass import Assembled, Capability, assemble
 
 Floats = NDArray[np.float64]
@@ -322,6 +322,23 @@ def _of_network(name: str, *, fast: bool) -> Callable[[Capability], str]:
     return lambda capability: dense_texts(_network(), _SCHEME, "float32", capability, fast=fast)[1][name]
 
 
+@cache
+def _outputs() -> System:
+    """A continuous Hopfield network in output coordinates."""
+    return System(
+        coordinates={"y": 64},
+        energy="y @ atanh(y) + sum(log(1 - y**2))/2 - y @ W @ y/2",
+        mobility="1 - y**2",
+        temperature=0.1,
+        parameters={"W": np.eye(64)},
+        walls={"y": reflecting(-1.0, 1.0)},
+    )
+
+
+def _of_outputs(*, fast: bool) -> Callable[[Capability], str]:
+    return lambda capability: dense_texts(_outputs(), _SCHEME, "float32", capability, fast=fast)[1]["noisy_1"]
+
+
 def _of_library(name: str) -> Callable[[Capability], str]:
     return lambda capability: library_text(name, "float32", capability)
 
@@ -345,6 +362,8 @@ PARTS = (
     Part("W3, fast", _of_network("noisy_1", fast=True), (32, 32)),
     Part("W3, fast, without noise", _of_network("noiseless_1", fast=True), (30, 32)),
     Part("W3, exact", _of_network("noisy_1", fast=False), (32, 32)),
+    Part("within walls, fast", _of_outputs(fast=True), (32, 32)),
+    Part("within walls, exact", _of_outputs(fast=False), (37, 40)),
     Part("W3, exact product", _of_network("product_64", fast=False), (78, 92)),
 )
 

@@ -56,6 +56,14 @@ NETWORK = lk.System(
     parameters={"patterns": np.sign(np.random.default_rng(0).normal(size=(3, 12)))},
     temperature=0.5,
 )
+WITHIN_WALLS = lk.System(
+    coordinates={"y": 5},
+    energy="y @ atanh(y) + sum(log(1 - y**2))/2 - y @ W @ y/2",
+    mobility="1 - y**2",
+    parameters={"W": np.random.default_rng(1).normal(size=(5, 5)) / 2},
+    temperature=0.5,
+    walls={"y": lk.reflecting(-1.0, 1.0)},
+)
 
 
 @pytest.mark.claim("F01")
@@ -104,6 +112,17 @@ def test_a_run_of_a_vector_is_that_of_the_cpu() -> None:
     fast = run(NETWORK, backend=on_device(reproducible=False), **arguments)
     error = np.linalg.norm(fast.position - expected.position) / np.linalg.norm(expected.position)
     assert 0 < error < 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+def test_a_run_of_a_vector_within_walls_is_that_of_the_cpu(dtype: str) -> None:
+    """From places on walls, too, which begin next to them."""
+    start = np.random.default_rng(2).uniform(-1, 1, (300, 5))
+    start[:20] = np.sign(start[:20])
+    arguments: dict[str, Any] = {"initial": start, "n_particles": 300, "time_step": 1e-2, "dtype": dtype}
+    expected = run(WITHIN_WALLS, **arguments)
+    assert (np.abs(expected.position.values) < 1).all()
+    assert_same(run(WITHIN_WALLS, backend=on_device(), **arguments), expected)
 
 
 def test_another_seed_is_another_run() -> None:

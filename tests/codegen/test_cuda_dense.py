@@ -16,7 +16,7 @@ from cuda_tools import require_compiler
 from numpy.typing import NDArray
 
 import langevin_kit as lk
-from langevin_kit.codegen.dense import stepper
+from langevin_kit.codegen.dense import INSIDE, stepper
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.cpu.gemm import gemm
 from langevin_kit.schemes import scheme_from
@@ -87,7 +87,16 @@ SYSTEMS = {
         mobility="1/(1 + x**2)",
         parameters={"a": [0.5, 1.0, 1.5]},
     ),
+    # Output coordinates, between walls.
+    "walls": dense(
+        name="y",
+        length=5,
+        energy="y @ atanh(y) + sum(log(1 - y**2))/2 - y @ W @ y/2",
+        mobility="1 - y**2",
+        parameters={"W": numbers(13, 5, 5)},
+    ),
 }
+WALLS = {"walls": lk.reflecting(-1.0, 1.0)}
 SCHEME = scheme_from("euler_maruyama")
 N, THREADS, TIME_STEP, TEMPERATURE, KEY = 37, 32, 1e-2, 0.4, (np.uint32(11), np.uint32(22))
 FIRST_PARTICLE = 2**32 - 20
@@ -98,7 +107,7 @@ def made(name: str, dtype: str, capability: tuple[int, int] = (9, 0), *, fast: b
     """A program, and its PTX by the kernel's name."""
     from langevin_kit.kernels.cuda.compiler import ptx
 
-    done = program(SYSTEMS[name], SCHEME, dtype, fast=fast)
+    done = program(SYSTEMS[name], SCHEME, dtype, fast=fast, has_walls=name in WALLS)
     texts = {kernel: ptx(*pair, capability, fast=fast) for kernel, pair in done.kernels.items()}
     return done, texts
 
@@ -117,6 +126,8 @@ class Host:
         self.values |= {"X": x, "parameters": flat.astype(x.dtype)}
         self.values |= {"time_step": np.float64(TIME_STEP), "dt": self.real(TIME_STEP)}
         self.values |= {"key0": KEY[0], "key1": KEY[1], "particle0": np.int64(FIRST_PARTICLE)}
+        if name in WALLS:
+            self.values |= dict(zip(INSIDE, map(self.real, WALLS[name].inside(x.dtype.name)), strict=True))
         self.call(self.program.setup)
 
     def advance(self, first: int, n: int, temperature: float, *, begins: bool = True) -> None:
@@ -141,12 +152,17 @@ class Host:
 
 
 def start(name: str, dtype: str, n: int = N) -> NDArray[Any]:
-    return np.random.default_rng(0).normal(0.0, 0.7, (SYSTEMS[name].d, n)).astype(dtype)
+    x = np.random.default_rng(0).normal(0.0, 0.7, (SYSTEMS[name].d, n)).astype(dtype)
+    return np.clip(x, *WALLS[name].inside(dtype)) if name in WALLS else x
 
 
 def on_cpu(name: str, x: NDArray[Any], first: int, n: int, temperature: float) -> None:
-    constants = (SYSTEMS[name].flat_parameters(), TIME_STEP, temperature, *KEY, FIRST_PARTICLE)
-    stepper(SYSTEMS[name], SCHEME, x.dtype.name).advance(x, 0, x.shape[1], 256, first, n, *constants)
+    system, walls = SYSTEMS[name], [WALLS[name]] if name in WALLS else []
+    inside = [end for wall in walls for kind in ("float32", "float64") for end in wall.inside(kind)]
+    flat = np.concatenate([system.flat_parameters(), inside])
+    constants = (flat, TIME_STEP, temperature, *KEY, FIRST_PARTICLE)
+    advance = stepper(system, SCHEME, x.dtype.name, has_walls=bool(walls)).advance
+    advance(x, 0, x.shape[1], 256, first, n, *constants)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +175,8 @@ def on_cpu(name: str, x: NDArray[Any], first: int, n: int, temperature: float) -
         ("columns", "float32", 3),
         ("alone", "float32", 6),
         ("alone", "float64", 6),
+        ("walls", "float32", 12),
+        ("walls", "float64", 12),
     ],
 )
 def test_paths_are_those_of_the_cpu_bit_for_bit(name: str, dtype: str, steps: int) -> None:
@@ -173,6 +191,18 @@ def test_paths_are_those_of_the_cpu_bit_for_bit(name: str, dtype: str, steps: in
     on_cpu(name, expected, 7, steps - 1, 0.0)
     host.advance(7, steps - 1, 0.0)
     assert got.tobytes() == expected.tobytes()
+
+
+def test_walls_turn_what_is_compared_above() -> None:
+    """Particles that start next to a wall are mirrored; in a mirror an ulp further on they would have other bits."""
+    x = start("walls", "float32")
+    assert (np.abs(x) == np.float32(WALLS["walls"].inside("float32")[1])).any()
+    moved, beside = x.copy(), x.copy()
+    host, other = Host("walls", moved), Host("walls", beside)
+    host.advance(3, 12, TEMPERATURE)
+    other.values["upper_end"] = np.float32(1)
+    other.advance(3, 12, TEMPERATURE)
+    assert (moved != beside).any()
 
 
 def test_bits_show_another_step_and_what_was_left_out() -> None:
@@ -271,7 +301,14 @@ def test_other_schemes_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fast", "capability"), [("network", False, (8, 0)), ("network", False, (9, 0)), ("mixture", True, (9, 0))]
+    ("name", "fast", "capability"),
+    [
+        ("network", False, (8, 0)),
+        ("network", False, (9, 0)),
+        ("mixture", True, (9, 0)),
+        ("walls", False, (9, 0)),
+        ("walls", True, (9, 0)),
+    ],
 )
 def test_kernels_live_in_registers(name: str, capability: tuple[int, int], *, fast: bool) -> None:
     """No stack, no spills; in the exact mode nothing that an assembler may fuse."""

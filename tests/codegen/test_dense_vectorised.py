@@ -18,6 +18,7 @@ import pytest
 from langevin_kit.cache import load
 from langevin_kit.codegen.dense import stepper_source
 from langevin_kit.schemes import scheme_from
+from langevin_kit.system import reflecting
 from langevin_kit.system.dense import dense
 
 pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
@@ -30,19 +31,21 @@ SYSTEM = dense(
     mobility="1 / (1 + v**2)",
     parameters={"W": np.eye(12), "b": np.ones(12)},
 )
-CASES = ("float32", "float64", "float64 in a chain")
+CASES = ("float32", "float64", "float32 within walls", "float64 within walls", "float64 in a chain")
 
 
 def arithmetic(case: str) -> dict[str, int]:
     """How many additions, products, quotients and roots of `advance` are packed, and how many scalar."""
     dtype = case.split()[0]
-    source = stepper_source(SYSTEM, scheme_from("euler_maruyama"), dtype).replace("cached_driver", "driver")
-    if case == CASES[2]:
+    source = stepper_source(SYSTEM, scheme_from("euler_maruyama"), dtype, has_walls="walls" in case)
+    source = source.replace("cached_driver", "driver")
+    if case == CASES[-1]:
         # Each particle's step waits for the one before it; the last writes into the slack behind the buffer.
         source = source.replace("store(b2, 2, at, stochastic", "store(b2, 2, at + 1, stochastic")
     advance = load(source).advance
     x = np.zeros((12, 8), dtype)
-    advance(x, 0, 8, 256, 0, 1, SYSTEM.flat_parameters(), 0.1, 1.0, np.uint32(0), np.uint32(0))
+    values = np.concatenate([SYSTEM.flat_parameters(), *[reflecting(-1.0, 1.0).inside(dtype)] * 2])
+    advance(x, 0, 8, 256, 0, 1, values, 0.1, 1.0, np.uint32(0), np.uint32(0))
     listing: str = advance.inspect_asm(advance.signatures[0])
     body = listing[listing.index(",@function") : listing.index(".Lfunc_end0:")]
     found = re.findall(r"\tv(?:fn?m|add|sub|mul|div|sqrt)\w*([ps])[sd]\t", body)
@@ -63,15 +66,17 @@ def counts() -> dict[str, dict[str, int]]:
     return found
 
 
-@pytest.mark.parametrize("dtype", CASES[:2])
-def test_loops_are_packed(counts: dict[str, dict[str, int]], dtype: str) -> None:
+@pytest.mark.parametrize("case", CASES[:-1])
+def test_loops_are_packed(counts: dict[str, dict[str, int]], case: str) -> None:
     # The scalar ones are of the step: the time, the amplitude of the noise.
-    assert counts[dtype]["scalar"] <= 5
-    assert counts[dtype]["packed"] > 50
+    assert counts[case]["scalar"] <= 5
+    assert counts[case]["packed"] > 50
+    if "walls" in case:
+        assert counts[case]["packed"] > counts[case.split()[0]]["packed"]
 
 
 def test_a_scalar_loop_is_noticed(counts: dict[str, dict[str, int]]) -> None:
-    assert counts[CASES[2]]["scalar"] > 5
+    assert counts[CASES[-1]]["scalar"] > 5
 
 
 if __name__ == "__main__":

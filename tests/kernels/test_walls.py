@@ -49,6 +49,25 @@ def test_overshoot_and_loss(real: Any) -> None:
 
 
 @driver
+def mirrored(x: np.ndarray, lower: float, upper: float, out: np.ndarray) -> None:
+    for i in range(x.size):
+        out[i] = walls.mirrored(x[i], lower, upper)
+
+
+@pytest.mark.parametrize("real", REALS)
+def test_mirrored_once(real: Any) -> None:
+    """As `overshoot` and `held` of scalar coordinates; one wall has all numbers on its other side."""
+    places = [-1.25, -0.25, 0.0, 0.5, 1.0, 1.75, 2.25, np.nan, np.inf, -np.inf]
+    nan = np.nan
+    expected = [nan, 0.25, 0, 0.5, 1, 0.25, nan, nan, nan, nan]
+    np.testing.assert_array_equal(applied(mirrored, real, places, 0, 1), expected)
+    expected = [1.25, 0.25, 0, 0.5, 1, 1.75, 2.25]
+    np.testing.assert_array_equal(applied(mirrored, real, places[:7], 0, np.inf), expected)
+    expected = [-1.25, -0.25, 0, 0.5, 1, 0.25, -0.25]
+    np.testing.assert_array_equal(applied(mirrored, real, places[:7], -np.inf, 1), expected)
+
+
+@driver
 def settled(x: np.ndarray, beyond: np.ndarray, lower: float, upper: float, out: np.ndarray) -> None:
     for i in range(x.size):
         out[i] = walls.settled(x[i], beyond[i], lower, upper)

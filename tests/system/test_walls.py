@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,12 @@ import pytest
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.system import System, Wall
+
+UNIT = {"v": lk.reflecting(-1.0, 1.0)}
+
+
+def vector(**others: Any) -> System:
+    return System(**{"coordinates": {"v": 2}, "energy": "v @ v", "temperature": 1.0, "walls": UNIT, **others})
 
 
 @pytest.mark.parametrize(
@@ -28,13 +36,44 @@ from langevin_kit.system import System, Wall
         (lambda: System(energy=0, temperature=1.0, walls=[1]), "walls: got list"),
         (
             lambda: System(coordinates={"v": 2}, energy="v @ v", temperature=1.0, walls={"v": lk.periodic(0, 1)}),
-            "walls: a vector of coordinates has none",
+            r"got periodic ones for the vector 'v'; it takes reflecting\(a, b\) alone",
         ),
+        (lambda: vector(walls={"v": lk.absorbing(0, 1)}), "got absorbing ones for the vector 'v'"),
+        (lambda: vector(walls={"v[0]": lk.reflecting(0, 1)}), "The components of 'v' have the same walls, under its"),
+        (lambda: vector(mobility=[[1, 0.5], [0.5, 1]]), "those of a vector whose mobility is a matrix"),
+        (lambda: vector(mobility={"diagonal": 1, "factor": [[1], [1]]}), "Give K as one of these, or up to 16"),
+        (lambda: lk.SpinSystem(couplings=[[0, 1], [1, 0]], temperature=1.0, walls=UNIT), "walls: spins are 1 or −1"),
     ],
 )
 def test_refused(make: Any, words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         make()
+
+
+def test_walls_of_a_vector() -> None:
+    """Under its name, for all components; what is made of the system keeps them."""
+    system = vector(walls={"v": lk.reflecting(-1.0)})
+    assert (system.lower.tolist(), system.upper.tolist()) == ([-1.0, -1.0], [np.inf, np.inf])
+    assert (system.walled("reflecting"), system.walled("periodic")) == ((0, 1), ())
+    assert dict(system.walls) == {"v": lk.reflecting(-1.0)}
+    for copy in (replace(system, temperature=2.0), System(**system.to_dict()), pickle.loads(pickle.dumps(system))):
+        assert dict(copy.walls) == dict(system.walls)
+    assert not replace(system, walls={}).walls
+    assert np.isinf(replace(system, walls={}).lower).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_next_to_a_wall(dtype: str) -> None:
+    """Inside, one ulp; of normal numbers beside 0; infinite where there is no wall."""
+    R, info = np.dtype(dtype).type, np.finfo(dtype)
+    low, high = lk.reflecting(-1.0, 1.0).inside(dtype)
+    assert (low, high) == (float(info.epsneg) - 1, 1 - float(info.epsneg))
+    low, high = lk.reflecting(1.0, 1.5).inside(dtype)
+    assert (low, high) == (1 + float(info.eps), 1.5 - float(info.eps))
+    assert lk.reflecting(0.0).inside(dtype) == (float(info.tiny), np.inf)
+    assert lk.reflecting(-1.0, 0.0).inside(dtype)[1] == -float(info.tiny)
+    low, high = lk.reflecting(0.1, 0.3).inside(dtype)
+    assert R(0.1) < R(low) < R(high) < R(0.3)
 
 
 def test_bounds_and_kinds() -> None:
