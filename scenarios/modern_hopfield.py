@@ -54,11 +54,12 @@ def kept(patterns: np.ndarray, beta: float, size: int, starts: int, temperature:
     """Mean weight p of their own pattern that some starts have among the first patterns: at once, after a time of 3."""
     # The others get next to no weight: all sizes share one compiled step.
     memory = networks.modern(patterns, beta, weights=np.where(np.arange(len(patterns)) < size, 1.0, 1e-300))
+    own = np.arange(starts) % size
     noise = np.random.default_rng(1).normal(size=(starts, patterns.shape[1]))
     steps = 30 if temperature else 12
     ds = lk.simulate(
         replace(memory.system, temperature=temperature),
-        initial=patterns[:starts] + np.sqrt(temperature) * noise,
+        initial=patterns[own] + np.sqrt(temperature) * noise,
         time_step=3.0 / steps,
         n_steps=steps,
         save_every=steps,
@@ -67,7 +68,7 @@ def kept(patterns: np.ndarray, beta: float, size: int, starts: int, temperature:
         save_positions=True,
         check=False,  # the same equation each time; its relaxation rates are about 1
     )
-    return [float(np.diagonal(memory.responsibilities(x)[:starts]).mean()) for x in ds.position[[0, -1]].values]
+    return [float(memory.responsibilities(x)[own, np.arange(starts)].mean()) for x in ds.position[[0, -1]].values]
 
 
 def crossing(alphas: np.ndarray, p: np.ndarray) -> float:
@@ -128,7 +129,7 @@ def main(
     for row, size in enumerate(sizes):
         for column, beta in enumerate(betas):
             for which, temperature in enumerate((0.0, 1 / beta)):
-                maps[which, row, column] = kept(patterns, beta, size, min(starts, size), temperature)
+                maps[which, row, column] = kept(patterns, beta, size, starts, temperature)
     found = {}
     lines = {"T=0": of_pattern, "T=1/β": of_channel}
     print(f"d = {d}: α at which half of the weight is lost, at once and after a time of 3; for d → ∞ at once")
@@ -184,8 +185,8 @@ def main(
         axes[2].errorbar(lengths, np.exp(y), np.exp(y) * error, fmt="o", color=colour)
         dense = np.unique(np.rint(np.geomspace(lengths[0], lengths[-1], 40)).astype(int))
         axes[2].plot(dense, [of_noise(n, N) for N in dense], "-", color=colour)
-        offset, side = ((0, 10), "right") if n == 2 else ((10, -4), "left")
-        text = f"n = {n}: slope {found[f'slope({n})']:.2f} ± {found[f'error({n})']:.2f}"
+        offset, side = ((40, 10), "right") if n == 2 else ((10, -4), "left")
+        text = f"n = {n}: slope {found[f'slope({n})']:.3f} ± {found[f'error({n})']:.3f}"
         axes[2].annotate(text, (lengths[-1], np.exp(y[-1])), offset, textcoords="offset points", ha=side, color=colour)
     axes[2].set(xscale="log", yscale="log", xlim=(20, 2000), xlabel="spins N", ylabel="patterns P")
     axes[2].set_title("spins, −Σ (ξ·s)ⁿ; lines: signal/noise")

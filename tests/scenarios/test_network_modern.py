@@ -18,11 +18,11 @@ def test_modern_hopfield(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     figure = tmp_path / "modern_hopfield.png"
     found = STUDY["main"](6, (0.5, 2.0), (0.1, 0.3, 0.5, 0.7, 0.9), 16, 1280, str(figure))
     recorded = {
-        "T=0(0.5) at once": 0.4344829205306077,
-        "T=0(0.5) after": 0.31060734935985485,
+        "T=0(0.5) at once": 0.43424900549087947,
+        "T=0(0.5) after": 0.31085850742391613,
         "T=0(2) after": 0.6676742058794818,
-        "T=1/β(0.5) at once": 0.3893020695594575,
-        "T=1/β(2) after": 0.4207471968254099,
+        "T=1/β(0.5) at once": 0.39542323078853014,
+        "T=1/β(2) after": 0.4177843511564447,
         "slope(2)": 1.0520533110140375,
         "slope(3)": 2.1420972866918864,
         "slope(4)": 3.1327788263632628,
