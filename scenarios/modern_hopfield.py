@@ -19,7 +19,7 @@ is up to which P fewer than 1 % of the spins of a pattern would turn. The slope 
 beside it stands what signal over noise says with its exact second moments; both exceed n − 1 by terms of the order
 of 1/N.
 
-Run it:  python scenarios/modern_hopfield.py                 (about four minutes; writes modern_hopfield.png)
+Run it:  python scenarios/modern_hopfield.py                 (about two minutes; writes modern_hopfield.png)
 """
 
 from __future__ import annotations
