@@ -1,7 +1,10 @@
 """Networks of spins that remember: what stores patterns in couplings, and what theory says of them."""
 
+from langevin_kit.networks._activations import Activation
 from langevin_kit.networks._ages import bounded_capacity, bounded_overlap, palimpsest_capacity, palimpsest_overlap
+from langevin_kit.networks._associative import associative_memory
 from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
+from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._gardner import gardner_capacity
@@ -13,29 +16,40 @@ from langevin_kit.networks._lines import (
     spin_glass_temperature,
 )
 from langevin_kit.networks._mixtures import Mixture, mixture_temperature, symmetric_mixture
+from langevin_kit.networks._modern import ModernHopfield, modern
 from langevin_kit.networks._pattern_space import OVERLAP, pattern_space
 from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
+from langevin_kit.networks._rest import FixedPoints, fixed_points
 from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
 from langevin_kit.networks._spectrum import spectrum
 
 __all__ = [
     "OVERLAP",
+    "Activation",
     "Attractors",
+    "FixedPoints",
     "LearnedFixedPoints",
     "Mixture",
+    "ModernHopfield",
     "ReplicaSymmetric",
     "almeida_thouless_temperature",
+    "associative_memory",
     "attractors",
     "bounded",
     "bounded_capacity",
     "bounded_overlap",
     "coexistence_temperature",
+    "continuous",
+    "continuous_energy",
+    "continuous_outputs",
     "critical_load",
+    "fixed_points",
     "gardner_capacity",
     "hebb",
     "learn_fixed_points",
     "lyapunov",
     "mixture_temperature",
+    "modern",
     "palimpsest",
     "palimpsest_capacity",
     "palimpsest_overlap",

@@ -79,7 +79,7 @@ def learn_fixed_points(
     patterns : (P, N)
         Between the limits of f, which are no fixed points: scale ±1, as in ``0.9*patterns``.
     activation : str
-        f: "tanh", or "logistic", 1/(1 + e⁻ᵃ).
+        f: "tanh", "logistic", 1/(1 + e⁻ᵃ), or "algebraic", a/√(1 + a²).
     loss : str
         "squares", the first or second; or "cross_entropy", the third: convex, and with a weight decay it takes the
         limits of f as well.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.networks._activations import activation_of
+from langevin_kit.networks._activations import Activation, activation_of
 from langevin_kit.system.arguments import array
 
 Floats = NDArray[np.float64]
@@ -17,7 +17,7 @@ ASYMMETRY = 1e-12
 """Of the largest coupling, up to which W counts as symmetric."""
 
 
-def spectrum(states: Any, couplings: Any, fields: Any = 0.0, activation: str = "tanh") -> Floats:
+def spectrum(states: Any, couplings: Any, fields: Any = 0.0, activation: str | Activation = "tanh") -> Floats:
     r"""Eigenvalues of −1 + diag(f'(W x + b)) W, the Jacobian of dx/dt = −x + f(W x + b), at some states x.
 
     They are real, being those of :math:`-1 + D^{1/2} W D^{1/2}` with D = diag(f'). A fixed point is stable if all are
@@ -31,8 +31,8 @@ def spectrum(states: Any, couplings: Any, fields: Any = 0.0, activation: str = "
         W, symmetric.
     fields : number or (N,)
         b.
-    activation : str
-        f: "tanh" or "logistic".
+    activation : str or Activation
+        f, as that of `continuous`.
 
     Returns
     -------
@@ -57,9 +57,14 @@ def spectrum(states: Any, couplings: Any, fields: Any = 0.0, activation: str = "
             f"states, couplings, fields: got shapes {np.shape(x)}, {np.shape(W)}, {b.shape}; (P, N), (N, N), and (N,) "
             "or a number are needed."
         )
-    if np.abs(W - W.T).max() > ASYMMETRY * np.abs(W).max():
-        raise InvalidArgument(
-            "couplings: W differs from its transpose; for a symmetric one alone eigenvalues are real."
-        )
+    require_symmetric(W)
     root = np.sqrt(f.slope(f.value(x @ W + b)))
     return np.array([np.linalg.eigvalsh(d[:, None] * W * d) - 1 for d in root])
+
+
+def require_symmetric(W: Floats) -> None:
+    """Refuse couplings that differ from their transpose."""
+    if np.abs(W - W.T).max() > ASYMMETRY * np.abs(W).max():
+        raise InvalidArgument(
+            "couplings: W differs from its transpose; only a symmetric one has an energy, and real eigenvalues."
+        )
