@@ -159,6 +159,7 @@ def pair(activation: str, T: float, **given: Any) -> lk.System:
     return replace(system, **given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
 def test_outputs_have_the_boltzmann_law(activation: str) -> None:
     """⟨y⟩ and ⟨y y⟩ of two units at T = 0.3 by quadrature; without T ∇·K they are others."""

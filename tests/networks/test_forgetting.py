@@ -157,6 +157,7 @@ def recalled(W: np.ndarray, xi: np.ndarray) -> float:
     return float(((ds.position[-1].values.T * xi).mean(axis=1) > 0.95).mean())
 
 
+@pytest.mark.slow
 def test_unlearning_brings_back_what_hebb_lost_and_too_much_of_it_loses_all() -> None:
     xi = patterns(60, 200)
     W = hebb(xi)

@@ -216,7 +216,9 @@ def recalled(rule: str, seed: int, strength: float, ages: np.ndarray) -> np.ndar
     return np.asarray((ds.position[-1].values.T * start).mean(axis=1))
 
 
-@pytest.mark.parametrize(("rule", "strength", "other"), [("palimpsest", 3.0, 2.8), ("bounded", 2.2, 1.9)])
+@pytest.mark.parametrize(
+    ("rule", "strength", "other"), [("palimpsest", 3.0, 2.8), pytest.param("bounded", 2.2, 1.9, marks=pytest.mark.slow)]
+)
 def test_networks_recall_what_the_theory_says(rule: str, strength: float, other: float) -> None:
     """The last 16 patterns, within 4 standard errors over networks; and not what is said of another strength."""
     overlap = RULES[rule][1]

@@ -34,7 +34,7 @@ RUN: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_a_start_on_a_wall_is_next_to_it(dtype: str) -> None:
     """Also what float32 rounds onto a wall; energies and paths from there are finite."""
     start = START.copy()

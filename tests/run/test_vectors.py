@@ -73,7 +73,9 @@ def test_the_dataset_names_the_components_and_reduces_texts_of_all_vectors(ds: x
     assert (v[1:, MASK == 1] != v[0, MASK == 1]).all()
 
 
-@pytest.mark.parametrize("backend", [lk.CPU(threads=2), lk.CPU(threads=3, block_size=256)])
+@pytest.mark.parametrize(
+    "backend", [lk.CPU(threads=2), pytest.param(lk.CPU(threads=3, block_size=256), marks=pytest.mark.slow)]
+)
 def test_threads_and_blocks_change_no_bit(ds: xr.Dataset, backend: lk.CPU) -> None:
     other = simulate(backend=backend)
     for name in ds.data_vars:
@@ -81,6 +83,7 @@ def test_threads_and_blocks_change_no_bit(ds: xr.Dataset, backend: lk.CPU) -> No
     assert (simulate(rng=6).position[1:, 7:] != ds.position[1:, 7:]).all()
 
 
+@pytest.mark.slow
 def test_the_width_of_a_tile_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     moved = []
     for width in (32, 64, 256):

@@ -71,7 +71,7 @@ class Exact:
 
 UNIT = Exact(1.5, 0.0, 0.2)
 SQUARE = UNIT.mean(UNIT.y**2)
-N = 16_384
+N = 8192
 
 
 def mean_square(system: lk.System, time_step: float, n: int = N) -> tuple[float, float]:
@@ -163,6 +163,7 @@ def worst(uniform: Floats) -> float:
     return float(min([kstest(u, "uniform").pvalue for u in uniform] + [chisquare(c).pvalue for c in cells]))
 
 
+@pytest.mark.slow
 def test_laws_that_are_high_at_the_walls() -> None:
     """A least p-value of eight below 10⁻⁵ is met once in 10⁴ seeds; a long step is seen, and a wrong drift."""
     law = Exact(W, 0.2, 0.3)
@@ -172,6 +173,7 @@ def test_laws_that_are_high_at_the_walls() -> None:
     assert worst(ended(0.002, drift="0.06*y")) < 1e-10  # a tenth of T ∇·K is left out
 
 
+@pytest.mark.slow
 def test_scalar_coordinates_have_the_same_law() -> None:
     """Two units as x and y: the same paths to rounding, until an ulp at a wall tells, and one law."""
     energy = " + ".join(f"{x}*log((1 + {x})/(1 - {x}))/2 + log(1 - {x}**2)/2 - w*{x}**2/2" for x in "xy")
@@ -204,6 +206,7 @@ def test_scalar_coordinates_have_the_same_law() -> None:
     assert other < 1e-10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("d", [2, 3])
 def test_small_networks_have_the_moments_of_quadrature(d: int) -> None:
     """⟨y⟩, ⟨y yᵀ⟩ and ⟨E⟩ at Δt → 0 from two steps, for a random symmetric W."""
@@ -259,6 +262,7 @@ def metropolis(W: Floats, b: Floats, temperature: float, chains: int, sweeps: in
     return total / count
 
 
+@pytest.mark.slow
 def test_a_network_of_64_units_has_the_moments_of_metropolis() -> None:
     """⟨yᵢ yⱼ⟩ for a random symmetric W at T = 0.4, by an algorithm that shares nothing with a Langevin step."""
     d, temperature, rng = 64, 0.4, np.random.default_rng(7)

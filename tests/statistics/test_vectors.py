@@ -48,7 +48,7 @@ def of_the_scheme(A: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(T * np.linalg.inv(A - DT * A @ A / 2))
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def test_the_law_of_a_bipartite_gaussian(dtype: str) -> None:
     A = np.eye(12) - M
     x = run(SYSTEM, np.zeros((12, N)), dtype)
