@@ -104,7 +104,8 @@ def score(memory: networks.ModernHopfield, x: np.ndarray) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("d", [pytest.param(2, marks=pytest.mark.slow), 10])
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [2, 10])
 def test_runs_keep_the_law(d: int) -> None:
     """From exact samples ⟨E⟩, covariance and occupations stay; at another T or with other weights they leave.
 

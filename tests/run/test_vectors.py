@@ -73,9 +73,8 @@ def test_the_dataset_names_the_components_and_reduces_texts_of_all_vectors(ds: x
     assert (v[1:, MASK == 1] != v[0, MASK == 1]).all()
 
 
-@pytest.mark.parametrize(
-    "backend", [lk.CPU(threads=2), pytest.param(lk.CPU(threads=3, block_size=256), marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", [lk.CPU(threads=2), lk.CPU(threads=3, block_size=256)])
 def test_threads_and_blocks_change_no_bit(ds: xr.Dataset, backend: lk.CPU) -> None:
     other = simulate(backend=backend)
     for name in ds.data_vars:
