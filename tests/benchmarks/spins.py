@@ -110,6 +110,7 @@ def ours(W: np.ndarray, start: np.ndarray, temperature: float) -> Callable[[int]
     advance, values, keys = stepper(system, scheme, "float64").advance, scheme.values(system, 1.0), (1, 2)
     x = np.zeros((scheme.rows(system), 1))
     x[:N, 0] = start
+    system.begin(x)
 
     def call(turn: int) -> int:
         before = x[-1, 0]
