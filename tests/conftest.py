@@ -48,3 +48,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if os.environ.get("LANGEVIN_REQUIRE_GPU") == "1":
         pytest.fail(f"{reason}, and LANGEVIN_REQUIRE_GPU=1", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs commit after every piece of work, with a checkpoint."""
+    from langevin_kit.store import _store
+
+    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
+        monkeypatch.setattr(_store, name, 0.0)

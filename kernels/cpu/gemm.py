@@ -134,12 +134,4 @@ def pack(U: NDArray[np.floating], A: NDArray[np.float64]) -> None:
 @driver
 def pack_symmetric(U: NDArray[np.floating], A: NDArray[np.float64]) -> None:
     """As `pack`, of A + Aᵀ."""
-    k, m = U.shape
-    flat, at, row = U.reshape(k * m), 0, 0
-    while row < m:
-        rows = _rows_of_panel(row, m)
-        for j in range(k):
-            for r in range(row, row + rows):
-                flat[at] = A[r, j] + A[j, r]
-                at += 1
-        row += rows
+    pack(U, A + A.T)

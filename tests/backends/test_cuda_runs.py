@@ -19,7 +19,6 @@ from meters import Steps
 import langevin_kit as lk
 from langevin_kit.errors import BackendUnavailable, BoundaryLeak, LangevinKitError, NonFinite
 from langevin_kit.kernels.cpu.tiles import GROUP
-from langevin_kit.store import _store
 from langevin_kit.testing.ptxvm import Executor
 
 require_compiler()
@@ -234,10 +233,8 @@ def test_rounded_positions() -> None:
     assert_same(run(WELL, backend=on_device(), **arguments), run(WELL, **arguments))
 
 
-def test_a_run_goes_on_on_the_other_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_on_the_other_device(tmp_path: Path, eager: None) -> None:
     """Begun on the CPU, cut short, gone on with on the device; and the other way round."""
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
-        monkeypatch.setattr(_store, name, 0.0)
     whole = run(BOX, store=tmp_path / "whole.zarr", observables=OBSERVABLES)
     for name, first, second in (("a", "cpu", on_device()), ("b", on_device(), "cpu")):
         path = tmp_path / f"{name}.zarr"

@@ -19,7 +19,6 @@ from meters import Steps
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.store import _store
 
 require_compiler()
 
@@ -55,10 +54,8 @@ def test_another_seed_is_another_run() -> None:
         assert_same(run(on_device(), rng=4), run())
 
 
-def test_a_run_goes_on_on_the_other_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_on_on_the_other_device(tmp_path: Path, eager: None) -> None:
     """Begun on the CPU, cut short, gone on with on the device, and the other way round; and a replica alone."""
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
-        monkeypatch.setattr(_store, name, 0.0)
     whole = run(save_every=3, store=tmp_path / "whole.zarr")
     for name, first, second in (("a", "cpu", on_device()), ("b", on_device(), "cpu")):
         path = tmp_path / f"{name}.zarr"

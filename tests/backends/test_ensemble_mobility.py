@@ -13,7 +13,6 @@ from cuda_tools import require_compiler
 import langevin_kit as lk
 from langevin_kit.backends import _collective
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.store import _store
 from langevin_kit.system import ensemble
 
 STEEP = lk.System(energy="x**2/2 + 25*y**2/2", mobility="ensemble covariance", temperature=1.0, coordinates=("x", "y"))
@@ -87,11 +86,7 @@ def small(**given: Any) -> Any:
 
 
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
-def test_bits_do_not_depend_on_threads_saves_or_a_restart(
-    dtype: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):
-        monkeypatch.setattr(_store, name, 0.0)
+def test_bits_do_not_depend_on_threads_saves_or_a_restart(dtype: str, tmp_path: Path, eager: None) -> None:
     whole = small(dtype=dtype)
     path = tmp_path / "run.zarr"
     others = [

@@ -11,7 +11,6 @@ from meters import Steps
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.store import _store
 
 WELL = lk.System(energy="x**4/4", temperature=0.5)
 MOVING = lk.System(energy="(x - sin(2*t))**2 + x**4/8", mobility="1 + t/2", temperature=0.0)
@@ -48,10 +47,8 @@ def run(system: lk.System, scheme: Any, **given: Any) -> Any:
     ids=["memory", "count", "length of steps", "tree"],
 )
 def test_bits_do_not_depend_on_threads_saves_or_a_restart(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: lk.System, scheme: Any
+    tmp_path: Path, eager: None, system: lk.System, scheme: Any
 ) -> None:
-    for name in ("FIRST_COMMIT", "COMMIT", "CHECKPOINT_SHARE"):  # a checkpoint after every piece of work
-        monkeypatch.setattr(_store, name, 0.0)
     whole = run(system, scheme)
     path = tmp_path / "run.zarr"
     others = [
