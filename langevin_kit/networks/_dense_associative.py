@@ -83,16 +83,12 @@ class DenseAssociative:
 
         With `first` sweeps made before, by the same seed, a run goes on: it has the same bits wherever it is cut.
         """
-        T, first, n = (
-            at_least_zero("temperature", temperature),
-            _count("first", first, 0),
-            _count("n_sweeps", n_sweeps, 0),
-        )
-        return self._moved(starts, False, first, n, T, rng)[0]
+        T, n = at_least_zero("temperature", temperature), _count("n_sweeps", n_sweeps, 0)
+        return self._moved(starts, False, _count("first", first, 0), n, T, rng)[0]
 
     @property
     def _unit(self) -> float:
-        """Of the energy: with it a power is a whole number, and the field at a lone pattern is about 1."""
+        """Of the energy: with it a power is a whole number, and F′(N) = 1."""
         n, N = self.interaction, float(self.patterns.shape[1])
         return 1.0 if isinstance(n, str) else 1.0 / (n * N ** (n - 1))
 
@@ -141,9 +137,10 @@ def dense_associative(patterns: Any, interaction: int | str = 3, *, update: str 
     .. math:: E(s) = -\sum_μ F(ξ^μ·s), \qquad F(A) = \frac{A^n}{n N^{n-1}} \quad\text{or}\quad F(A) = e^{A - N}
 
     with :math:`F'(N) = 1`, so that temperatures mean what they do for `hebb`, which n = 2 is: with or without its
-    diagonal, since a flip costs the difference of two energies, in which :math:`W_{ii}` is no part. A spin flips by
-    Glauber's rule, with the chance :math:`1/(1 + e^{ΔE/T})`; at T = 0 where ΔE < 0, and stays where ΔE = 0. Overlaps
-    are kept up to date: an attempt costs one product of P numbers, and so does a flip.
+    diagonal, since a flip costs the difference of two energies, in which :math:`W_{ii}` is no part. At a lone pattern
+    a flip costs about 2 with a power, and 1 − e⁻² with the exponential. A spin flips by Glauber's rule, with the chance
+    :math:`1/(1 + e^{ΔE/T})`; at T = 0 where ΔE < 0, and stays where ΔE = 0. Overlaps are kept up to date, so that an
+    attempt takes a time of the order of P, and so does a flip.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def rises(memory: Any, n: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_energy_is_its_formula_and_its_field_at_a_pattern_is_one(kind: int | str) -> None:
+def test_the_energy_is_its_formula_and_the_field_at_a_lone_pattern_is_known(kind: int | str) -> None:
     N = 9
     xi, x = patterns(7, N, 0), states(N)
     A = np.array([[sum(int(a) * int(b) for a, b in zip(s, p, strict=True)) for p in xi] for s in x[:40]])
