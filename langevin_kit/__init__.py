@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langevin_kit import errors as errors
     from langevin_kit import fokker_planck as fokker_planck
     from langevin_kit import infer as infer
+    from langevin_kit import learn as learn
     from langevin_kit import networks as networks
     from langevin_kit import observables as observables
     from langevin_kit.backends import CPU as CPU
@@ -55,6 +56,7 @@ _HOMES = {
     "fokker_planck": "fokker_planck",
     "infer": "infer",
     "initial": "system.initial",
+    "learn": "learn",
     "networks": "networks",
     "observables": "observables",
     "open": "run:open_store",

@@ -10,9 +10,8 @@ import numpy as np
 from langevin_kit.errors import InvalidArgument, NotNormalizable
 from langevin_kit.networks._activations import Activation, activation_of, at
 from langevin_kit.networks._associative import spread
-from langevin_kit.networks._continuous import above_zero
 from langevin_kit.system import System, Wall, reflecting
-from langevin_kit.system.arguments import array
+from langevin_kit.system.arguments import above_zero, array
 
 
 def bipartite(

@@ -183,6 +183,20 @@ def number(name: str, value: Any) -> float:
     return result
 
 
+def at_least_zero(name: str, value: Any) -> float:
+    """A finite number that is not negative."""
+    if (found := number(name, value)) < 0:
+        raise InvalidArgument(f"{name}: got {value!r}; a number ≥ 0 is needed.")
+    return found
+
+
+def above_zero(name: str, value: Any) -> float:
+    """A finite number above 0."""
+    if (found := number(name, value)) <= 0:
+        raise InvalidArgument(f"{name}: got {value!r}; a number above 0 is needed.")
+    return found
+
+
 def temperature_of(value: Any) -> float:
     """A number that is not negative."""
     temperature = number("temperature", value)
