@@ -306,7 +306,7 @@ class _Ensembles:
                 chains.close()
 
     def move(self, update: int, parameters: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
-        """Make the steps before an update: the data of its batch with what they recall; free chains before and after."""
+        """Make an update's steps: its data with what they recall; free chains, before and after."""
         recall, free, burn_in = self._steps
         more = 0 if self._burnt else burn_in
         self._burnt = True
