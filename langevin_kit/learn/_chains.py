@@ -16,7 +16,7 @@ from langevin_kit.system import System
 
 
 class Chains:
-    """Particles that stay where they are between one call and the next.
+    """Particles that stay where they are between one call and the next. Use as a context manager: it owns threads.
 
     Parameters
     ----------
@@ -50,6 +50,12 @@ class Chains:
             self._places[name] = slice(at, at + value.size)
             at += value.size
 
+    def __enter__(self) -> Chains:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ensemble.__exit__(*error)
+
     def move(self, n_steps: int, parameters: Mapping[str, Any]) -> None:
         """Make steps with these parameters."""
         for name, value in parameters.items():
@@ -57,7 +63,3 @@ class Chains:
         self._ensemble.put(self._values)
         self._ensemble.advance(self.step, n_steps, lambda _: None)
         self.step += n_steps
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._ensemble.__exit__()
