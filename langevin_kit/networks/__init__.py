@@ -23,6 +23,7 @@ from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
 from langevin_kit.networks._rest import FixedPoints, fixed_points
 from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
 from langevin_kit.networks._spectrum import spectrum
+from langevin_kit.networks._synapses import noisy_synapses
 
 __all__ = [
     "OVERLAP",
@@ -54,6 +55,7 @@ __all__ = [
     "lyapunov",
     "mixture_temperature",
     "modern",
+    "noisy_synapses",
     "palimpsest",
     "palimpsest_capacity",
     "palimpsest_overlap",
