@@ -72,7 +72,7 @@ def noisy_synapses(
     >>> ds = lk.simulate(system, initial=np.array([[0.9, 0.8, 0.7, 1.0, 1.0, 1.0]]), time_step=0.05, n_steps=8000,
     ...                  save_every=4000, observables={"w": "sum(w)/3"})
     >>> ds.w.values.round(3)  # y² = κ w
-    array([1.   , 2.499, 2.499])
+    array([1.   , 2.499, 2.5  ])
     """
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 2:
         raise InvalidArgument(f"n: got {n!r}; 2 units or more are needed.")
