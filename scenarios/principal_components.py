@@ -1,9 +1,9 @@
 """Linear units learn principal components under noise: σ² = max(0, 1 − T/λ), and where persistent chains fail.
 
-Data of 6 dimensions have the variances λ = 1, .6, .3 and .1 in four of them. A bipartite network of linear units learns
-them by sampled hidden units: by Oja's rule, and by the likelihood with persistent chains. Either way the singular values
-σ of U end at those of probabilistic principal components with the noise T (Tipping & Bishop 1999): noise prunes what
-has a variance below T.
+Data of 6 dimensions have the variances λ = 1, .6, .3 and .1 in four of them. A bipartite network of linear units
+learns them by sampled hidden units: by Oja's rule, and by the likelihood with persistent chains. Either way the
+singular values σ of U end at those of probabilistic principal components with the noise T (Tipping & Bishop 1999):
+noise prunes what has a variance below T.
 
 A free chain of linear units relaxes at the rate 1 − σ, at the fixed point in a time of about 2λ/T. Where that is many
 updates' worth of steps, persistent chains lag behind U, and σ overshoots 1: there is no law then, and chains run away.

@@ -38,6 +38,29 @@ def test_linear_units_have_closed_forms() -> None:
     assert abs(other.log_z - log_z) > 10 * other.stderr
 
 
+@pytest.mark.claim("C19")
+def test_recall_lowers_the_free_energy_to_that_of_the_held_units() -> None:
+    """F[p, v] = ⟨E⟩ − T H of hidden units that move while v is held: it falls at every saved time, to −T ln ∫ e^(−E/T).
+
+    Of linear units p is normal, so that H follows from the covariance. The end is within 4.4 s.e. and the bias of Δt.
+    """
+    v, dt, n = np.array([0.5, -1.0, 0.3, 0.8]), 0.02, 20_000
+    held = networks.bipartite(U, "identity", "identity", inputs=INPUTS, hidden_inputs=BIAS, temperature=T, clamped="v")
+    start = np.concatenate([np.tile(v, (n, 1)), 2 + 0.1 * np.random.default_rng(0).normal(size=(n, 3))], axis=1)
+    ds = lk.simulate(held, initial=start, time_step=dt, n_steps=500, save_every=20, save_positions=True, rng=0)
+    F = []
+    for x in ds.position.values:
+        entropy = (3 * np.log(2 * np.pi * np.e) + np.linalg.slogdet(np.cov(x[4:]))[1]) / 2
+        F.append(held.energy_at(x).mean() - T * entropy)
+    (least,) = learn.conditional_free_energy(LINEAR, v[None])
+    error = T * np.sqrt(1.5 / n)  # of ⟨E⟩: three squares of variance T
+    assert (np.diff(F) < 4.4 * 2**0.5 * error).all()
+    assert (np.diff(F[:6]) < -10 * error).all()
+    r = 1 / (1 - dt / 2)
+    assert abs(F[-1] - least - 1.5 * T * (r - 1 - np.log(r))) < 4.4 * error
+    assert min(F) > least - 4.4 * error
+
+
 def quadrature(name: str) -> tuple[np.ndarray, np.ndarray]:
     f = ACTIVATIONS[name]
     node, weight = np.polynomial.legendre.leggauss(500)
