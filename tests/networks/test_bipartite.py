@@ -160,6 +160,13 @@ def test_clamped_units_stay_and_the_others_follow() -> None:
     assert (ds.position[-1].values == start[:50].T).all(axis=1).tolist() == [True, False, True] + [False] * 4
 
 
+def test_a_start_on_a_kink_is_checked_beside_it() -> None:
+    """Patterns of ±1 are where leaky_hardtanh bends, and E has two slopes."""
+    network = networks.bipartite(U, "leaky_hardtanh", "leaky_hardtanh", temperature=0.3)
+    start = np.random.default_rng(0).choice([-1.0, 1.0], size=(20, 7))
+    assert lk.check(network, positions=start.T, time_step=0.05).rates["stiffness"] < 2
+
+
 def test_which_networks_have_no_law() -> None:
     """At the limit 1/√(s_v s_h) for unbounded layers, not for others, at T = 0, or with a layer clamped."""
     unit = np.eye(2)

@@ -47,6 +47,7 @@ def matrix_gradient(scalar: Node, name: str) -> list[tuple[Node, Node]]:
 
     Examples
     --------
+    >>> from langevin_kit.system.dense.graph import dot
     >>> A, v, h = Node("matrix", (3, 2), value="A"), Node("state", (3,), value="v"), Node("state", (2,), value="h")
     >>> matrix_gradient(dot(v, product(A, h)), "A") == [(v, h)]
     True
