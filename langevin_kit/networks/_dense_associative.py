@@ -15,9 +15,9 @@ from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.kernels.counter_rng import check_counter
 from langevin_kit.kernels.cpu.dense_memory import LANES
 from langevin_kit.networks._attractors import PER_TASK, Attractors, distinct, spins
-from langevin_kit.networks._replica import at_least_zero
 from langevin_kit.networks._rules import patterns_of
 from langevin_kit.random import RNG, philox_key, seed_sequence
+from langevin_kit.system.arguments import at_least_zero
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

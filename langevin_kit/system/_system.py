@@ -150,10 +150,6 @@ class System:
 
     def _vector(self, vector: Mapping[str, int]) -> Vector:
         vectors = arguments.vectors_of(vector, self.parameters)
-        if self.walls and len(vectors) > 1:
-            raise InvalidArgument(
-                "walls: several vectors have none in this version; leave them out, or take one vector."
-            )
         if not isinstance(self.measure, int | float) or self.measure != 1:
             raise InvalidArgument(
                 f"measure: got {self.measure!r}; a vector of coordinates has the measure 1 in this version. Leave it "
@@ -191,8 +187,15 @@ class System:
         """The walls of each coordinate, if it has any; those of a vector are all its components'."""
         names = self.content.coordinates
         if isinstance(names, Components):
-            return (self.walls.get(next(iter(names.vector))),) * len(names)
+            return tuple(self.walls.get(name) for name, n in names.vector.items() for _ in range(n))
         return tuple(map(self.walls.get, names))
+
+    @property
+    def walled_vectors(self) -> tuple[int, ...]:
+        """Numbers of the vectors that have walls."""
+        names = self.content.coordinates
+        vectors = names.vector if isinstance(names, Components) else ()
+        return tuple(j for j, name in enumerate(vectors) if name in self.walls)
 
     @property
     def lower(self) -> Floats:
@@ -235,7 +238,7 @@ class System:
     def values(self) -> Floats:
         """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates.
 
-        Of a vector `Wall.inside` of float32, then of float64.
+        Of vectors `Wall.inside` of float32, then of float64.
         """
         if self.is_dense:
             bounds = [v for w in self.walls.values() for dtype in ("float32", "float64") for v in w.inside(dtype)]
