@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidStore
@@ -166,5 +167,6 @@ def _draw_spectra(ax: Axes, spectra: dict[str, Floats]) -> None:
     for (label, values), (colour, mark) in zip(spectra.items(), looks, strict=False):
         ax.plot(np.arange(1, len(values) + 1), values, mark, color=colour, markersize=5, label=label)
     ax.axhline(0.0, color=style.FAINT, linewidth=1.0, zorder=0)
-    ax.set(xlabel="number", ylabel="spectrum of the couplings")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(xlabel="number, by size", ylabel="spectrum of the couplings")
     style.legend_above(ax, columns=1)

@@ -53,9 +53,9 @@ def _read(name: str, path: Path) -> Any:
     if path.stat().st_size > 8 * MAX_NUMBERS + 4096:
         raise InvalidArgument(f"{name}.file: {path} is too large; at most {MAX_NUMBERS} numbers are allowed.")
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        found = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, EOFError) as error:
         raise InvalidArgument(f"{name}.file: {path} cannot be read ({error}); save an array by numpy.save.") from None
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
+    if found.dtype.kind not in "biuf":
         raise InvalidArgument(f"{name}.file: {path} holds no array of numbers; save one by numpy.save.")
     return found

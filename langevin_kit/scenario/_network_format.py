@@ -131,7 +131,7 @@ class LearnTable(Table):
     """``[learn]``: parameters that learn the patterns before the run."""
 
     rule: Literal["likelihood", "contrastive", "oja", "hebb"] = "likelihood"
-    learn: list[str] = Field(default_factory=lambda: ["U"])
+    learn: list[str] = Field(default_factory=lambda: ["U"], validate_default=True)
     n_updates: int = Field(gt=0)
     learning_rate: float = Field(gt=0)
     time_step: float = Field(gt=0)
