@@ -68,7 +68,7 @@ def recall(ds: xr.Dataset, path: str | Path | None = None, system: System | None
     >>> ds = lk.simulate(spins, initial=lk.initial.patterns(xi, 0.2), n_particles=20, time_step=1.0, n_steps=4, rng=0,
     ...                  save_positions=True)
     >>> len(recall(ds).axes)
-    9
+    27
     """
     view = View(ds, system)
     if not len(view.times):

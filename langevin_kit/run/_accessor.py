@@ -338,10 +338,10 @@ class Langevin:
             raise InvalidStore("overlap: a network whose system has a parameter `patterns`, and stored positions, are "
                                "needed: give both to `simulate`, or `save_positions` in the scenario.")  # fmt: skip
         ds, xi = self._ds, np.asarray(self.system.parameters["patterns"])
-        start, n = json.loads(ds.attrs["run"])["initial"], ds.sizes["particle"]
-        in_turn = isinstance(start, dict) and start["kind"] == "patterns"
+        run, n = json.loads(ds.attrs["run"]), ds.sizes["particle"]
+        in_turn = isinstance(run["initial"], dict) and run["initial"]["kind"] == "patterns"
         all_of_them = overlaps(ds.position.values, xi)
-        own = np.arange(n) % len(xi) if in_turn else all_of_them[-1].argmax(axis=0)
+        own = self._numbers() % len(xi) if in_turn else all_of_them[-1].argmax(axis=0)
         each = all_of_them[:, own, np.arange(n)]
         stderr = each.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else np.full(len(each), np.nan)
         about = "overlap with the own pattern" if in_turn else "overlap with the nearest pattern"
@@ -354,6 +354,18 @@ class Langevin:
             },
             {"time": ds.time},
         )
+
+    def _numbers(self) -> np.ndarray:
+        """The number in the run of each particle whose positions are here: of replayed ones they are a coordinate."""
+        ds, n_kept = self._ds, json.loads(self._ds.attrs["run"])["save_positions"]
+        if "particle" in ds.coords:
+            return np.asarray(ds.particle.values)
+        if ds.sizes["particle"] != n_kept:
+            raise InvalidArgument(
+                f"particle: got {ds.sizes['particle']} of the {n_kept} that the run has kept, and not which; take the "
+                "overlap of all, and then ds.isel(particle=...)."
+            )
+        return np.arange(n_kept)
 
     def learning(self) -> xr.Dataset:
         """How the system was learnt before the run: the history of `learn.recall_and_learn`.

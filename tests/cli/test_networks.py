@@ -97,6 +97,11 @@ def test_replay_resume_and_audit_know_the_start(ran: tuple[Path, str]) -> None:
     ds = lk.open(folder / "net.zarr")
     path = lk.replay(ds, particle=7)
     np.testing.assert_array_equal(path.position.values[::10, :, 0], ds.position.values[:, :, 7])
+    np.testing.assert_allclose(
+        path.langevin.overlap().overlap[::10], ds.langevin.overlap().overlap_of_particle[:, 7], rtol=1e-13
+    )
+    with pytest.raises(lk.errors.InvalidArgument, match="got 5 of the 30 that the run has kept"):
+        ds.isel(particle=slice(5)).langevin.overlap()
     with chdir(folder):
         assert langevin("audit", "net.zarr")[0] == 0
         code, out = langevin("run", "net.toml", "--resume", "--quiet")
@@ -125,6 +130,18 @@ def test_an_interrupted_network_goes_on_to_the_same_bits(
         whole, cut = lk.open(ran[0] / "net.zarr"), lk.open(tmp_path / "net.zarr")
     np.testing.assert_array_equal(cut.position, whole.position)
     assert cut.attrs["learning"] == whole.attrs["learning"]
+
+
+def test_the_bar_is_shown_for_learning_and_for_the_run(tmp_path: Path) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    (tmp_path / "net.toml").write_text(NETWORK)
+    with chdir(tmp_path), redirect_stdout(io.StringIO()), redirect_stderr(Terminal()) as err:
+        assert main(["run", "net.toml"]) == 0
+    assert "learning" in err.getvalue()
+    assert err.getvalue().count(" 100 %") >= 2
 
 
 def test_seed_and_number_of_particles_are_those_of_the_command(ran: tuple[Path, str], tmp_path: Path) -> None:
