@@ -305,13 +305,14 @@ class Langevin:
         """Whether this is a network that knows its patterns, whose run has kept positions."""
         if self._system is None and "functions" in json.loads(self._ds.attrs["system"]):
             return False
-        return np.ndim(self.system.parameters.get("patterns", 0.0)) == 2 and "position" in self._ds
+        shape = np.shape(self.system.parameters.get("patterns", 0.0))
+        return len(shape) == 2 and shape[1] <= self.system.n_dim and "position" in self._ds
 
     def overlap(self) -> xr.Dataset:
         """Overlaps m = ξ·x/|ξ|² with the patterns of a network, from the positions that its run has kept.
 
         Patterns are the parameter ``patterns`` of the system. Of particles that began at patterns in turn the overlap
-        is that with the own one; of others the largest at each time.
+        is that with the own one; of others that with the pattern which is nearest at the last time.
 
         Returns
         -------
@@ -323,6 +324,8 @@ class Langevin:
         ------
         InvalidStore
             If the system has no patterns, or the run has kept no positions.
+        InvalidArgument
+            If particles were selected, so that their own patterns are not known.
 
         Examples
         --------

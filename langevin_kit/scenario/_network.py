@@ -40,6 +40,8 @@ def network(table: Mapping[str, Any], folder: Path) -> Network:
     options = {name: value for name, value in table.items() if value is not None}
     model, image = options.pop("model"), options.pop("image", None)
     xi = array_of(PATTERNS, options.pop(PATTERNS), folder, _signs)
+    if not xi.any(axis=1).all():
+        raise InvalidArgument(f"patterns: pattern {int((~xi.any(axis=1)).argmax())} is zero; nothing overlaps with it.")
     if image is not None and np.prod(image) != xi.shape[1]:
         raise InvalidArgument(f"image: got {image}; rows and columns of {xi.shape[1]} components are needed.")
     if "U" in options:

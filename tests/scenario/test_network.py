@@ -182,6 +182,7 @@ FAULTS = [
         of("bipartite", "temperature = 0.1", 'visible = "identity"', "U = { random = 5, scale = 9.0 }"),
         "network.U: got the largest singular value",
     ),
+    (with_patterns("[[1, 1], [0, 0]]"), "network.patterns: pattern 1 is zero; nothing overlaps with it"),
     (with_patterns("3"), "network.patterns: got 3; must be a table"),
     (with_patterns("[[1, 1], [1]]"), "network.patterns: got [[1.0, 1.0], [1.0]]; a number or an array"),
     (with_patterns("{ random = 4 }"), "network.patterns.length: missing; this field is required"),
