@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from cyclopts import Parameter, validators
 
 from langevin_kit.cli._devices import backend_of
 from langevin_kit.cli.outputs import FIGURES, beside, kept, refuse_figure, refuse_folder
-from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, StoreExists, StoreLocked
+from langevin_kit.errors import BoundaryLeak, InvalidArgument, NonFinite, StoreExists, StoreLocked, UnboundedLearning
 from langevin_kit.progress import Bar, Progress, Silent
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from langevin_kit.scenario import Scenario
 
 FAILED = 1
 """Exit code of a run that failed after it had started."""
@@ -35,7 +38,7 @@ def run(
     threads: int | None = None,
     quiet: bool = False,
 ) -> int:
-    """Run a scenario, store it, draw it and say whether it has relaxed.
+    """Run a scenario, store it, draw it and say whether it has relaxed. A network with [learn] first learns.
 
     Parameters
     ----------
@@ -58,7 +61,6 @@ def run(
     quiet
         Show no progress bar.
     """
-    from langevin_kit.run import simulate
     from langevin_kit.scenario import load
     from langevin_kit.store import refuse_existing
 
@@ -74,16 +76,26 @@ def run(
         refuse_existing(store, overwrite=overwrite)
     refuse_figure(figure, overwrite=overwrite or resume)
     device = backend_of(backend or read.arguments["backend"], threads)
-    own = {"n_particles": particles, "rng": seed, "backend": device}
+    own: dict[str, Any] = {"n_particles": particles, "rng": seed, "backend": device}
+    if particles is not None and particles < read.arguments["save_positions"]:
+        own["save_positions"] = True
     arguments: dict[str, Any] = {**read.arguments, **{k: v for k, v in own.items() if v is not None}}
-    return carry_out(
-        lambda meter: simulate(
-            read.system, **arguments, store=store, overwrite=overwrite, resume=resume, progress=meter
-        ),
-        store,
-        figure,
-        quiet=quiet,
-    )
+    arguments |= {"store": store, "overwrite": overwrite, "resume": resume}
+    return carry_out(lambda meter: _go(read, arguments, meter), store, figure, quiet=quiet)
+
+
+def _go(read: Scenario, arguments: dict[str, Any], meter: Progress) -> xr.Dataset:
+    """Learn, if the scenario has something to learn, and run."""
+    from langevin_kit.run import simulate
+
+    system = read.system
+    if read.learning is not None:
+        from langevin_kit.learn import recall_and_learn
+
+        learned = recall_and_learn(system, **{**read.learning, "rng": arguments["rng"]}, progress=meter)
+        system = learned.system
+        arguments["attrs"] |= {"learning": json.dumps(learned.history.to_dict())}
+    return simulate(system, **arguments, progress=meter)
 
 
 def carry_out(go: Callable[[Progress], xr.Dataset], store: Path, figure: Path, *, quiet: bool) -> int:
@@ -93,12 +105,12 @@ def carry_out(go: Callable[[Progress], xr.Dataset], store: Path, figure: Path, *
     try:
         ds = go(meter)
         seconds = time.perf_counter() - before
-        from langevin_kit.plot import relaxation
+        from langevin_kit.plot import overview
 
-        relaxation(ds, figure)
+        overview(ds, figure)
     except (StoreExists, StoreLocked):  # another run took the name after it was looked at: nothing was written
         raise
-    except (NonFinite, BoundaryLeak, OSError) as error:
+    except (NonFinite, BoundaryLeak, UnboundedLearning, OSError) as error:
         print(f"langevin: {error}\n{kept(store)}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt as interrupt:
@@ -123,7 +135,8 @@ class Stopwatch:
         return self._steps / self._seconds if self._seconds else 0.0
 
     def start(self, total: int, description: str) -> None:
-        """Show the start."""
+        """Show the start, and count from it: learning and the run each have theirs."""
+        self._first, self._steps, self._seconds = None, 0.0, 0.0
         self._inner.start(total, description)
 
     def advance(self, steps: float) -> None:

@@ -21,7 +21,7 @@ def plot(
     output: Annotated[Path | None, Parameter(name=["--output", "-o"])] = None,
     overwrite: bool = False,
 ) -> None:
-    """Draw how a stored run relaxes.
+    """Draw how a stored run relaxes; of a network what it recalls.
 
     Parameters
     ----------
@@ -32,13 +32,13 @@ def plot(
     overwrite
         Replace a figure that exists.
     """
-    from langevin_kit.plot import relaxation
+    from langevin_kit.plot import overview
 
     ds = finished(store)
     figure = output or beside(store)
     refuse_figure(figure, overwrite=overwrite)
     figure.parent.mkdir(parents=True, exist_ok=True)
-    relaxation(ds, figure)
+    overview(ds, figure)
     print(figure)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from langevin_kit.estimate import Verdict
+    from langevin_kit.run import Langevin
 
 COARSE = 10.0
 """Beyond this multiple of the suggested time step a summary warns of the step's bias."""
@@ -126,6 +127,7 @@ def results(ds: xr.Dataset) -> list[str]:
     last = ds.isel(time=-1)
     own = [f"{name} = {_observed(last, name)}" for name in observables(ds)]
     seen = [row("observed", ", ".join(own))] if own else []
+    seen += _of_network(ds)
     if "survival" in ds:
         seen.append(row("survival", with_error(float(last.survival), float(last.survival_stderr))))
     if "kl_divergence" not in ds:
@@ -146,6 +148,32 @@ def results(ds: xr.Dataset) -> list[str]:
         row("F", f"{value}{unit}{which} (in equilibrium F_eq = −T ln Z = {equilibrium:.6g}{unit})"),
         row("KL", f"{far if math.isnan(kl) else known} (detection floor {float(last.kl_divergence_floor):.2g})"),
     ]
+
+
+def _of_network(ds: xr.Dataset) -> list[str]:
+    """What a network has learnt, and how well it recalls; nothing of other runs."""
+    from langevin_kit.run import Langevin
+
+    known = Langevin(ds)
+    if not known.has_patterns:
+        return []
+    found = known.overlap()
+    last = found.isel(time=-1)
+    value = with_error(float(last.overlap), float(last.overlap_stderr))
+    lines = [row("overlap", f"m = {value}, {found.overlap.attrs['long_name']}, of {ds.sizes['particle']} particles")]
+    return [*_learnt(known), *lines] if "learning" in ds.attrs else lines
+
+
+def _learnt(known: Langevin) -> list[str]:
+    """How couplings have grown before the run."""
+    history = known.learning()
+    sizes = {
+        str(name).removeprefix("singular_value_"): history[name].values[[0, -1], 0]
+        for name in history.data_vars
+        if str(name).startswith("singular_value_")
+    }
+    grown = ", ".join(f"largest σ({name}) from {first:.3g} to {last:.3g}" for name, (first, last) in sizes.items())
+    return [row("learning", f"{grown}, at updates 0 and {int(history['update'][-1])}")]
 
 
 def observables(ds: xr.Dataset) -> list[str]:

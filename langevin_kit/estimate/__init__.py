@@ -10,6 +10,7 @@ from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann, closed_laws, 
 
 if TYPE_CHECKING:
     from langevin_kit.estimate._methods import Measured, kl_by
+    from langevin_kit.estimate._overlap import overlaps
     from langevin_kit.estimate._relaxation import MEASURE_NAMES, Cells, free_energy_of_density, relaxation
     from langevin_kit.estimate._verdict import Verdict, verdict
     from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
@@ -37,6 +38,7 @@ __all__ = [
     "kl_by",
     "laws",
     "mean_first_passage",
+    "overlaps",
     "relaxation",
     "verdict",
     "wall_flux",
@@ -58,6 +60,7 @@ __getattr__, _ = lazily(
         "gaussian_relaxation": "gaussian:gaussian_relaxation",
         "kl_by": "_methods:kl_by",
         "mean_first_passage": "first_passage:mean_first_passage",
+        "overlaps": "_overlap:overlaps",
         "relaxation": "_relaxation:relaxation",
         "verdict": "_verdict:verdict",
         "wall_flux": "first_passage:wall_flux",

@@ -50,7 +50,7 @@ def draw_variance(ax: Axes, view: View) -> None:
 
 def draw_energy(ax: Axes, view: View, rows: Sequence[int] = ()) -> None:
     """Draw ⟨E⟩ within one standard error, with a dot of the time's colour at each row."""
-    _draw_with_error(ax, view, "energy", "mean energy ⟨E⟩", (style.INK, "-"))
+    draw_with_error(ax, view, "energy", "mean energy ⟨E⟩", (style.INK, "-"))
     mean = view.ds["energy"].values
     for colour, row in zip(style.time_colours(len(rows)), rows, strict=True):
         ax.plot(view.times[row], mean[row], color=colour, label="_time", zorder=5, **style.DOT)
@@ -62,7 +62,7 @@ def draw_observables(ax: Axes, view: View, rows: Sequence[int] = ()) -> None:
     """Draw the user's observables within one standard error, the first ones if there are many."""
     names = view.observables()[: len(style.SERIES)]
     for name, line in zip(names, style.SERIES, strict=False):
-        _draw_with_error(ax, view, name, name, line)
+        draw_with_error(ax, view, name, name, line)
     for colour, row in zip(style.time_colours(len(rows)), rows, strict=True):
         ax.plot(view.times[row], view.ds[names[0]].values[row], color=colour, label="_time", zorder=5, **style.DOT)
     about = view.ds[names[0]].attrs
@@ -71,7 +71,8 @@ def draw_observables(ax: Axes, view: View, rows: Sequence[int] = ()) -> None:
     _finish(ax, view, columns=2)
 
 
-def _draw_with_error(ax: Axes, view: View, name: str, label: str, line: tuple[str, str]) -> None:
+def draw_with_error(ax: Axes, view: View, name: str, label: str, line: tuple[str, str]) -> None:
+    """Draw a variable within one standard error."""
     value = view.ds[name].values
     colour, dashes = line
     stderr = view.ds[f"{name}_stderr"].values if f"{name}_stderr" in view.ds else np.zeros_like(value)

@@ -19,6 +19,7 @@ from langevin_kit.estimate import (
     kl_by,
     laws,
     mean_first_passage,
+    overlaps,
     verdict,
     wall_flux,
 )
@@ -298,6 +299,88 @@ class Langevin:
             "window": (found.window, "lags that were summed", "1"),
         }
         return xr.Dataset({k: ((), v, {"long_name": text, "units": u}) for k, (v, text, u) in values.items()})
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether this is a network that knows its patterns, whose run has kept positions."""
+        if self._system is None and "functions" in json.loads(self._ds.attrs["system"]):
+            return False
+        shape = np.shape(self.system.parameters.get("patterns", 0.0))
+        return len(shape) == 2 and shape[1] <= self.system.n_dim and "position" in self._ds
+
+    def overlap(self) -> xr.Dataset:
+        """Overlaps m = ξ·x/|ξ|² with the patterns of a network, from the positions that its run has kept.
+
+        Patterns are the parameter ``patterns`` of the system. Of particles that began at patterns in turn the overlap
+        is that with the own one; of others that with the pattern which is nearest at the last time.
+
+        Returns
+        -------
+        Dataset
+            ``overlap`` and ``overlap_stderr``, (time,), over the particles kept; ``overlap_of_particle``, (time,
+            particle); and ``pattern_of_particle``, its number.
+
+        Raises
+        ------
+        InvalidStore
+            If the system has no patterns, or the run has kept no positions.
+        InvalidArgument
+            If particles were selected, so that their own patterns are not known.
+
+        Examples
+        --------
+        >>> import langevin_kit as lk
+        >>> xi = np.array([[1, -1, 1, 1], [1, 1, -1, 1]])
+        >>> spins = lk.SpinSystem(couplings=lk.networks.hebb(xi), temperature=0.0, parameters={"patterns": xi})
+        >>> ds = lk.simulate(spins, initial=lk.initial.patterns(xi), n_particles=2, time_step=1.0, n_steps=1,
+        ...                  save_positions=True)
+        >>> ds.langevin.overlap().overlap.values
+        array([1., 1.])
+        """
+        if not self.has_patterns:
+            raise InvalidStore("overlap: a network whose system has a parameter `patterns`, and stored positions, are "
+                               "needed: give both to `simulate`, or `save_positions` in the scenario.")  # fmt: skip
+        ds, xi = self._ds, np.asarray(self.system.parameters["patterns"])
+        run, n = json.loads(ds.attrs["run"]), ds.sizes["particle"]
+        in_turn = isinstance(run["initial"], dict) and run["initial"]["kind"] == "patterns"
+        all_of_them = overlaps(ds.position.values, xi)
+        own = self._numbers() % len(xi) if in_turn else all_of_them[-1].argmax(axis=0)
+        each = all_of_them[:, own, np.arange(n)]
+        stderr = each.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else np.full(len(each), np.nan)
+        about = "overlap with the own pattern" if in_turn else "overlap with the nearest pattern"
+        return xr.Dataset(
+            {
+                "overlap": ("time", each.mean(axis=1), {"long_name": about, "units": "1"}),
+                "overlap_stderr": ("time", stderr, {"long_name": f"standard error of the {about}", "units": "1"}),
+                "overlap_of_particle": (("time", "particle"), each, {"long_name": f"{about}, each", "units": "1"}),
+                "pattern_of_particle": ("particle", own, {"long_name": "number of the pattern", "units": "1"}),
+            },
+            {"time": ds.time},
+        )
+
+    def _numbers(self) -> np.ndarray:
+        """The number in the run of each particle whose positions are here: of replayed ones they are a coordinate."""
+        ds, n_kept = self._ds, json.loads(self._ds.attrs["run"])["save_positions"]
+        if "particle" in ds.coords:
+            return np.asarray(ds.particle.values)
+        if ds.sizes["particle"] != n_kept:
+            raise InvalidArgument(
+                f"particle: got {ds.sizes['particle']} of the {n_kept} that the run has kept, and not which; take the "
+                "overlap of all, and then ds.isel(particle=...)."
+            )
+        return np.arange(n_kept)
+
+    def learning(self) -> xr.Dataset:
+        """How the system was learnt before the run: the history of `learn.recall_and_learn`.
+
+        Raises
+        ------
+        InvalidStore
+            If it was not.
+        """
+        if "learning" not in self._ds.attrs:
+            raise InvalidStore("learning: this run's system was given, not learnt: its scenario has no table [learn].")
+        return xr.Dataset.from_dict(json.loads(self._ds.attrs["learning"]))
 
     def free_energy_falls(self, alarm: float = 1e-3) -> Monotone:
         """Test that F never rises from one saved time to the next; a falling F is refused with probability `alarm`."""

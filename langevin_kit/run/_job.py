@@ -171,8 +171,8 @@ class Job:
 
 def config_of(attrs: Mapping[str, str]) -> dict[str, Any]:
     """What the attributes of a run say of all that decides its numbers."""
-    run = {name: value for name, value in json.loads(attrs["run"]).items() if name not in _ASIDE}
-    return {"system": json.loads(attrs["system"], object_hook=without_bytes), **run}
+    system, run = (json.loads(attrs[name], object_hook=without_bytes) for name in ("system", "run"))
+    return {"system": system, **{name: value for name, value in run.items() if name not in _ASIDE}}
 
 
 def digest(config: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from langevin_kit import codegen
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.preflight import arguments
 from langevin_kit.system import SpinSystem, System
-from langevin_kit.system.initial import Initial
+from langevin_kit.system.initial import Initial, Patterns
 
 BLOCK = 2**16
 """Particles that are drawn at once."""
@@ -92,7 +92,8 @@ def _positions(
     z = np.empty((d, n))
     fill = codegen.library().standard_normal if initial.noise == "normal" else codegen.library().standard_uniform
     fill(z, first, *key)
-    return initial.transform(z)
+    law = initial.from_particle(first) if isinstance(initial, Patterns) else initial
+    return law.transform(z)
 
 
 def _require_inside(system: System, x: NDArray[np.float64], first: int, dtype: str) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from langevin_kit.errors import did_you_mean
-from langevin_kit.scenario._format import TABLES
+from langevin_kit.scenario._tables import TABLES
 
 
 def describe(error: ValidationError) -> list[str]:
@@ -29,11 +29,17 @@ def _fields(place: tuple[int | str, ...]) -> list[str]:
     table = tuple(str(part) for part in place[:-1])
     # An observable's table, and that of a wall, stands under the name that the user gave it.
     named = {"observables": table[:1] + table[2:], "system": table if table in TABLES else table[:2]}
+    named |= {"network": table if table in TABLES else table[:1] + table[2:]}
     return list(TABLES[named.get(table[0], table) if table else table].model_fields)
 
 
 def _kinds(place: tuple[int | str, ...]) -> list[str]:
     return [table[1].strip("<>") for table in TABLES if table[0:1] == place[:1] and len(table) == 2]
+
+
+def _tag(place: tuple[int | str, ...]) -> str:
+    """The field that says which of several tables is meant."""
+    return "model" if place[0] == "network" else "kind"
 
 
 def _describe(detail: ErrorDetails) -> str:
@@ -45,9 +51,9 @@ def _describe(detail: ErrorDetails) -> str:
             return f"{_path(place)}: unknown field{did_you_mean(str(place[-1]), _fields(place))}"
         case "union_tag_invalid":
             kind = str(context["tag"]).strip("<>")
-            return f"{_path(place)}.kind: got {kind!r}{did_you_mean(kind, _kinds(place))}"
+            return f"{_path(place)}.{_tag(place)}: got {kind!r}{did_you_mean(kind, _kinds(place))}"
         case "union_tag_not_found":
-            return f"{_path(place)}.kind: missing; must be one of {', '.join(_kinds(place))}"
+            return f"{_path(place)}.{_tag(place)}: missing; must be one of {', '.join(_kinds(place))}"
         case "value_error":
             return _refused(place, detail["input"], str(context["error"]))
         case "model_type" | "model_attributes_type" | "dict_type":
@@ -69,7 +75,7 @@ def _refused(place: tuple[int | str, ...], value: Any, message: str) -> str:
 
 
 def _path(place: tuple[int | str, ...]) -> str:
-    if place[0] == "initial":
+    if place[0] in ("initial", "network"):
         place = (place[0], *place[2:])
     text = ""
     for part in place:

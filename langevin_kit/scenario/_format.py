@@ -21,7 +21,7 @@ from pydantic import (
 
 from langevin_kit.backends import backend_from
 from langevin_kit.errors import BackendUnavailable
-from langevin_kit.observables import KINDS, mean_square_displacement, observables_from_dict, plan
+from langevin_kit.observables import mean_square_displacement, observables_from_dict, plan
 from langevin_kit.observables.rows import Rows, used_axes
 from langevin_kit.preflight import arguments
 from langevin_kit.random import check_seed
@@ -84,7 +84,8 @@ def _depth(value: Any) -> str:
     return "<matrix>" if any(isinstance(row, list) for row in value) else "<vector>"
 
 
-def _list_or_not(value: Any) -> str:
+def list_or_not(value: Any) -> str:
+    """The tag of a field that is one entry, several, or a table of them."""
     if isinstance(value, dict):
         return "<by vector>"
     return "<vector>" if isinstance(value, list) else "<scalar>"
@@ -108,7 +109,7 @@ class LowRankTable(Table):
 
     diagonal: Annotated[
         Annotated[Expression, Tag("<scalar>")] | Annotated[list[Expression], Tag("<vector>")],
-        Discriminator(_list_or_not),
+        Discriminator(list_or_not),
     ]
     factor: list[list[Expression]]
 
@@ -125,12 +126,12 @@ Drift = Annotated[
     Annotated[Expression, Tag("<scalar>")]
     | Annotated[list[Expression], Tag("<vector>")]
     | Annotated[dict[str, Any], Tag("<by vector>")],
-    Discriminator(_list_or_not),
+    Discriminator(list_or_not),
 ]
 Place = Annotated[
     Annotated[
         Annotated[float, Tag("<scalar>")] | Annotated[list[float], Tag("<vector>")],
-        Discriminator(_list_or_not),
+        Discriminator(list_or_not),
     ],
     AfterValidator(_one_each),
 ]
@@ -261,6 +262,22 @@ class UniformTable(InitialTable):
     upper: Place
 
 
+class PatternsTable(Table):
+    """``[initial]`` of a network: its patterns in turn."""
+
+    kind: Literal["patterns"]
+    flipped: float = Field(0.0, ge=0, le=1)
+    spread: float = Field(0.0, ge=0)
+    scale: float = 1.0
+
+    @field_validator("kind")
+    @classmethod
+    def _has_patterns(cls, value: str, info: ValidationInfo) -> str:
+        if info.context is not None and "patterns" not in info.context.parameters:
+            raise ValueError("got 'patterns'; a table [network] is needed, which has patterns")
+        return value
+
+
 class ReducedTable(Table):
     """An expression and how it is reduced."""
 
@@ -388,8 +405,8 @@ class ScenarioTable(Table):
     """The whole file."""
 
     title: str
-    system: SystemTable
-    initial: Annotated[GaussianTable | PointTable | UniformTable, Field(discriminator="kind")]
+    system: SystemTable | None
+    initial: Annotated[GaussianTable | PointTable | UniformTable | PatternsTable, Field(discriminator="kind")]
     run: RunTable
     observables: Observables = {}
     histogram: dict[str, Axis] | None = None
@@ -419,19 +436,3 @@ class ScenarioTable(Table):
             value = {name: value[name] for name in names}
         plan(info.context, None, grid_from_dict(value))
         return value
-
-
-TABLES: dict[tuple[str, ...], type[Table]] = {
-    (): ScenarioTable,
-    ("system",): SystemTable,
-    ("initial", "gaussian"): GaussianTable,
-    ("initial", "point"): PointTable,
-    ("initial", "uniform"): UniformTable,
-    ("run",): RunTable,
-    ("run", "scheme", "<options>"): SchemeTable,
-    ("system", "walls"): WallTable,
-    ("system", "mobility", "<parts>"): LowRankTable,
-    **{("observables", f"<{kind}>"): ReducedTable for kind in KINDS},
-    ("observables", "<mean_square_displacement>"): DisplacementTable,
-}
-"""The place of each table of fixed fields in an error's location."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from langevin_kit import cache
+from langevin_kit.errors import LangevinKitError
 from langevin_kit.observables import observables_from_dict
 from langevin_kit.scenario._message import invalid
 from langevin_kit.scenario._objects import law
@@ -29,12 +30,15 @@ class Scenario:
         Keyword arguments of `simulate`, with the file's text as attribute ``scenario`` of the Dataset.
     text : str
         The file as it was.
+    learning : mapping or None
+        Keyword arguments of `learn.recall_and_learn`, by which the system learns its patterns before the run.
     """
 
     title: str
     system: System
     arguments: Mapping[str, Any]
     text: str
+    learning: Mapping[str, Any] | None = None
 
 
 def load(path: str | Path) -> Scenario:
@@ -66,10 +70,10 @@ def load(path: str | Path) -> Scenario:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise invalid(str(path), [f"byte {error.start} is no UTF-8; save the file as UTF-8"]) from None
-    return loads(text, str(path))
+    return loads(text, str(path), path.parent)
 
 
-def loads(text: str, name: str = "scenario") -> Scenario:
+def loads(text: str, name: str = "scenario", folder: str | Path = ".") -> Scenario:
     """Read a scenario from text.
 
     Parameters
@@ -77,6 +81,8 @@ def loads(text: str, name: str = "scenario") -> Scenario:
     text : str
     name : str
         What error messages call it.
+    folder : str or Path
+        Where paths in it begin.
 
     Raises
     ------
@@ -94,24 +100,33 @@ def loads(text: str, name: str = "scenario") -> Scenario:
     >>> scenario.arguments["n_steps"]
     100
     """
-    remembered = cache.remember(f"scenario {text!r}", lambda: json.dumps(_valid(text, name)))
+    remembered = cache.remember(f"scenario {text!r}", lambda: json.dumps(_valid(text, name, Path(folder))))
     tables: dict[str, Any] = json.loads(remembered)
-    run = tables["run"]
+    run, attrs, learning = tables["run"], {"scenario": text}, tables.get("learn")
+    own: Mapping[str, Any] = {}
+    if tables.get("network"):
+        system, own = _network(tables["network"], name, Path(folder))
+        if tables["network"]["image"]:
+            attrs["image"] = json.dumps(tables["network"]["image"])
+    else:
+        system = System(**tables["system"])
+    if learning:
+        learning |= {"data": system.parameters["patterns"], "rng": run["seed"]}
     arguments = {
         "title": tables["title"],
-        "initial": law(tables["initial"]),
+        "initial": law(tables["initial"], system),
         "rng": run.pop("seed"),
         **run,
-        "observables": observables_from_dict(tables["observables"]),
+        "observables": {**own, **observables_from_dict(tables["observables"])},
         "histogram": None if tables["histogram"] is None else grid_from_dict(tables["histogram"]),
-        "attrs": {"scenario": text},
+        "attrs": attrs,
     }
-    return Scenario(tables["title"], System(**tables["system"]), arguments, text)
+    return Scenario(tables["title"], system, arguments, text, learning)
 
 
 # pydantic takes as long to build its models as all that a run does before its first step: a text that was valid for the
 # same sources is not validated again.
-def _valid(text: str, name: str) -> dict[str, Any]:
+def _valid(text: str, name: str, folder: Path) -> dict[str, Any]:
     """The tables of a text as plain data."""
     import tomllib
 
@@ -123,4 +138,14 @@ def _valid(text: str, name: str) -> dict[str, Any]:
         raise invalid(name, [f"this is no TOML: {error}"]) from None
     except RecursionError:
         raise invalid(name, ["this is no scenario: nested too deeply"]) from None
-    return validated(tables, name)
+    return validated(tables, name, folder)
+
+
+def _network(table: Mapping[str, Any], name: str, folder: Path) -> tuple[System, dict[str, Any]]:
+    """Build the network again: of its files the text knows only the names, and what they hold may have changed."""
+    from langevin_kit.scenario._network import network
+
+    try:
+        return network(table, folder)
+    except LangevinKitError as error:
+        raise invalid(name, [f"network.{str(error).removesuffix('.')}"]) from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
+from langevin_kit.system.arguments import array, at_least_zero, number, plain
 
 Floats = NDArray[np.float64]
 
@@ -135,6 +136,58 @@ class Spins:
         return {"kind": "spins", "pattern": list(self.pattern), "overlap": self.overlap}
 
 
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """Patterns in turn, of which components are turned and to which noise is added; hidden components are 0."""
+
+    patterns: Floats
+    flipped: float
+    spread: float
+    scale: float
+    n_hidden: int
+
+    noise = "uniform"
+
+    @property
+    def d(self) -> int:
+        """Number of coordinates."""
+        return len(self.patterns[0]) + self.n_hidden
+
+    def from_particle(self, first: int) -> Patterns:
+        """The same law for an ensemble without its first particles."""
+        return replace(self, patterns=np.roll(self.patterns, -first, axis=0))
+
+    def transform(self, z: Floats) -> Floats:
+        """Pattern p mod P for particle p, turned where u is below a share; the rest of u makes the noise."""
+        n, (P, N) = z.shape[1], self.patterns.shape
+        own, u = self.patterns[np.arange(n) % P].T, z[:N]
+        turned = u < self.flipped
+        x = np.zeros((self.d, n))
+        x[:N] = self.scale * np.where(turned, -own, own)
+        if self.spread:
+            from scipy.special import ndtri
+
+            # On either side of the threshold what is left of u is uniform, and independent of the side.
+            low, width = np.where(turned, 0.0, self.flipped), np.where(turned, self.flipped, 1 - self.flipped)
+            x[:N] += self.spread * ndtri(np.clip((u - low) / width, 2.0**-54, 1 - 2.0**-53))
+        return x
+
+    def density(self, x: Floats) -> Floats:
+        """Refuse: where all particles of a pattern are at one place, there is no density."""
+        raise InvalidArgument("initial.patterns: this law has no density in general.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "kind": "patterns",
+            "patterns": plain(self.patterns),
+            "flipped": self.flipped,
+            "spread": self.spread,
+            "scale": self.scale,
+            "n_hidden": self.n_hidden,
+        }
+
+
 def from_dict(data: Mapping[str, Any]) -> Initial:
     """Build the law from the plain data of its `to_dict`.
 
@@ -143,7 +196,12 @@ def from_dict(data: Mapping[str, Any]) -> Initial:
     >>> from_dict(point([1.0]).to_dict()) == point([1.0])
     True
     """
-    laws: dict[str, Callable[..., Initial]] = {"gaussian": gaussian, "uniform": uniform, "spins": spins}
+    laws: dict[str, Callable[..., Initial]] = {
+        "gaussian": gaussian,
+        "uniform": uniform,
+        "spins": spins,
+        "patterns": patterns,
+    }
     fields = dict(data)
     return laws[fields.pop("kind")](**fields)
 
@@ -225,6 +283,42 @@ def spins(pattern: Any, overlap: float = 1.0) -> Spins:
     if isinstance(overlap, bool) or not isinstance(overlap, int | float | np.number) or not -1 <= overlap <= 1:
         raise InvalidArgument(f"overlap: got {overlap!r}; a number from −1 to 1 is needed.")
     return Spins(tuple(map(int, xi)), float(overlap))
+
+
+def patterns(
+    patterns: Any, flipped: float = 0.0, spread: float = 0.0, scale: float = 1.0, n_hidden: int = 0
+) -> Patterns:
+    """Make the law of particles that begin at patterns in turn: particle p at that of the number p mod P.
+
+    Parameters
+    ----------
+    patterns : (P, N)
+        Of the first N components.
+    flipped : float
+        Probability with which a component has its sign turned, each by itself.
+    spread : float
+        Standard deviation of Gaussian noise.
+    scale : float
+        Factor of the patterns, as for units whose limits patterns lie on.
+    n_hidden : int
+        Further components, which begin at 0.
+
+    Examples
+    --------
+    >>> patterns([[1, -1], [1, 1]], scale=0.5, n_hidden=1).transform(np.full((3, 3), 0.5))
+    array([[ 0.5,  0.5,  0.5],
+           [-0.5,  0.5, -0.5],
+           [ 0. ,  0. ,  0. ]])
+    """
+    xi = np.asarray(array("patterns", patterns))
+    if xi.ndim != 2 or not xi.size:
+        raise InvalidArgument(f"patterns: got shape {xi.shape}; an array (P, N) is needed.")
+    share = at_least_zero("flipped", flipped)
+    if share > 1:
+        raise InvalidArgument(f"flipped: got {flipped!r}; a number from 0 to 1 is needed.")
+    if isinstance(n_hidden, bool) or not isinstance(n_hidden, int) or n_hidden < 0:
+        raise InvalidArgument(f"n_hidden: got {n_hidden!r}; 0 or a positive integer is needed.")
+    return Patterns(xi, share, at_least_zero("spread", spread), number("scale", scale), n_hidden)
 
 
 def _vector(value: Any, field: str) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import pytest
 import xarray as xr
+from figures import overlapping
 from matplotlib.quiver import Quiver
 
 import langevin_kit as lk
@@ -62,26 +63,6 @@ def _legend(ax: Axes) -> list[str]:
     legend = ax.get_legend()
     assert legend is not None
     return [legend.get_title().get_text(), *(text.get_text() for text in legend.get_texts())]
-
-
-def _overlapping(fig: Figure) -> list[tuple[str, str]]:
-    """Pairs of texts and legends that share ink, and texts that leave the figure."""
-    fig.draw_without_rendering()
-    canvas = fig.bbox.padded(1)
-    boxes = {}
-    for ax in fig.axes:
-        pieces = [ax.xaxis.label, ax.yaxis.label, ax.title, *ax.texts]
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            pieces += [t.label1 for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
-            pieces += [t.label2 for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
-        boxes |= {(id(t), t.get_text()): t.get_window_extent() for t in pieces if t.get_visible() and t.get_text()}
-        if (legend := ax.get_legend()) is not None:
-            boxes[id(legend), "legend"] = legend.get_window_extent()
-    boxes |= {(id(t), t.get_text()): t.get_window_extent() for t in (fig._suptitle, fig._supxlabel) if t is not None}
-    named = [(name, box) for (_, name), box in boxes.items() if box.width > 0]
-    outside = [(name, "figure") for name, b in named if b.x0 < canvas.x0 or b.x1 > canvas.x1 or b.y0 < canvas.y0]
-    return outside + [(a, b) for i, (a, p) in enumerate(named) for b, q in named[:i] if p.overlaps(q)]
 
 
 def test_a_png_is_written_and_nothing_global_changes(well: xr.Dataset, tmp_path: Path) -> None:
@@ -334,7 +315,7 @@ def test_nothing_overlaps_or_is_cut(well: xr.Dataset, plane: xr.Dataset, chain: 
     free = _run(lk.System(energy="0", temperature=1.0, coordinates=("x", "y")), rng=None)
     fall = _run(lk.System(energy="-x", temperature=1.0), observables={"far": "x > 1"})
     for ds in (well, plane, plane.drop_vars("position"), free, fall, chain):
-        assert _overlapping(relaxation(ds)) == []
+        assert overlapping(relaxation(ds)) == []
 
 
 def test_chosen_times_begin_and_end_with_the_run() -> None:

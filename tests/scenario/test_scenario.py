@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
+from toml_text import toml
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidScenario
@@ -410,16 +410,6 @@ def test_no_damaged_file_breaks_the_reader(data: st.DataObject) -> None:
     _only_faults(GOOD[:start] + data.draw(st.text("()[]{}=\"'#,.\n*/-+0123456789eExyt", max_size=8)) + GOOD[stop:])
 
 
-def _toml(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{json.dumps(key)} = {_toml(item)}' for key, item in value.items())} }}"
-    if isinstance(value, float):
-        return repr(value)
-    return json.dumps(value)
-
-
 LINES = [line for line in GOOD.splitlines() if " = " in line]
 STRINGS = st.text(max_size=20) | st.text("xat0123456789.+-*/()<> ", max_size=20)
 SCALARS = st.integers() | st.floats() | st.booleans() | STRINGS
@@ -436,5 +426,5 @@ VALUES = st.recursive(
 @example(LINES[-1], [-(10**400), 10**400, 10**400])
 @settings(max_examples=300)
 def test_no_value_breaks_the_reader(line: str, value: Any) -> None:
-    text = hex(value) if isinstance(value, int) and value > 10**4000 else _toml(value)
+    text = hex(value) if isinstance(value, int) and value > 10**4000 else toml(value)
     _only_faults(changed((line, f"{line.split(' = ')[0]} = {text}")))

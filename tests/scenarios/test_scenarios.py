@@ -210,6 +210,49 @@ def test_escape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert rest * rate == pytest.approx(1.0, rel=2e-3)
 
 
+def test_recall() -> None:
+    ds = small("recall", save_every=10)
+    recorded = {
+        "energy": [-6.6300150930566994, -30.243565666395213, -30.413998921779136],
+        "norm": [64.0, 63.54113466769786, 66.98980468512023],
+    }
+    check(ds, recorded)
+    found = ds.langevin.overlap()
+    check(found, {"overlap": [0.60359375, 0.968970828128815, 0.9985765822553008]})
+    # Near a pattern alone E is ½|x − ξ|² but for a constant: x is N(ξ, T/(1 − Δt/2)) and the overlap 1 − 0.4 e^(−t).
+    decay = 0.95**ds.step.values
+    assert (abs(found.overlap - (1 - 0.4 * decay)) < 4.4 * found.overlap_stderr)[1:].all()
+    assert abs(ds.norm[-1] - 64 * (1 + 0.05 / 0.975)) < 4.4 * ds.norm_stderr[-1]
+    # Hebb's rule does not hold twenty patterns: the same start is lost.
+    xi, start = ds.langevin.system.parameters["patterns"], load(SCENARIOS / "recall.toml").arguments["initial"]
+    spins = lk.SpinSystem(couplings=lk.networks.hebb(xi), temperature=0.0, parameters={"patterns": xi})
+    lost = lk.simulate(
+        spins, initial=start, n_particles=200, time_step=1.0, n_steps=20, save_every=20, rng=0, save_positions=True
+    )
+    assert lost.langevin.overlap().overlap[-1] < 0.8
+
+
+def test_recall_and_learn() -> None:
+    scenario = load(SCENARIOS / "recall_and_learn.toml")
+    assert scenario.learning is not None
+    learned = lk.learn.recall_and_learn(scenario.system, **scenario.learning)
+    ds = lk.simulate(learned.system, **{**scenario.arguments, "save_every": 200})
+    recorded = {
+        "energy": [-12.704975574135833, -105.28670353408427, -107.97609823120308],
+        "overlap": [0.5432343749999997, 0.9020625277536334, 0.9108505878890686],
+    }
+    found = ds.langevin.overlap()
+    for name, values in recorded.items():
+        run = ds if name == "energy" else found
+        np.testing.assert_allclose(run[name].values[[0, 5, 10]], values, rtol=1e-6, err_msg=name)
+    # Six patterns, six singular values; without learning the network forgets where it began.
+    grown = np.asarray(learned.history.singular_value_U[-1]) - np.asarray(learned.history.singular_value_U[0])
+    assert (grown[:6] > 1.0).all()
+    assert (np.abs(grown[6:]) < 0.15).all()
+    control = lk.simulate(scenario.system, **{**scenario.arguments, "save_every": 2000})
+    assert control.langevin.overlap().overlap[-1] < 0.1
+
+
 def test_weak_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = runpy.run_path(str(SCENARIOS / "weak_order.py"))
     figure = tmp_path / "weak_order.png"
