@@ -8,7 +8,8 @@ on the tile it is in. No name a user typed reaches the source, and no value of a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
+from functools import partial
+from itertools import chain, starmap
 from types import ModuleType
 
 from langevin_kit.cache import load
@@ -16,7 +17,7 @@ from langevin_kit.codegen.dense_loops import STATE, Loops, indented
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived, Move
-from langevin_kit.system.dense.graph import Node
+from langevin_kit.system.dense.graph import Node, is_value
 
 LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
@@ -72,6 +73,7 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
 {noisy}
             else:
 {noiseless}
+{each_end}
         empty_tile(b2, X, a, b)
 """
 
@@ -116,13 +118,17 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
     d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
     group, group_calls = scheme.group(d, dtype)
     calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
-    loops = Loops(derived, [output for move in derived.moves for output in move.outputs], width)
+    outputs = [output for move in derived.moves for output in move.outputs]
+    loops = Loops(derived, [*outputs, *derived.retractions.values()], width)
 
     def noise_row(first: int) -> list[str]:
         return [
             f"q = normal + {first} + r" if first else "q = normal + r",
             f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
         ]
+
+    def kept(normals: Node) -> list[str]:
+        return [loops.store(normals, "load(z, 1, q + i)")]
 
     turned: list[str] = []
     if has_walls:
@@ -142,14 +148,24 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
             at += rows * columns
         own = f"load({ordered}, at) + " if derived.adds_noise else ""
         z, before = f"({own}load({noise}, at))", lambda first: []
+    for normals in loops.normals:
+        (n,), row = normals.shape, noise_row(normals.first - d)
+        noisy += loops.loop(n, [], partial(kept, normals), before=row)
+    noisy += loops.each_draw
 
     def stochastic(move: Move) -> list[str]:
-        def finish(force: str, divergence: str, factor: str) -> Sequence[str]:
-            drift = force if move.divergence.is_number else f"fma(T, {divergence}, {force})"
-            step = f"stochastic({loops.load(move.state)}, {drift}, {factor}*{z}, dt, amplitude)"
+        def finish(force: str, divergence: str, noise: str) -> Sequence[str]:
+            drift = force if is_value(move.divergence, 0) else f"fma(T, {divergence}, {force})"
+            made = noise if move.is_rooted else f"{noise}*{z}"
+            step = f"stochastic({loops.load(move.state)}, {drift}, {made}, dt, amplitude)"
             return [loops.store(move.state, step)]
 
-        return loops.loop(move.state.shape[0], move.outputs, finish, before=before(move.state.first))
+        row = [] if move.is_rooted else before(move.state.first)
+        return loops.loop(move.state.shape[0], move.outputs, finish, before=row)
+
+    def returned(j: int, place: Node) -> list[str]:
+        state = derived.states[j]
+        return loops.loop(state.shape[0], [place], lambda value: [loops.store(state, value)])
 
     def deterministic(move: Move) -> list[str]:
         def finish(force: str) -> Sequence[str]:
@@ -159,6 +175,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
 
     noisy += [*chain.from_iterable(map(stochastic, derived.moves)), *turned]
     noiseless = [*chain.from_iterable(map(deterministic, derived.moves)), *turned]
+    each_end = [*loops.each_end, *chain.from_iterable(starmap(returned, derived.retractions.items()))]
     return _header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
         scheme=scheme.name,
@@ -173,6 +190,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
         each_step=_block(loops.each_step, 3),
         noisy=_block(noisy, 4),
         noiseless=_block(noiseless, 4),
+        each_end=_block(each_end, 3),
     )
 
 

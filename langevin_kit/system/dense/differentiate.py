@@ -1,4 +1,4 @@
-"""The gradient of a scalar graph with respect to a state vector, by reverse accumulation, as a graph again.
+"""The gradient of a scalar graph with respect to a vector, by reverse accumulation, as a graph again.
 
 Griewank & Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from langevin_kit.system.dense.graph import (
     Node,
+    dependents,
     divide,
     function,
     multiply,
@@ -27,8 +28,8 @@ from langevin_kit.system.dense.graph import (
 )
 
 
-def gradient(scalar: Node, state: Node) -> Node:
-    """∂(scalar)/∂(state), of the shape of this state vector.
+def gradient(scalar: Node, variable: Node) -> Node:
+    """∂(scalar)/∂(variable), of the shape of this vector: of the state, or of normals.
 
     Examples
     --------
@@ -38,14 +39,15 @@ def gradient(scalar: Node, state: Node) -> Node:
     """
     cotangents: dict[Node, list[Node]] = defaultdict(list)
     cotangents[scalar].append(number(1))
+    moving = dependents([scalar], [variable])
     for node in reversed(postorder([scalar])):
-        if not node.depends_on_state or node not in cotangents or node.kind == "state":
+        if node not in moving or node not in cotangents or node == variable:
             continue
         cotangent = sum_of(cotangents[node])
         for argument, derivative in zip(node.arguments, _DERIVATIVES[node.kind](node, cotangent), strict=True):
-            if argument.depends_on_state:
+            if argument in moving:
                 cotangents[argument].append(_fitted(derivative, argument))
-    return sum_of(cotangents[state]) if state in cotangents else number(0, state.shape)
+    return sum_of(cotangents[variable]) if variable in cotangents else number(0, variable.shape)
 
 
 def _fitted(derivative: Node, argument: Node) -> Node:
