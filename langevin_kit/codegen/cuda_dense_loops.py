@@ -69,7 +69,9 @@ class Graph:
         self.states = {state: f"X{j}" if len(states) > 1 else "X" for j, state in enumerate(states)}
         places = {state.first: name for state, name in self.states.items()}
         self.names = self.states | {node: places[node.first] for node in self.order if node.kind == "moved"}
-        self.names |= {node: f"b{j}" for j, node in enumerate(kept)} | {node: f"z{j}" for j, node in enumerate(normals)}
+        self.names |= {node: f"b{j}" for j, node in enumerate(kept)} | {
+            node: f"drawn{j}" for j, node in enumerate(normals)
+        }
         self.held = self.scalars | self.names.keys()
         self.loaded: set[str] = set()
         self.offsets = offsets(derived)

@@ -13,6 +13,7 @@ from langevin_kit.estimate import Boltzmann, boltzmann, closed_laws
 from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
 from langevin_kit.preflight.jumps import Jump, find_jump
+from langevin_kit.preflight.manifold import on_manifold, require_manifold
 from langevin_kit.preflight.periodicity import require_periodic
 from langevin_kit.preflight.positivity import eigenvalue_range, require_measure
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
@@ -148,6 +149,7 @@ def check(
                 "check: without a Boltzmann law there is no typical region; give `positions` where particles start. "
                 f"({no_law})"
             )
+        x = on_manifold(system, x, t)
         require_measure(system, x)
         _require_finite(system, x, t)
         require_periodic(system, x, t)
@@ -158,6 +160,7 @@ def check(
         jump = jump or find_jump(system, x, t)
         some = x[:, :: -(-x.shape[1] // max(1, min(POINTS, ENTRIES // len(x) ** 3)))]
         found = dual.at(some, t)
+        require_manifold(system, found, some, t)
         require_derivatives(system, found, some, t)
         if laws:
             require_stationary(system, found, some, t)

@@ -6,7 +6,8 @@ What is compared is, at points of the typical region, `System.gradient`, `System
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.preflight.dual import differentiated, variables
 from langevin_kit.preflight.region import place
 from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
 from langevin_kit.system.texts import Texts
 
 Floats = NDArray[np.float64]
@@ -23,22 +25,40 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 """Two derivatives are the same if they differ by less than `RELATIVE` of themselves plus `ABSOLUTE` of the largest one
 met: beyond the rounding of any formula that is not ruined by cancellation, below any slip in one."""
 
+RANK = 1e-6
+"""Singular values of Dρ below it are 0: of a projector the others are at least 1."""
+
 POINTS = 256
 """At most so many points are looked at."""
 
 
 @dataclass(frozen=True)
 class Differentials:
-    """∂E (d, n), K (d, d, n), ∂_c K as [c, a, b, point] and ∂ ln μ (d, n), by dual numbers."""
+    """∂E (d, n), K (d, d, n), ∂_c K as [c, a, b, point] and ∂ ln μ (d, n), by dual numbers.
+
+    Of states on a manifold also the Jacobian Dρ of their retraction, (d, d, n).
+    """
 
     gradient: Floats
     mobility: Floats
     slope: Floats
     log_measure_gradient: Floats
+    returning: Floats | None = None
+
+    @cached_property
+    def tangent(self) -> Floats | None:
+        """The projector Π on the directions in which states may move, (d, d, n); None where these are all."""
+        if self.returning is None:
+            return None
+        columns, sizes, _ = np.linalg.svd(np.moveaxis(self.returning, -1, 0))
+        columns = columns * (sizes > RANK)[:, None, :]
+        return np.asarray(np.moveaxis(columns @ columns.swapaxes(1, 2), 0, -1))
 
     @property
     def divergence(self) -> Floats:
-        """∂_b Kᵃᵇ, (d, n)."""
+        """∂_b Kᵃᵇ, (d, n); on a manifold the divergence along it, Πᵇᶜ ∂_c Kᵃᵇ."""
+        if self.tangent is not None:
+            return np.asarray(np.einsum("bcn,cabn->an", self.tangent, self.slope))
         return np.asarray(np.einsum("babn->an", self.slope))
 
 
@@ -57,7 +77,11 @@ class DualNumbers:
         if not isinstance(self._content, Texts):
             gradient, slope = self._content.slopes(x, t)
             entropic = self._content.evaluate("log_measure_gradient", x, t) if has_measure else np.zeros((d, n))
-            return Differentials(gradient, self._content.evaluate("mobility", x, t), slope, entropic)
+            mobility = self._content.evaluate("mobility", x, t)
+            found = Differentials(gradient, mobility, slope, entropic)
+            if isinstance(self._content, Vector) and self._content.retraction:
+                return replace(found, returning=self._content.returning(x))
+            return found
         fields = ("energy", "mobility", "measure") if has_measure else ("energy", "mobility")
         with np.errstate(all="ignore"):
             rows = [row for what in fields for row in self._content.differentiable(what, variables(x), t)]

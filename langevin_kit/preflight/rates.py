@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,7 +60,9 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
                 values, vectors = np.linalg.eigh(np.moveaxis(system.symmetric_mobility_at(some, t), -1, 0))
             slope = np.moveaxis(dual.at(some, t).slope, -1, 0)
             slope = (slope + slope.swapaxes(2, 3)) / 2
-            found["noise"] = temperature * _noise_slope(slope, values, vectors)
+            # Where K vanishes at the edge of a domain that is no box, as beside walls, there is a layer.
+            of = np.median if system.retraction else np.max
+            found["noise"] = temperature * _noise_slope(slope, values, vectors, of)
         if system.facts.has_kinks:
             gradient = system.effective_gradient(x, t)
             squared = np.einsum("an,abn,bn->n", gradient, mobility, gradient)
@@ -70,8 +75,8 @@ def _finite(matrices: Floats) -> Floats:
     return matrices[np.isfinite(matrices).all(axis=(1, 2))]
 
 
-def _noise_slope(slope: Floats, values: Floats, vectors: Floats) -> float:
-    """½ Σₖ ‖S^{−½} (√S ∂)ₖ S S^{−½}‖², the largest; directions without noise are left out."""
+def _noise_slope(slope: Floats, values: Floats, vectors: Floats, of: Callable[[Floats], Any] = np.max) -> float:
+    """½ Σₖ ‖S^{−½} (√S ∂)ₖ S S^{−½}‖², the largest, or another one; directions without noise are left out."""
     inverse_root = np.zeros_like(values)
     noisy = values > ROUNDING * values.max(axis=1, keepdims=True)
     np.divide(1.0, np.sqrt(np.maximum(values, 0.0)), out=inverse_root, where=noisy)
@@ -79,7 +84,8 @@ def _noise_slope(slope: Floats, values: Floats, vectors: Floats) -> float:
     along = np.einsum("nck,ncab->nkab", vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :], slope)
     relative = white[:, None].swapaxes(2, 3) @ along @ white[:, None]
     relative = relative[np.isfinite(relative).all(axis=(1, 2, 3))]
-    return float(0.5 * (np.linalg.eigvalsh(relative) ** 2).max(axis=2).sum(axis=1).max(initial=0.0))
+    found = 0.5 * (np.linalg.eigvalsh(relative) ** 2).max(axis=2).sum(axis=1)
+    return float(of(found)) if found.size else 0.0
 
 
 def _between_walls(system: System, mobility: Floats) -> float:

@@ -368,6 +368,11 @@ class System:
         force, divergence = self._evaluate("drift_jacobian", x, t)
         return np.asarray(force + self.temperature * divergence if self.temperature else force)
 
+    def retracted(self, x: Any) -> Floats:
+        """Where `retraction` brings places x (d, ...), shape (d, ...)."""
+        x = np.asarray(x, np.float64)
+        return self.content.derived.retracted(x) if isinstance(self.content, Vector) else x
+
     def frozen(self, positions: Any) -> System:
         """A system with the covariance of given positions (d, n) for its mobility, which stays as it is.
 

@@ -100,6 +100,29 @@ SYSTEMS = {
         mobility="1/(1 + x**2)",
         parameters={"a": [0.5, 1.0, 1.5]},
     ),
+    # Roots: normals in a buffer, sums of them, and vectors that return to where they live. Two of different lengths,
+    # with a product of each and one of normals, and one that is moved by components of the other.
+    "simplex": dense(
+        name="h",
+        length=3,
+        energy="h @ log(h) - c @ h",
+        mobility={"root": "sqrt(h)*z - h*(sqrt(h) @ z)", "divergence": "1 - 3*h"},
+        parameters={"c": [0.3, -0.2, 0.1]},
+        retraction={"h": "(abs(h) + 1e-30)/sum(abs(h) + 1e-30)"},
+    ),
+    "layers": dense(
+        name=("v", "h", "s"),
+        length=(7, 5, 5),
+        energy="v @ v/2 - v @ (U @ h) + h @ log(h) - (h @ s)*cos(t)",
+        mobility={
+            "v": "1 + tanh(v)**2",
+            "h": {"root": "sqrt(g)*(sqrt(h)*z - h*(sqrt(h) @ z))", "divergence": "g*(1 - 5*h)"},
+            "s": {"root": "A @ z - s*((A @ z) @ s)", "divergence": 0.5},
+        },
+        drift={"s": "h"},
+        parameters={"U": numbers(15, 7, 5), "A": numbers(16, 5, 5), "g": 0.5},
+        retraction={"h": "abs(h)/sum(abs(h))", "s": "s/sqrt(s @ s)"},
+    ),
     # Output coordinates, between walls.
     "walls": dense(
         name="y",
@@ -166,7 +189,7 @@ class Host:
 
 
 def start(name: str, dtype: str, n: int = N) -> NDArray[Any]:
-    x = np.random.default_rng(0).normal(0.0, 0.7, (SYSTEMS[name].d, n)).astype(dtype)
+    x = SYSTEMS[name].retracted(np.random.default_rng(0).normal(0.0, 0.7, (SYSTEMS[name].d, n))).astype(dtype)
     return np.clip(x, *WALLS[name].inside(dtype)) if name in WALLS else x
 
 
@@ -192,6 +215,10 @@ def on_cpu(name: str, x: NDArray[Any], first: int, n: int, temperature: float) -
         ("momenta", "float32", 3),
         ("alone", "float32", 6),
         ("alone", "float64", 6),
+        ("simplex", "float32", 6),
+        ("simplex", "float64", 6),
+        ("layers", "float32", 4),
+        ("layers", "float64", 4),
         ("walls", "float32", 12),
         ("walls", "float64", 12),
     ],

@@ -25,10 +25,6 @@ _STEP = 1e-30
 """Of the complex step: nothing cancels, so it may be tiny."""
 
 
-_RANK = 1e-6
-"""Singular values of a retraction's Jacobian below it are 0: others are at least 1, as of any projector."""
-
-
 class Components(tuple[str, ...]):
     """Names of the components of vectors, that know the vectors.
 
@@ -172,12 +168,9 @@ class Vector:
                 slope[some, range(d), range(d)] = np.moveaxis(diagonal, 0, 1)
         return gradient, slope
 
-    def tangent(self, x: Floats) -> Floats:
-        """The projector on the directions in which states may move at places x (d, n) of their manifold, (d, d, n)."""
-        jacobian = np.moveaxis(self._jacobian(lambda y, t: self.derived.retracted(y), x, 0.0), -1, 0)
-        columns, sizes, _ = np.linalg.svd(jacobian)
-        columns = columns * (sizes > _RANK)[:, None, :]
-        return np.moveaxis(columns @ columns.swapaxes(1, 2), 0, -1)
+    def returning(self, x: Floats) -> Floats:
+        """The Jacobian Dρ of the retraction at places x (d, n) of the manifold, (d, d, n)."""
+        return self._jacobian(lambda y, t: self.derived.retracted(y), x, 0.0)
 
     def _jacobian(self, function: Callable[..., Any], x: Floats, t: float) -> Floats:
         """∂fᵃ/∂xᵇ, (d, d, ...)."""

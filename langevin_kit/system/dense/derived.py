@@ -18,47 +18,11 @@ from langevin_kit.system.dense.differentiate import gradient
 from langevin_kit.system.dense.evaluate import evaluate
 from langevin_kit.system.dense.expression import RESERVED, parse
 from langevin_kit.system.dense.graph import Node
+from langevin_kit.system.dense.move import Move
 from langevin_kit.system.dense.root import semidefinite_root
 from langevin_kit.system.dense.rooted import Root
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Move:
-    """What moves one vector.
-
-    Attributes
-    ----------
-    state : Node
-        The vector.
-    force : Node
-        B − K∇E.
-    divergence : Node
-        ∇·K: the gradient of a scalar K, the elementwise derivative of a diagonal one.
-    noise : Node
-        What multiplies a normal: √K of a scalar or diagonal K, √D of D + U Uᵀ; 1 for a matrix, whose root multiplies
-        the normals before. Or the noise R z itself of a K that is given by its root.
-    """
-
-    state: Node
-    force: Node
-    divergence: Node
-    noise: Node
-
-    @property
-    def outputs(self) -> list[Node]:
-        """All that a step with noise computes."""
-        return [self.force, self.divergence, self.noise]
-
-    @property
-    def is_rooted(self) -> bool:
-        """Whether `noise` is the noise itself."""
-        return self.noise.stage == graph.DRAWN
-
-    def after(self, moved: Sequence[Node]) -> Move:
-        """The same where these vectors move before: what is computed from components of theirs is held."""
-        return Move(self.state, *(_held(output, moved) for output in self.outputs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,7 +133,7 @@ class DenseDerived:
         if self.low_rank is not None:
             d, r = self.low_rank.shape
             return (r, d), (d, r)
-        return (self.mobilities[0].shape,) if self.has_matrix_mobility else ()  # type: ignore[return-value]
+        return ((self.d, self.d),) if self.has_matrix_mobility else ()
 
     @property
     def adds_noise(self) -> bool:
@@ -196,7 +160,7 @@ class DenseDerived:
             return self._matrix(self._values(parameters))
         if self.roots:
             R = self.root_at(x, t, parameters)
-            return np.einsum("ac...,bc...->ab...", R, R)
+            return np.asarray(np.einsum("ac...,bc...->ab...", R, R))
         return self._vector([K for K in self.mobilities if isinstance(K, Node)], x, t, parameters)
 
     def root_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
@@ -377,8 +341,7 @@ def dense(
     if energy_node.shape != ():
         hint = f"; write sum(...) of it or {vectors[0]} @ (...)" if len(energy_node.shape) == 1 else ""
         raise InvalidExpression(f"energy: got shape {energy_node.shape}; a scalar is needed{hint}.")
-    d, own = sum(state.shape[0] for state in states), _names((), values)
-    own.pop("t")
+    d = sum(state.shape[0] for state in states)
     onto = by_vector.in_order(retractions.FIELD, retraction or {}, vectors)
     system = DenseDerived(
         states,
@@ -395,7 +358,7 @@ def dense(
             for state, (key, b) in zip(states, by_vector.drifts(drift, vectors), strict=True)
         ),
         columns,
-        {j: retractions.read(onto[v], states[j], own) for j, v in enumerate(vectors) if v in onto},
+        {j: retractions.read(onto[v], states[j], _parameters(values)) for j, v in enumerate(vectors) if v in onto},
     )
     _check_positive(system)
     return system
@@ -419,22 +382,13 @@ def _require_free(values: Mapping[str, Floats], names: Sequence[str]) -> None:
             raise InvalidArgument(f"parameters: the name {name!r} is taken by the mobility's array.")
 
 
-def _held(output: Node, moved: Sequence[Node]) -> Node:
-    pending, seen = [output], set[Node]()
-    while pending:
-        node = pending.pop()
-        if node in moved:
-            return Node(graph.HELD, output.shape, (output,))
-        if node not in seen and node.shape and node.kind not in graph.CONTRACTIONS:  # those are computed before
-            seen.add(node)
-            pending.extend(node.arguments)
-    return output
-
-
 def _names(states: Sequence[Node], values: Mapping[str, Floats]) -> dict[str, Node]:
     """What a text may use."""
-    names = {**{str(state.value): state for state in states}, "t": Node("time", ())}
-    return names | {k: Node("matrix" if a.ndim == 2 else "parameter", a.shape, value=k) for k, a in values.items()}
+    return {**{str(state.value): state for state in states}, "t": Node("time", ()), **_parameters(values)}
+
+
+def _parameters(values: Mapping[str, Floats]) -> dict[str, Node]:
+    return {k: Node("matrix" if a.ndim == 2 else "parameter", a.shape, value=k) for k, a in values.items()}
 
 
 def _mobility(K: Node, state: Node, key: str, n_vectors: int) -> Node:

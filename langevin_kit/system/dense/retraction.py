@@ -1,8 +1,8 @@
 """Where a vector returns to after each step: onto the manifold that it lives on, or into a domain that is no box.
 
-A retraction is a map ρ of the vector alone that leaves the manifold's points where they are: ρ(ρ(x)) = ρ(x). As the
-normal part of a step's noise is of the order of Δt, which ρ to lies, no weak order of the step is lost where ρ is
-smooth (Hairer, Lubich & Wanner, "Geometric Numerical Integration", 2nd ed., Springer 2006, IV.4).
+A retraction is a map ρ of the vector alone that leaves the manifold's points where they are: ρ(ρ(x)) = ρ(x). It need
+not lead to the nearest one. Paths of the equation itself stay on the manifold, so that ρ(x) = x along them, and Itô's
+formula gives Dρ f + T Σₖ D²ρ(Rₖ, Rₖ) = f for the drift f: to first order in Δt a step is returned by 0 on average.
 """
 
 from __future__ import annotations
