@@ -8,6 +8,7 @@ from langevin_kit.networks._continuous import continuous, continuous_energy, con
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._gardner import gardner_capacity
+from langevin_kit.networks._layers import Layer, layer
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
     coexistence_temperature,
@@ -28,6 +29,7 @@ __all__ = [
     "Activation",
     "Attractors",
     "FixedPoints",
+    "Layer",
     "LearnedFixedPoints",
     "Mixture",
     "ModernHopfield",
@@ -46,6 +48,7 @@ __all__ = [
     "fixed_points",
     "gardner_capacity",
     "hebb",
+    "layer",
     "learn_fixed_points",
     "lyapunov",
     "mixture_temperature",
