@@ -75,7 +75,8 @@ def layer(kind: str, name: str, length: int, *, epsilon: float | str = 0.0) -> L
     ============== ========================== ========================= =======================================
 
     with K = diag y − y yᵀ of softmax and K = √((1 − \|y\|²/R²)/ε) (P − y yᵀ/R²) of the others, R their radius and
-    P = 1, or 1 − 1 1ᵀ/m. With ε = 0 ∂²L is no function of y; K = P − y yᵀ/R² then, without the factor 1/\|h\| or 1/√var h.
+    P = 1, or 1 − 1 1ᵀ/m. With ε = 0 ∂²L is no function of y; K = P − y yᵀ/R² then, without the
+    factor 1/\|h\| or 1/√var h.
 
     Parameters
     ----------

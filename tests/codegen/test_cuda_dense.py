@@ -355,6 +355,7 @@ def test_other_schemes_are_refused() -> None:
         ("mixture", True, (9, 0)),
         ("walls", False, (9, 0)),
         ("walls", True, (9, 0)),
+        ("simplex", False, (9, 0)),
     ],
 )
 def test_kernels_live_in_registers(name: str, capability: tuple[int, int], *, fast: bool) -> None:
@@ -362,7 +363,8 @@ def test_kernels_live_in_registers(name: str, capability: tuple[int, int], *, fa
     for kernel, text in made(name, "float32", capability, fast=fast)[1].items():
         found = assemble(text, capability)
         assert (found.stack, found.spilled) == (0, 0), kernel
-        assert found.registers <= (96 if kernel.startswith("product") else 48), (kernel, found.registers)
+        most = 96 if kernel.startswith("product") else 64 if name == "simplex" else 48
+        assert found.registers <= most, (kernel, found.registers)
         operations = re.findall(r"^\s*(?:@!?%p\d+\s+)?((?:add|sub|mul|mad|fma|div|sqrt|rcp)\.\S*f\d\d)", text, re.M)
         if not fast:
             assert not [operation for operation in operations if ".rn" not in operation]
