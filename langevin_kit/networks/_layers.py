@@ -115,7 +115,7 @@ def layer(kind: str, name: str, length: int, *, epsilon: float | str = 0.0) -> L
     True
     """
     if kind not in LAYERS:
-        raise InvalidArgument(f"kind: got {kind!r}{did_you_mean(str(kind), LAYERS)}; {', '.join(LAYERS)} are known.")
+        raise InvalidArgument(f"kind: {', '.join(LAYERS)} are known, got {kind!r}{did_you_mean(str(kind), LAYERS)}.")
     check_name(name)
     make, least = LAYERS[kind]
     if isinstance(length, bool) or not isinstance(length, int) or length < least:
