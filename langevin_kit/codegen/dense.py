@@ -17,7 +17,7 @@ from langevin_kit.codegen.dense_loops import STATE, Loops, indented
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived, Move
-from langevin_kit.system.dense.graph import Node, is_value
+from langevin_kit.system.dense.graph import CONTRACTIONS, Node, is_value, postorder
 
 LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
@@ -30,6 +30,7 @@ INSIDE = ("lower_end", "upper_end")
 """What generated source calls `Wall.inside`."""
 
 _TILE_BYTES = 8192
+_ROW = 64
 _WIDTHS = (32, 256)
 
 _HEADER = """\
@@ -107,6 +108,14 @@ def tile_width(d: int, dtype: str) -> int:
     return width
 
 
+def row_width(outputs: Sequence[Node]) -> int:
+    """Least particles of a tile where components are summed, in loops over the particles of one row after another.
+
+    Those take four vectors at a time (`langevin_kit.kernels.wide`), and with fewer up to four times as long.
+    """
+    return _ROW if any(node.kind in CONTRACTIONS and node.kind != "product" for node in postorder(outputs)) else 0
+
+
 def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_walls: bool = False) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
@@ -115,11 +124,13 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
     walls as in `System.values`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls of
     the generator, the smallest with g d = c times the normals of a call; step s of it uses the d from s d on.
     """
-    d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
+    outputs = [output for move in derived.moves for output in move.outputs]
+    outputs += derived.retractions.values()
+    width = max(tile_width(derived.d, dtype), row_width(outputs))
+    d, per_call = derived.d, scheme.noise.per_call[dtype]
     group, group_calls = scheme.group(d, dtype)
     calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
-    outputs = [output for move in derived.moves for output in move.outputs]
-    loops = Loops(derived, [*outputs, *derived.retractions.values()], width)
+    loops = Loops(derived, outputs, width)
 
     def noise_row(first: int) -> list[str]:
         return [

@@ -134,7 +134,7 @@ def subtract(a: Node, b: Node) -> Node:
 
 
 def multiply(a: Node, b: Node) -> Node:
-    """A b: elementwise, or a matrix times a scalar; numbers are folded and gathered in front."""
+    """A b: elementwise, or a matrix times a scalar; numbers are folded and gathered in front, x (1/x) is 1."""
     if b.is_number or (not a.is_number and len(b.shape) < len(a.shape)):
         a, b = b, a
     shape = _broadcast(a, b)
@@ -151,6 +151,8 @@ def multiply(a: Node, b: Node) -> Node:
             if y.is_number:
                 return multiply(multiply(number_of_x, y), rest)
             return multiply(number_of_x, multiply(rest, y))
+        if x.kind == "divide" and x.arguments[0].is_number and x.arguments[1] == y:
+            return number(_value(x.arguments[0]), shape)
     return _elementwise("multiply", a, b)
 
 
