@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from langevin_kit import errors as errors
     from langevin_kit import fokker_planck as fokker_planck
     from langevin_kit import infer as infer
+    from langevin_kit import learn as learn
     from langevin_kit import networks as networks
     from langevin_kit import observables as observables
     from langevin_kit.backends import CPU as CPU
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from langevin_kit.schemes import EulerMaruyama as EulerMaruyama
     from langevin_kit.studies import cost_to_accuracy as cost_to_accuracy
     from langevin_kit.studies import order_study as order_study
+    from langevin_kit.studies import sweep as sweep
     from langevin_kit.system import Grid as Grid
     from langevin_kit.system import SpinSystem as SpinSystem
     from langevin_kit.system import System as System
@@ -55,6 +57,7 @@ _HOMES = {
     "fokker_planck": "fokker_planck",
     "infer": "infer",
     "initial": "system.initial",
+    "learn": "learn",
     "networks": "networks",
     "observables": "observables",
     "open": "run:open_store",
@@ -65,6 +68,7 @@ _HOMES = {
     "replay": "run:replay",
     "resume": "run:resume",
     "simulate": "run:simulate",
+    "sweep": "studies:sweep",
     "verify": "run:verify",
     "zoo": "system.zoo",
 }

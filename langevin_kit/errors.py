@@ -67,6 +67,22 @@ class BoundaryLeak(LangevinKitError, ArithmeticError):
     run: Any = None
 
 
+class UnboundedLearning(LangevinKitError, ArithmeticError):
+    """What is learnt grows without end.
+
+    Attributes
+    ----------
+    learned : Learned or None
+        What was learnt before: `langevin_kit.learn.recall_and_learn` goes on with it.
+    """
+
+    learned: Any = None
+
+
+class LearningWarning(UserWarning):
+    """A rule of learning under which what is learnt grows without end."""
+
+
 class BackendUnavailable(LangevinKitError, RuntimeError):
     """The requested backend does not exist or cannot run on this machine."""
 

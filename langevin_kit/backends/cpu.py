@@ -76,7 +76,7 @@ class CPUEnsemble:
     def __init__(self, backend: CPU, program: Program, state: NDArray[np.floating]) -> None:
         self.state = state
         self.position = state[: program.system.n_dim]
-        self._program = program
+        self._program, self._parameters = program, program.parameters
         self._block_size = backend.block_size
         self._threads = backend.threads or _usable_cores()
         system, plan = program.system, program.plan
@@ -98,13 +98,17 @@ class CPUEnsemble:
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def put(self, parameters: NDArray[np.float64]) -> None:
+        """Take other values for `Program.parameters`, from the next step on."""
+        self._parameters = parameters
+
     def advance(self, first: int, n_steps: int, report: Callable[[float], None]) -> None:
         """Move all particles from step `first` through `n_steps` steps.
 
         `report` is called, as tasks finish, with time steps; they add up to `n_steps`.
         """
         if self._collective is None:
-            self._move(self._program.parameters, first, n_steps, report)
+            self._move(self._parameters, first, n_steps, report)
             return
         for step in range(first, first + n_steps):
             self._move(self._shared(self._collective), step, 1, report)
@@ -163,7 +167,7 @@ class CPUEnsemble:
     def measure(self, step: int) -> Measurement:
         """Reduce the ensemble: whole groups of tiles for each task, merged in a tree that no thread decides."""
         plan, groups = self._program.plan, self._groups
-        time, parameters = step * self._program.time_step, self._program.parameters
+        time, parameters = step * self._program.time_step, self._parameters
         kept = self._kept[0] if self._kept else None
         self._kept.rotate()
         cells = None if plan.histogram is None else np.zeros(plan.histogram.shape, np.int64)

@@ -8,7 +8,7 @@ without a product has one kernel, which makes many steps a launch.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -19,7 +19,7 @@ from numba import cuda, types
 from numpy.typing import NDArray
 
 from langevin_kit.codegen.cuda_dense_loops import Draw, Graph, Kernel
-from langevin_kit.codegen.dense import FUNCTIONS, INSIDE, LEAST_EXPONENT, check_scheme, mirrored
+from langevin_kit.codegen.dense import FUNCTIONS, LEAST_EXPONENT, check_scheme, ends, mirrored
 from langevin_kit.codegen.dense_loops import changes
 from langevin_kit.kernels import noise, walls
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
@@ -133,7 +133,7 @@ class DenseProgram:
 
     - ``X`` (d, n): the state, and by the names of `states` rows of it; ``parameters``: the flat parameters;
     - ``first``, ``n`` (int64): the number of the step, and how many are made;
-    - ``time_step`` (float64), ``dt``, ``temperature``, ``amplitude`` = √(2TΔt); `INSIDE`: `Wall.inside`;
+    - ``time_step`` (float64), ``dt``, ``temperature``, ``amplitude`` = √(2TΔt); `ends` of j: `Wall.inside` of vector j;
     - ``key0``, ``key1`` (uint32): the seed; ``particle0`` (int64): the number of the first particle.
 
     Attributes
@@ -163,7 +163,9 @@ class DenseProgram:
     noiseless: Steps
 
 
-def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool, has_walls: bool = False) -> DenseProgram:
+def program(
+    derived: DenseDerived, scheme: Scheme, dtype: str, walled: Collection[int] = (), *, fast: bool
+) -> DenseProgram:
     """The program of a system and a scheme.
 
     Parameters
@@ -172,10 +174,10 @@ def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool, ha
     scheme : Scheme
     dtype : str
         "float32" or "float64".
+    walled : sequence of int
+        Numbers of the vectors whose components turn back at reflecting walls.
     fast : bool
         Whether products are a library's and kernels are compiled for speed. Otherwise paths have the CPU's bits.
-    has_walls : bool
-        Whether all components turn back at reflecting walls.
 
     Raises
     ------
@@ -184,8 +186,8 @@ def program(derived: DenseDerived, scheme: Scheme, dtype: str, *, fast: bool, ha
     """
     check_scheme(scheme)
     outputs = [output for move in derived.moves for output in move.outputs]
-    ends = [*derived.retractions.values()]
-    return _Maker(derived, outputs, scheme, dtype, fast=fast, has_walls=has_walls, ends=ends).program()
+    returns = [*derived.retractions.values()]
+    return _Maker(derived, outputs, scheme, dtype, walled, fast=fast, returns=returns).program()
 
 
 def scalars_program(derived: DenseDerived, scalars: Mapping[int, Node]) -> DenseProgram:
@@ -207,15 +209,15 @@ class _Maker:
         outputs: list[Node],
         scheme: Scheme,
         dtype: str,
+        walled: Collection[int] = (),
         *,
         fast: bool,
-        has_walls: bool = False,
-        ends: Sequence[Node] = (),
+        returns: Sequence[Node] = (),
     ) -> None:
         self._derived, self._outputs, self._scheme, self._dtype = derived, outputs, scheme, dtype
-        self._has_walls = has_walls
+        self._walled = walled
         self._device, self._fast = Device(fast=fast), fast
-        self._graph = Graph(derived, [*outputs, *ends])
+        self._graph = Graph(derived, [*outputs, *returns])
         self._draw = Draw(derived.d, scheme.noise.per_call[dtype], *scheme.group(derived.d, dtype))
         self._matrices: dict[str, Matrix] = {}
         self._buffers: dict[str, int] = {}
@@ -346,28 +348,28 @@ class _Maker:
         own = "normals[r, i] + " if self._derived.adds_noise else ""
         z = f"({own}{noise}[r, i])" if shapes else "z"
 
-        def moved(move: Move, x: str, force: str, divergence: str, noise: str) -> Sequence[str]:
+        def moved(j: int, move: Move, x: str, force: str, divergence: str, noise: str) -> Sequence[str]:
             drift = force if is_value(move.divergence, 0) else f"fma(temperature, {divergence}, {force})"
             made = noise if move.is_rooted else f"{noise}*{z}"
             step = f"stochastic({x}, {drift}, {made}, dt, amplitude)"
-            return [f"{self._graph.states[move.state]}[r, i] = {mirrored(step) if self._has_walls else step}"]
+            return [f"{self._graph.states[move.state]}[r, i] = {mirrored(step, j) if j in self._walled else step}"]
 
-        for move in self._derived.moves:
+        for j, move in enumerate(self._derived.moves):
             (n,), draws = move.state.shape, None if shapes or move.is_rooted else move.state.first
             given, makes = [move.state, *move.outputs], self._moved(move)
-            kernels[-1].row_wise(n, given, partial(moved, move), draws=draws, after=self._outputs, makes=makes)
+            kernels[-1].row_wise(n, given, partial(moved, j, move), draws=draws, after=self._outputs, makes=makes)
         self._return(kernels[-1])
 
     def _deterministic(self, kernels: list[Kernel], products: list[list[Product]]) -> None:
-        def moved(move: Move, x: str, force: str) -> Sequence[str]:
+        def moved(j: int, move: Move, x: str, force: str) -> Sequence[str]:
             step = f"deterministic({x}, {force}, dt)"
-            return [f"{self._graph.states[move.state]}[r, i] = {mirrored(step) if self._has_walls else step}"]
+            return [f"{self._graph.states[move.state]}[r, i] = {mirrored(step, j) if j in self._walled else step}"]
 
         moves = self._derived.moves
-        for move in moves:
+        for j, move in enumerate(moves):
             (n,), after = move.state.shape, [each.force for each in moves]
             given, makes = [move.state, move.force], self._moved(move)
-            kernels[-1].row_wise(n, given, partial(moved, move), after=after, makes=makes)
+            kernels[-1].row_wise(n, given, partial(moved, j, move), after=after, makes=makes)
         self._return(kernels[-1])
 
     def _moved(self, move: Move) -> list[Node]:
@@ -425,7 +427,8 @@ class _Maker:
         kinds = dict.fromkeys(("X", *self._states, "rows", *self._buffers, *self._shared), real[:, ::1]) | {
             "parameters": real[::1]
         }
-        kinds |= _SCALARS | dict.fromkeys(("dt", "temperature", "amplitude", *INSIDE), real)
+        kinds |= _SCALARS | dict.fromkeys(("dt", "temperature", "amplitude"), real)
+        kinds |= {end: real for j in self._walled for end in ends(j)}
         words = {*re.findall(r"\w+", body)}
         arguments = tuple(argument for argument in kinds if argument in words)
         name = self._named.setdefault(body, name)

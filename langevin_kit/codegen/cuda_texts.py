@@ -50,9 +50,9 @@ def dense_texts(
     from langevin_kit.codegen.cuda_dense import program
 
     assert isinstance(system.content, Vector)
-    has_walls = bool(system.walls)
-    made = program(system.content.derived, scheme, dtype, fast=fast, has_walls=has_walls)
-    key = f"dense {system.content.fingerprint} {has_walls} {scheme.name} {scheme.noise.name} {dtype}"
+    walled = system.walled_vectors
+    made = program(system.content.derived, scheme, dtype, walled, fast=fast)
+    key = f"dense {system.content.fingerprint} {walled} {scheme.name} {scheme.noise.name} {dtype}"
     return made, _all_texts(key, made, capability, fast=fast)
 
 

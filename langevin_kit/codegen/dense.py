@@ -7,13 +7,13 @@ on the tile it is in. No name a user typed reaches the source, and no value of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain, starmap
 from types import ModuleType
 
 from langevin_kit.cache import load
-from langevin_kit.codegen.dense_loops import STATE, Loops, indented
+from langevin_kit.codegen.dense_loops import Loops, indented
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived, Move
@@ -25,9 +25,6 @@ no longer normal take a hundred times as long."""
 
 FUNCTIONS = ("absolute", "atanh", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
 """What generated source takes from `langevin_kit.kernels.elementary`."""
-
-INSIDE = ("lower_end", "upper_end")
-"""What generated source calls `Wall.inside`."""
 
 _TILE_BYTES = 8192
 _ROW = 64
@@ -116,13 +113,14 @@ def row_width(outputs: Sequence[Node]) -> int:
     return _ROW if any(node.kind in CONTRACTIONS and node.kind != "product" for node in postorder(outputs)) else 0
 
 
-def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_walls: bool = False) -> str:
+def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Collection[int] = ()) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
     It moves the columns low … high of X (d, n), whose column 0 is particle `particle0` (0 if left out), from step
-    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`, and behind it `Wall.inside` of
-    walls as in `System.values`; `block_size` is not used: the width of a tile is. A group of g steps shares c calls of
-    the generator, the smallest with g d = c times the normals of a call; step s of it uses the d from s d on.
+    `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`, and behind it `Wall.inside` as
+    in `System.values` of the vectors whose numbers are `walled`; `block_size` is not used: the width of a tile is. A
+    group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a call; step s of
+    it uses the d from s d on.
     """
     outputs = [output for move in derived.moves for output in move.outputs]
     outputs += derived.retractions.values()
@@ -142,11 +140,14 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
         return [loops.store(normals, "load(z, 1, q + i)")]
 
     turned: list[str] = []
-    if has_walls:
-        at = sum(value.size for value in derived.parameters.values()) + 2 * (dtype == "float64")
-        loops.setup += [f"{name} = R(parameters[{at + j}])" for j, name in enumerate(INSIDE)]
+    at = sum(value.size for value in derived.parameters.values()) + 2 * (dtype == "float64")
+    for j in sorted(walled):
+        state = derived.states[j]
+        loops.setup += [f"{name} = R(parameters[{at + side}])" for side, name in enumerate(ends(j))]
         # A loop of its own costs a network's step 3 %; in the step's loop, where registers run out, 9 %.
-        turned += [f"for at in range({d * width}):", f"    store({STATE}, at, {mirrored(f'load({STATE}, at)')})"]
+        turned += [f"for at in range({state.shape[0] * width}):"]
+        turned += [f"    {loops.store(state, mirrored(loops.load(state), j))}"]
+        at += 4
     noisy: list[str] = []
     z, before = "load(z, 1, q + i)", noise_row
     if derived.noise_shapes:
@@ -205,9 +206,14 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_wal
     )
 
 
-def mirrored(place: str) -> str:
-    """Source of a step's end, turned back where it is beyond a wall."""
-    return f"mirrored({place}, {', '.join(INSIDE)})"
+def ends(j: int) -> tuple[str, str]:
+    """What generated source calls `Wall.inside` of a vector, by its number."""
+    return f"lower_end{j}", f"upper_end{j}"
+
+
+def mirrored(place: str, j: int) -> str:
+    """Source of a step's end, turned back where it is beyond a wall of a vector."""
+    return f"mirrored({place}, {', '.join(ends(j))})"
 
 
 def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]) -> str:
@@ -236,10 +242,10 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
     )
 
 
-def stepper(derived: DenseDerived, scheme: Scheme, dtype: str, *, has_walls: bool = False) -> ModuleType:
+def stepper(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Collection[int] = ()) -> ModuleType:
     """The compiled module of `stepper_source`."""
     check_scheme(scheme)
-    return load(stepper_source(derived, scheme, dtype, has_walls=has_walls))
+    return load(stepper_source(derived, scheme, dtype, walled))
 
 
 def check_scheme(scheme: Scheme) -> None:

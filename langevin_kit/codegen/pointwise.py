@@ -185,7 +185,7 @@ def stepper(system: System, scheme: Scheme, dtype: str) -> ModuleType:
     if isinstance(system.content, VectorSystem):
         from langevin_kit.codegen import dense
 
-        return dense.stepper(system.content.derived, scheme, dtype, has_walls=bool(system.walls))
+        return dense.stepper(system.content.derived, scheme, dtype, system.walled_vectors)
     walls = [(name, wall.shape) for name, wall in system.walls.items()]
     key = f"stepper {system.content.fingerprint} {walls} {scheme.name} {scheme.noise.name} {scheme.halved} {dtype}"
     source = cache.remember(key, lambda: stepper_source(system, scheme, dtype))

@@ -1,9 +1,10 @@
 """Networks of spins that remember: what stores patterns in couplings, and what theory says of them."""
 
-from langevin_kit.networks._activations import Activation
+from langevin_kit.networks._activations import Activation, leaky_hardtanh, leaky_relu
 from langevin_kit.networks._ages import bounded_capacity, bounded_overlap, palimpsest_capacity, palimpsest_overlap
 from langevin_kit.networks._associative import associative_memory
 from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
+from langevin_kit.networks._bipartite import bipartite
 from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
@@ -23,6 +24,7 @@ from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
 from langevin_kit.networks._rest import FixedPoints, fixed_points
 from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
 from langevin_kit.networks._spectrum import spectrum
+from langevin_kit.networks._synapses import noisy_synapses
 
 __all__ = [
     "OVERLAP",
@@ -37,6 +39,7 @@ __all__ = [
     "almeida_thouless_temperature",
     "associative_memory",
     "attractors",
+    "bipartite",
     "bounded",
     "bounded_capacity",
     "bounded_overlap",
@@ -49,10 +52,13 @@ __all__ = [
     "gardner_capacity",
     "hebb",
     "layer",
+    "leaky_hardtanh",
+    "leaky_relu",
     "learn_fixed_points",
     "lyapunov",
     "mixture_temperature",
     "modern",
+    "noisy_synapses",
     "palimpsest",
     "palimpsest_capacity",
     "palimpsest_overlap",

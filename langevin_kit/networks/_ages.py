@@ -14,8 +14,8 @@ from __future__ import annotations
 import math
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.networks._replica import at_least_zero
 from langevin_kit.networks._traces import BOUNDED, PALIMPSEST, Trace
+from langevin_kit.system.arguments import at_least_zero
 
 FIRST, LAST = -10.0, -1e-3
 """Of ln x at the largest age, the first less ln ln ρ, for it falls so as ρ → ∞."""

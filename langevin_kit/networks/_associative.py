@@ -9,9 +9,8 @@ import numpy as np
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.networks._activations import ACTIVATIONS, at
-from langevin_kit.networks._continuous import above_zero
 from langevin_kit.system import System
-from langevin_kit.system.arguments import array
+from langevin_kit.system.arguments import above_zero, array
 
 POTENTIALS = {
     "softplus": f"sum({at(ACTIVATIONS['logistic'].integral_text, a='z')})",

@@ -10,7 +10,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.networks._activations import Activation, activation_of, at
 from langevin_kit.networks._spectrum import require_symmetric
 from langevin_kit.system import System, reflecting
-from langevin_kit.system.arguments import array, number
+from langevin_kit.system.arguments import above_zero, array
 
 A = "W @ x + b"
 
@@ -170,10 +170,3 @@ def _parameters(couplings: Any, fields: Any, time_scale: Any) -> dict[str, Any]:
         )
     require_symmetric(W)
     return {"W": W, "b": np.broadcast_to(b, len(W)), "tau": above_zero("time_scale", time_scale)}
-
-
-def above_zero(name: str, value: Any) -> float:
-    """The value as a float, if it is above 0."""
-    if not (found := number(name, value)) > 0:
-        raise InvalidArgument(f"{name}: got {value!r}; a number above 0 is needed.")
-    return found

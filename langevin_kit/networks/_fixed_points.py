@@ -14,9 +14,8 @@ from scipy.optimize import minimize
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.networks._activations import Activation, activation_of
 from langevin_kit.networks._losses import Loss, Objective, cross_entropy, euler, runge_kutta, squares
-from langevin_kit.networks._replica import at_least_zero
 from langevin_kit.networks._spectrum import spectrum
-from langevin_kit.system.arguments import array
+from langevin_kit.system.arguments import array, at_least_zero
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.networks._replica import at_least_zero
 from langevin_kit.networks._rules import patterns_of
 from langevin_kit.random import RNG, seed_sequence
+from langevin_kit.system.arguments import at_least_zero
 
 Floats = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from langevin_kit.networks._replica import at_least_zero
+from langevin_kit.system.arguments import at_least_zero
 
 
 def gardner_capacity(stability: float = 0.0) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from langevin_kit.networks._branches import Point, glass, retrieval, retrieval_point, spinodal
-from langevin_kit.networks._replica import at_least_zero, described
+from langevin_kit.networks._replica import described
+from langevin_kit.system.arguments import at_least_zero
 
 PEAK = 0.0228735497
 """Temperature at which the critical load is largest: below, replica symmetry turns the line back to 0.13791."""

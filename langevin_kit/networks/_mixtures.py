@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.networks._branches import STEPS, bend
-from langevin_kit.networks._replica import at_least_zero
+from langevin_kit.system.arguments import at_least_zero
 
 Floats = NDArray[np.float64]
 

@@ -12,10 +12,9 @@ from scipy.special import logsumexp, softmax
 
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.networks._associative import associative_memory
-from langevin_kit.networks._continuous import above_zero
 from langevin_kit.random import RNG, seed_sequence
 from langevin_kit.system import System
-from langevin_kit.system.arguments import array
+from langevin_kit.system.arguments import above_zero, array
 
 Floats = NDArray[np.float64]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.networks._branches import Point, bend, glass, retrieval
 from langevin_kit.networks._nodes import nodes
+from langevin_kit.system.arguments import at_least_zero
 
 OVERLAPS = ("retrieval", "spin glass")
 
@@ -127,14 +128,3 @@ def described(point: Point, load: float, temperature: float) -> ReplicaSymmetric
     entropy -= 0.5 * (load * math.log(rest) + share * c) if load else 0.0
     replicon = 1.0 - share / rest * sech4 if load else 1.0
     return ReplicaSymmetric(load, temperature, m, q, r, c, energy - temperature * entropy, energy, entropy, replicon)
-
-
-def at_least_zero(name: str, value: Any) -> float:
-    """The value as a float, if it is one."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise InvalidArgument(f"{name}: got {value!r}; a number ≥ 0 is needed.")
-    return number

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.networks._continuous import above_zero
 from langevin_kit.system import SpinSystem, System
-from langevin_kit.system.arguments import array
+from langevin_kit.system.arguments import above_zero, array
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

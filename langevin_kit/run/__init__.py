@@ -9,6 +9,7 @@ from langevin_kit._lazy import lazily
 from langevin_kit.run._grid import DEFAULT_CELLS
 from langevin_kit.run._open import open_store
 from langevin_kit.run._simulate import simulate
+from langevin_kit.run._start import initial_state
 
 if TYPE_CHECKING:
     from langevin_kit.run._accessor import Langevin
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
     from langevin_kit.run._resume import resume
     from langevin_kit.run._verify import Verification, verify
 
-__all__ = ["DEFAULT_CELLS", "Langevin", "Verification", "open_store", "replay", "resume", "simulate", "verify"]
+__all__ = [
+    "DEFAULT_CELLS",
+    "Langevin",
+    "Verification",
+    "initial_state",
+    "open_store",
+    "replay",
+    "resume",
+    "simulate",
+    "verify",
+]
 __getattr__, _ = lazily(
     __name__,
     {

@@ -72,14 +72,15 @@ def initial_state(
     for a in system.walled("periodic"):  # rounding may leave a particle on the upper end
         state[a][state[a] >= state.dtype.type(system.upper[a])] = system.lower[a]
     if system.is_dense:
-        for wall in system.walls.values():  # on which no component is
-            lowest, highest = wall.inside(dtype)
-            if not lowest < highest:
-                raise InvalidArgument(
-                    f"walls: numbers of {dtype} do not tell {wall.lower} and {wall.upper} apart. Move them, or measure "
-                    "from between them."
-                )
-            np.clip(state[: system.n_dim], lowest, highest, out=state[: system.n_dim])
+        free = -np.inf, np.inf
+        lowest, highest = np.array([wall.inside(dtype) if wall else free for wall in system.each_wall]).T[:, :, None]
+        if not (lowest < highest).all():
+            wall = next(wall for wall in system.each_wall if wall and not np.less(*wall.inside(dtype)))
+            raise InvalidArgument(
+                f"walls: numbers of {dtype} do not tell {wall.lower} and {wall.upper} apart. Move them, or measure "
+                "from between them."
+            )
+        np.clip(state[: system.n_dim], lowest, highest, out=state[: system.n_dim])  # on no wall is a component
     return state
 
 

@@ -52,8 +52,8 @@ class System:
         K(x, t): a scalar or a matrix, whose symmetric part must be positive semi-definite where particles go. Or
         ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations. Or,
         of a vector, ``{"root": R z, "divergence": ∇·S}`` for S = R Rᵀ with a root R(x): texts, the first linear in z,
-        as in ``{"root": "z - h*(h @ z)", "divergence": "-(m - 1)*h"}``. Of several vectors a scalar, or a mapping from
-        each to its own: a scalar, a vector for the diagonal, whose zeros hold components where they are, or a root. Or
+        as in ``{"root": "z - h*(h @ z)", "divergence": "-2*h"}``. Of several vectors a scalar, or a mapping from each
+        to its own: a scalar, a vector for the diagonal, whose zeros hold components where they are, or a root. Or
         ``"ensemble covariance"``: K is that of all particles, with the drift T (d + 1)/N (x − mean) that keeps q
         (`langevin_kit.system.ensemble`).
     temperature : float
@@ -164,10 +164,6 @@ class System:
 
     def _vector(self, vector: Mapping[str, int]) -> Vector:
         vectors = arguments.vectors_of(vector, self.parameters)
-        if self.walls and len(vectors) > 1:
-            raise InvalidArgument(
-                "walls: several vectors have none in this version; leave them out, or take one vector."
-            )
         if not isinstance(self.measure, int | float) or self.measure != 1:
             raise InvalidArgument(
                 f"measure: got {self.measure!r}; a vector of coordinates has the measure 1 in this version. Leave it "
@@ -178,8 +174,7 @@ class System:
         drift = arguments.drift_of(self.drift, tuple(vectors))
         retraction = arguments.retraction_of(self.retraction, tuple(vectors))
         made = Vector(vectors, parameters, arguments.scalar(self.energy), mobility, drift, retraction)
-        both = self.walls.keys() & retraction.keys()
-        if both:
+        if both := self.walls.keys() & retraction.keys():
             raise InvalidArgument(f"retraction: {min(both)!r} has walls too; a vector has one of them.")
         if self.walls and (made.derived.noise_shapes or self.walls.keys() & made.derived.roots.keys()):
             raise InvalidArgument(
@@ -209,8 +204,15 @@ class System:
         """The walls of each coordinate, if it has any; those of a vector are all its components'."""
         names = self.content.coordinates
         if isinstance(names, Components):
-            return (self.walls.get(next(iter(names.vector))),) * len(names)
+            return tuple(self.walls.get(name) for name, n in names.vector.items() for _ in range(n))
         return tuple(map(self.walls.get, names))
+
+    @property
+    def walled_vectors(self) -> tuple[int, ...]:
+        """Numbers of the vectors that have walls."""
+        names = self.content.coordinates
+        vectors = names.vector if isinstance(names, Components) else ()
+        return tuple(j for j, name in enumerate(vectors) if name in self.walls)
 
     @property
     def lower(self) -> Floats:
@@ -253,7 +255,7 @@ class System:
     def values(self) -> Floats:
         """What compiled code takes at run time: parameters in their order, then the bounds of walled coordinates.
 
-        Of a vector `Wall.inside` of float32, then of float64.
+        Of vectors `Wall.inside` of float32, then of float64.
         """
         if self.is_dense:
             bounds = [v for w in self.walls.values() for dtype in ("float32", "float64") for v in w.inside(dtype)]

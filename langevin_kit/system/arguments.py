@@ -158,13 +158,13 @@ def plain(value: Any) -> Any:
 
 
 def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:
-    """Walls by coordinate, from walls or from the plain data of a stored run."""
+    """Walls by coordinate, in their order, from walls or from the plain data of a stored run."""
     made = {}
     is_vector = isinstance(names, Components)
     known = tuple(names.vector) if isinstance(names, Components) else names
     for key, wall in walls.items():
         if key not in known:
-            all_alike = f" The components of {known[0]!r} have the same walls, under its name." if is_vector else ""
+            all_alike = " All components of a vector have the same walls, under its name." if is_vector else ""
             raise InvalidArgument(f"walls: unknown coordinate {key!r}{did_you_mean(key, known)}.{all_alike}")
         if isinstance(wall, Mapping) and set(wall) - {"reflects"} == {"kind", "lower", "upper"}:
             wall = Wall.from_dict(wall)
@@ -178,7 +178,7 @@ def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:
                 f"Give up to {MAX_COORDINATES} coordinates by name for others."
             )
         made[key] = wall
-    return made
+    return {name: made[name] for name in known if name in made}
 
 
 def number(name: str, value: Any) -> float:
@@ -190,6 +190,20 @@ def number(name: str, value: Any) -> float:
     if not np.isfinite(result):
         raise InvalidArgument(f"{name}: got {_short(value)}; a finite number is needed.")
     return result
+
+
+def at_least_zero(name: str, value: Any) -> float:
+    """A finite number that is not negative."""
+    if (found := number(name, value)) < 0:
+        raise InvalidArgument(f"{name}: got {value!r}; a number ≥ 0 is needed.")
+    return found
+
+
+def above_zero(name: str, value: Any) -> float:
+    """A finite number above 0."""
+    if (found := number(name, value)) <= 0:
+        raise InvalidArgument(f"{name}: got {value!r}; a number above 0 is needed.")
+    return found
 
 
 def temperature_of(value: Any) -> float:

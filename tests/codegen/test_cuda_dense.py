@@ -16,7 +16,7 @@ from cuda_tools import require_compiler
 from numpy.typing import NDArray
 
 import langevin_kit as lk
-from langevin_kit.codegen.dense import INSIDE, stepper
+from langevin_kit.codegen.dense import ends, stepper
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.cpu.gemm import gemm, pack
 from langevin_kit.schemes import scheme_from
@@ -132,7 +132,8 @@ SYSTEMS = {
         parameters={"W": numbers(13, 5, 5)},
     ),
 }
-WALLS = {"walls": lk.reflecting(-1.0, 1.0)}
+WALLS = {"walls": {0: lk.reflecting(-1.0, 1.0)}, "bipartite": {1: lk.reflecting(-0.5, 0.25)}}
+"""By the number of the vector."""
 SCHEME = scheme_from("euler_maruyama")
 N, THREADS, TIME_STEP, TEMPERATURE, KEY = 37, 32, 1e-2, 0.4, (np.uint32(11), np.uint32(22))
 FIRST_PARTICLE = 2**32 - 20
@@ -143,7 +144,7 @@ def made(name: str, dtype: str, capability: tuple[int, int] = (9, 0), *, fast: b
     """A program, and its PTX by the kernel's name."""
     from langevin_kit.kernels.cuda.compiler import ptx
 
-    done = program(SYSTEMS[name], SCHEME, dtype, fast=fast, has_walls=name in WALLS)
+    done = program(SYSTEMS[name], SCHEME, dtype, WALLS.get(name, ()), fast=fast)
     texts = {kernel: ptx(*pair, capability, fast=fast) for kernel, pair in done.kernels.items()}
     return done, texts
 
@@ -163,8 +164,8 @@ class Host:
         self.values |= {"parameters": flat.astype(x.dtype)}
         self.values |= {"time_step": np.float64(TIME_STEP), "dt": self.real(TIME_STEP)}
         self.values |= {"key0": KEY[0], "key1": KEY[1], "particle0": np.int64(FIRST_PARTICLE)}
-        if name in WALLS:
-            self.values |= dict(zip(INSIDE, map(self.real, WALLS[name].inside(x.dtype.name)), strict=True))
+        for j, wall in WALLS.get(name, {}).items():
+            self.values |= dict(zip(ends(j), map(self.real, wall.inside(x.dtype.name)), strict=True))
         self.call(self.program.setup)
 
     def advance(self, first: int, n: int, temperature: float, *, begins: bool = True) -> None:
@@ -190,15 +191,19 @@ class Host:
 
 def start(name: str, dtype: str, n: int = N) -> NDArray[Any]:
     x = SYSTEMS[name].retracted(np.random.default_rng(0).normal(0.0, 0.7, (SYSTEMS[name].d, n))).astype(dtype)
-    return np.clip(x, *WALLS[name].inside(dtype)) if name in WALLS else x
+    for j, wall in WALLS.get(name, {}).items():
+        state = SYSTEMS[name].states[j]
+        rows = slice(state.first, state.first + state.shape[0])
+        x[rows] = np.clip(x[rows], *wall.inside(dtype))
+    return x
 
 
 def on_cpu(name: str, x: NDArray[Any], first: int, n: int, temperature: float) -> None:
-    system, walls = SYSTEMS[name], [WALLS[name]] if name in WALLS else []
-    inside = [end for wall in walls for kind in ("float32", "float64") for end in wall.inside(kind)]
+    system, walls = SYSTEMS[name], WALLS.get(name, {})
+    inside = [end for wall in walls.values() for kind in ("float32", "float64") for end in wall.inside(kind)]
     flat = np.concatenate([system.flat_parameters(), inside])
     constants = (flat, TIME_STEP, temperature, *KEY, FIRST_PARTICLE)
-    advance = stepper(system, SCHEME, x.dtype.name, has_walls=bool(walls)).advance
+    advance = stepper(system, SCHEME, x.dtype.name, walls).advance
     advance(x, 0, x.shape[1], 256, first, n, *constants)
 
 
@@ -240,11 +245,11 @@ def test_paths_are_those_of_the_cpu_bit_for_bit(name: str, dtype: str, steps: in
 def test_walls_turn_what_is_compared_above() -> None:
     """Particles that start next to a wall are mirrored; in a mirror an ulp further on they would have other bits."""
     x = start("walls", "float32")
-    assert (np.abs(x) == np.float32(WALLS["walls"].inside("float32")[1])).any()
+    assert (np.abs(x) == np.float32(WALLS["walls"][0].inside("float32")[1])).any()
     moved, beside = x.copy(), x.copy()
     host, other = Host("walls", moved), Host("walls", beside)
     host.advance(3, 12, TEMPERATURE)
-    other.values["upper_end"] = np.float32(1)
+    other.values["upper_end0"] = np.float32(1)
     other.advance(3, 12, TEMPERATURE)
     assert (moved != beside).any()
 

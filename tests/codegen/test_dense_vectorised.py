@@ -56,7 +56,7 @@ def arithmetic(case: str) -> dict[str, int]:
     """How many additions, products, quotients and roots of `advance` are packed, and how many scalar."""
     dtype = case.split()[0]
     system = VECTORS if "vectors" in case else ROOTED if "simplex" in case else SYSTEM
-    source = stepper_source(system, scheme_from("euler_maruyama"), dtype, has_walls="walls" in case)
+    source = stepper_source(system, scheme_from("euler_maruyama"), dtype, (0,) if "walls" in case else ())
     source = source.replace("cached_driver", "driver")
     if case == CASES[-1]:
         # Each particle's step waits for the one before it; the last writes into the slack behind the buffer.

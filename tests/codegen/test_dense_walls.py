@@ -42,15 +42,16 @@ SYSTEMS = {
         parameters={"c": 1.2, "tau": [1.0, 2.0, 3.0, 4.0, 5.0]},
         walls={"y": lk.reflecting(0.0, 1.0)},
     ),
-    # One wall, an extra drift, a mobility of all components, and none of them constant in time.
+    # One wall, an extra drift, a mobility of all components, and none of them constant in time; and between others
+    # a second vector, beside one without any.
     "half space": lk.System(
-        coordinates={"x": 3},
-        energy="x @ x/2",
-        mobility="(1 + sin(t)**2)/(1 + x @ x)",
-        drift="I*cos(t) - x",
+        coordinates={"x": 3, "v": 4, "free": 2},
+        energy="x @ x/2 + free @ free + x @ (U @ v)",
+        mobility={"x": "(1 + sin(t)**2)/(1 + x @ x)", "v": "1 + v**2", "free": 1},
+        drift={"x": "I*cos(t) - x"},
         temperature=0.5,
-        parameters={"I": [1.0, -2.0, 0.5]},
-        walls={"x": lk.reflecting(upper=0.25)},
+        parameters={"I": [1.0, -2.0, 0.5], "U": numbers(3, 3, 4)},
+        walls={"v": lk.reflecting(-0.5, 0.75), "x": lk.reflecting(upper=0.25)},
     ),
 }
 

@@ -16,6 +16,7 @@ from langevin_kit.networks._activations import ACTIVATIONS
 from langevin_kit.networks._losses import Objective, cross_entropy, euler, runge_kutta, squares
 
 TANH = ACTIVATIONS["tanh"]
+SATURATING = sorted(name for name, f in ACTIVATIONS.items() if not f.is_unbounded)
 
 
 def signs(p: int, n: int, seed: int = 0) -> np.ndarray:
@@ -38,7 +39,7 @@ def relaxed(x: np.ndarray, W: np.ndarray, b: np.ndarray, time: float = 60.0) -> 
     return np.asarray(ds.position[-1].values.T)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("name", SATURATING)
 def test_activations_are_their_formulas(name: str) -> None:
     f, a = ACTIVATIONS[name], np.linspace(-30, 30, 601)
     direct = {"tanh": np.tanh(a), "logistic": 1 / (1 + np.exp(-a)), "algebraic": a / np.sqrt(1 + a * a)}[name]
@@ -48,7 +49,7 @@ def test_activations_are_their_formulas(name: str) -> None:
     np.testing.assert_allclose(f.integral(a + 1e-30j).imag / 1e-30, f.value(a), rtol=1e-12, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("name", SATURATING)
 @pytest.mark.parametrize("loss", ["squares", "step", "cross_entropy"])
 def test_gradients_are_those_of_complex_steps(name: str, loss: str) -> None:
     """To 1e-12 of the largest component, in every free coupling and field."""
@@ -104,7 +105,7 @@ def test_a_fixed_point_need_not_be_stable() -> None:
     assert np.linalg.norm(end - 0.9 * xi, axis=1).min() > 0.1
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+@pytest.mark.parametrize("name", SATURATING)
 def test_the_spectrum_is_that_of_the_jacobian(name: str) -> None:
     W, b = network(7)
     x = np.random.default_rng(1).normal(size=(3, 7))
@@ -222,7 +223,7 @@ def test_a_weight_decay_makes_weights_smaller() -> None:
         ({"patterns": [[-0.5, 0.5]], "activation": "logistic"}, "logistic takes those between 0 and 1 alone"),
         ({"patterns": [0.5, 0.5]}, r"patterns: got shape \(2,\)"),
         ({"patterns": "none"}, "patterns: got 'none'"),
-        ({"activation": "relu"}, "activation: got 'relu'; known are algebraic, logistic, tanh"),
+        ({"activation": "elu"}, "activation: got 'elu'; "),
         ({"loss": "square"}, "loss: got 'square'; did you mean 'squares'"),
         ({"time_step": 0}, "time_step: got 0; its limit"),
         ({"time_step": -1.0}, "time_step: got -1.0; a number ≥ 0"),

@@ -39,7 +39,7 @@ def vector(**others: Any) -> System:
             r"got periodic ones for the vector 'v'; it takes reflecting\(a, b\) alone",
         ),
         (lambda: vector(walls={"v": lk.absorbing(0, 1)}), "got absorbing ones for the vector 'v'"),
-        (lambda: vector(walls={"v[0]": lk.reflecting(0, 1)}), "The components of 'v' have the same walls, under its"),
+        (lambda: vector(walls={"v[0]": lk.reflecting(0, 1)}), "All components of a vector have the same walls"),
         (lambda: vector(mobility=[[1, 0.5], [0.5, 1]]), "those of a vector whose mobility is a matrix"),
         (lambda: vector(mobility={"diagonal": 1, "factor": [[1], [1]]}), "Give K as one of these, or up to 16"),
         (lambda: lk.SpinSystem(couplings=[[0, 1], [1, 0]], temperature=1.0, walls=UNIT), "walls: spins are 1 or −1"),

@@ -13,7 +13,7 @@ from langevin_kit.backends.cuda._device import Array, Device, placed
 from langevin_kit.backends.cuda._mover import THREADS
 from langevin_kit.backends.cuda._pace import Pace
 from langevin_kit.codegen.cuda_texts import dense_texts
-from langevin_kit.codegen.dense import INSIDE
+from langevin_kit.codegen.dense import ends
 from langevin_kit.system.dense import Vector
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ class DenseMover:
             "key0": p.key[0],
             "key1": p.key[1],
         }
-        for wall in p.system.walls.values():
-            values |= dict(zip(INSIDE, map(R, wall.inside(p.dtype)), strict=True))
+        for j, wall in zip(p.system.walled_vectors, p.system.walls.values(), strict=True):
+            values |= dict(zip(ends(j), map(R, wall.inside(p.dtype)), strict=True))
         self._calls.begin(values, p.parameters, p.dtype, widest)
 
     def end(self) -> None:

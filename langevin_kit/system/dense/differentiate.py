@@ -1,4 +1,4 @@
-"""The gradient of a scalar graph with respect to a vector, by reverse accumulation, as a graph again.
+"""Gradients of a scalar graph with respect to states and parameters, by reverse accumulation, as graphs again.
 
 Griewank & Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.
 """
@@ -6,11 +6,10 @@ Griewank & Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from langevin_kit.system.dense.graph import (
     Node,
-    dependents,
     divide,
     function,
     multiply,
@@ -28,8 +27,8 @@ from langevin_kit.system.dense.graph import (
 )
 
 
-def gradient(scalar: Node, variable: Node) -> Node:
-    """∂(scalar)/∂(variable), of the shape of this vector: of the state, or of normals.
+def gradient(scalar: Node, leaf: Node) -> Node:
+    """∂(scalar)/∂(leaf), of the shape of this state vector, or this vector or scalar of the parameters.
 
     Examples
     --------
@@ -37,17 +36,50 @@ def gradient(scalar: Node, variable: Node) -> Node:
     >>> gradient(total(power(v, 2)), v) == multiply(number(2), v)
     True
     """
+    for node, cotangent in _backwards(scalar, leaf):
+        if node == leaf:
+            return cotangent
+    return number(0, leaf.shape)
+
+
+def matrix_gradient(scalar: Node, name: str) -> list[tuple[Node, Node]]:
+    """∂(scalar)/∂(matrix of that name) as a sum of outer products: their factors, (m,) and (k,) for a matrix (m, k).
+
+    Examples
+    --------
+    >>> from langevin_kit.system.dense.graph import dot
+    >>> A, v, h = Node("matrix", (3, 2), value="A"), Node("state", (3,), value="v"), Node("state", (2,), value="h")
+    >>> matrix_gradient(dot(v, product(A, h)), "A") == [(v, h)]
+    True
+    """
+    terms = []
+    for node, cotangent in _backwards(scalar, Node("matrix", (), value=name)):
+        if node.kind == "product" and node.arguments[0].value == name:
+            matrix, x = node.arguments
+            terms += [(cotangent, x)] if matrix.orientation in ("", "S") else []
+            terms += [(x, cotangent)] if matrix.orientation in ("T", "S") else []
+    return terms
+
+
+def _backwards(scalar: Node, leaf: Node) -> Iterator[tuple[Node, Node]]:
+    """Each node through which the leaf, or the matrix of its name, reaches the scalar, and its cotangent."""
+    order, reached = postorder([scalar]), set[Node]()
+    for node in order:
+        same = (node.kind, node.value) == (leaf.kind, leaf.value)
+        if same or not reached.isdisjoint(node.arguments):
+            reached.add(node)
     cotangents: dict[Node, list[Node]] = defaultdict(list)
     cotangents[scalar].append(number(1))
-    moving = dependents([scalar], [variable])
-    for node in reversed(postorder([scalar])):
-        if node not in moving or node not in cotangents or node == variable:
+    for node in reversed(order):
+        if node not in reached or node not in cotangents:
             continue
         cotangent = sum_of(cotangents[node])
+        yield node, cotangent
+        if not node.arguments:
+            continue
         for argument, derivative in zip(node.arguments, _DERIVATIVES[node.kind](node, cotangent), strict=True):
-            if argument in moving:
+            if argument in reached and argument.kind != "matrix":
                 cotangents[argument].append(_fitted(derivative, argument))
-    return sum_of(cotangents[variable]) if variable in cotangents else number(0, variable.shape)
 
 
 def _fitted(derivative: Node, argument: Node) -> Node:

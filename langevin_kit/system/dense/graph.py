@@ -281,15 +281,6 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
     return list(order)
 
 
-def dependents(roots: Iterable[Node], variables: Iterable[Node]) -> set[Node]:
-    """The nodes that depend on one of these variables, and these."""
-    found = {*variables}
-    for node in postorder(roots):
-        if not found.isdisjoint(node.arguments):
-            found.add(node)
-    return found
-
-
 def substituted(node: Node, variable: Node, value: Node) -> Node:
     """The node with another one of the same shape in the place of a variable."""
     made = {variable: value}
