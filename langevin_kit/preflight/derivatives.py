@@ -6,8 +6,7 @@ What is compared is, at points of the typical region, `System.gradient`, `System
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,41 +24,24 @@ RELATIVE, ABSOLUTE = 1e-6, 1e-9
 """Two derivatives are the same if they differ by less than `RELATIVE` of themselves plus `ABSOLUTE` of the largest one
 met: beyond the rounding of any formula that is not ruined by cancellation, below any slip in one."""
 
-RANK = 1e-6
-"""Singular values of Dρ below it are 0: of a projector the others are at least 1."""
-
 POINTS = 256
 """At most so many points are looked at."""
 
 
 @dataclass(frozen=True)
 class Differentials:
-    """∂E (d, n), K (d, d, n), ∂_c K as [c, a, b, point] and ∂ ln μ (d, n), by dual numbers.
+    """∂E (d, n), K (d, d, n), ∇·K (d, n), ∂ ln μ (d, n) and ∂_c K as [c, a, b, point], by dual numbers.
 
-    Of states on a manifold also the Jacobian Dρ of their retraction, (d, d, n).
+    The last is None where K is given by roots. Of states on a manifold also the projector Π on the directions in which
+    they may move, (d, d, n), and ∇·K is the divergence along it, Πᵇᶜ ∂_c Kᵃᵇ.
     """
 
     gradient: Floats
     mobility: Floats
-    slope: Floats
+    divergence: Floats
     log_measure_gradient: Floats
-    returning: Floats | None = None
-
-    @cached_property
-    def tangent(self) -> Floats | None:
-        """The projector Π on the directions in which states may move, (d, d, n); None where these are all."""
-        if self.returning is None:
-            return None
-        columns, sizes, _ = np.linalg.svd(np.moveaxis(self.returning, -1, 0))
-        columns = columns * (sizes > RANK)[:, None, :]
-        return np.asarray(np.moveaxis(columns @ columns.swapaxes(1, 2), 0, -1))
-
-    @property
-    def divergence(self) -> Floats:
-        """∂_b Kᵃᵇ, (d, n); on a manifold the divergence along it, Πᵇᶜ ∂_c Kᵃᵇ."""
-        if self.tangent is not None:
-            return np.asarray(np.einsum("bcn,cabn->an", self.tangent, self.slope))
-        return np.asarray(np.einsum("babn->an", self.slope))
+    slope: Floats | None
+    tangent: Floats | None = None
 
 
 class DualNumbers:
@@ -74,14 +56,13 @@ class DualNumbers:
     def at(self, x: Floats, t: float) -> Differentials:
         """Derivatives at points (d, n)."""
         (d, n), has_measure = x.shape, self._content.facts.has_measure
+        if isinstance(self._content, Vector):
+            return self._of_vectors(self._content, x, t)
         if not isinstance(self._content, Texts):
             gradient, slope = self._content.slopes(x, t)
             entropic = self._content.evaluate("log_measure_gradient", x, t) if has_measure else np.zeros((d, n))
             mobility = self._content.evaluate("mobility", x, t)
-            found = Differentials(gradient, mobility, slope, entropic)
-            if isinstance(self._content, Vector) and self._content.retraction:
-                return replace(found, returning=self._content.returning(x))
-            return found
+            return Differentials(gradient, mobility, np.einsum("babn->an", slope), entropic, slope)
         fields = ("energy", "mobility", "measure") if has_measure else ("energy", "mobility")
         with np.errstate(all="ignore"):
             rows = [row for what in fields for row in self._content.differentiable(what, variables(x), t)]
@@ -89,7 +70,21 @@ class DualNumbers:
             entropic = slopes[-1] / values[-1] if has_measure else np.zeros((d, n))
         end = 1 + d * d
         mobility, slope = values[1:end].reshape(d, d, n), slopes[1:end].reshape(d, d, d, n)
-        return Differentials(slopes[0], mobility, np.moveaxis(slope, 2, 0), entropic)
+        slope = np.moveaxis(slope, 2, 0)
+        return Differentials(slopes[0], mobility, np.einsum("babn->an", slope), entropic, slope)
+
+    def _of_vectors(self, content: Vector, x: Floats, t: float) -> Differentials:
+        gradient, slope = content.slopes(x, t)
+        axes = content.tangents(x)
+        tangent = np.einsum("ain,bin->abn", axes, axes) if content.retraction else None
+        if slope is None:
+            divergence = content.divergence_along(x, t, axes)
+        elif tangent is None:
+            divergence = np.einsum("babn->an", slope)
+        else:
+            divergence = np.einsum("bcn,cabn->an", tangent, slope)
+        mobility = content.evaluate("mobility", x, t)
+        return Differentials(gradient, mobility, divergence, np.zeros(x.shape), slope, tangent)
 
 
 def require_derivatives(system: System, found: Differentials, x: Floats, t: float) -> None:

@@ -15,8 +15,8 @@ from langevin_kit.system.dense import Vector
 
 Floats = NDArray[np.float64]
 
-LEAST = 32
-"""Places that are looked at, where particles start at fewer."""
+LEAST, NUMBERS = 32, 2**22
+"""Places that are looked at, where particles start at fewer, and d² times as many."""
 
 REACH = (1e-3, 0.3)
 """How far places lie from where particles start, in units of the noise R z."""
@@ -30,7 +30,8 @@ def on_manifold(system: System, x: Floats, t: float) -> Floats:
     content = system.content
     if not (system.retraction and isinstance(content, Vector) and x.size):
         return x
-    x = content.derived.retracted(np.tile(x, -(-LEAST // x.shape[1])))
+    least = min(LEAST, max(1, NUMBERS // len(x) ** 2))
+    x = content.derived.retracted(np.tile(x, -(-least // x.shape[1])))
     rng = np.random.default_rng(0)
     reach = np.exp(rng.uniform(np.log(REACH[0]), np.log(REACH[1]), x.shape[1]))
     with np.errstate(all="ignore"):
@@ -59,8 +60,8 @@ def require_manifold(system: System, found: Differentials, x: Floats, t: float) 
             "when it is applied again. It must leave the points of the manifold where they are."
         ),
     )
-    R = content.derived.root_at(x, t)
-    size, off = (np.abs(A).max(axis=(0, 1)) for A in (R, R - np.einsum("abn,bcn->acn", found.tangent, R)))
+    S = found.mobility
+    size, off = (np.abs(A).max(axis=(0, 1)) for A in (S, S - np.einsum("abn,bcn->acn", found.tangent, S)))
     _refuse(
         off - TOLERANCE * size,
         lambda i: (

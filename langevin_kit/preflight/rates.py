@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +9,7 @@ from langevin_kit.preflight.derivatives import DualNumbers
 from langevin_kit.preflight.positivity import ROUNDING
 from langevin_kit.preflight.region import away_from_walls
 from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
 
 Floats = NDArray[np.float64]
 
@@ -52,17 +50,17 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
         "drift": max((np.abs(np.linalg.eigvals(m)).max() for m in [_finite(jacobian)] if len(m)), default=0.0),
     }
     if temperature:
-        if not system.facts.has_constant_mobility:
+        if not (system.facts.has_constant_mobility or _has_roots(system)):
             every = max(1, x.shape[1] * len(x) ** 3 // ENTRIES)
             some, values, vectors = x[:, ::every], values[::every], vectors[::every]
             if system.is_dense and system.walls:
                 some = away_from_walls(system, some, LAYER)
                 values, vectors = np.linalg.eigh(np.moveaxis(system.symmetric_mobility_at(some, t), -1, 0))
-            slope = np.moveaxis(dual.at(some, t).slope, -1, 0)
+            changes = dual.at(some, t).slope
+            assert changes is not None
+            slope = np.moveaxis(changes, -1, 0)
             slope = (slope + slope.swapaxes(2, 3)) / 2
-            # Where K vanishes at the edge of a domain that is no box, as beside walls, there is a layer.
-            of = np.median if system.retraction else np.max
-            found["noise"] = temperature * _noise_slope(slope, values, vectors, of)
+            found["noise"] = temperature * _noise_slope(slope, values, vectors)
         if system.facts.has_kinks:
             gradient = system.effective_gradient(x, t)
             squared = np.einsum("an,abn,bn->n", gradient, mobility, gradient)
@@ -71,12 +69,17 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
     return {name: max(0.0, float(rate)) for name, rate in found.items()}
 
 
+def _has_roots(system: System) -> bool:
+    """Whether S is given by roots: d³ numbers of its slopes are not made then. T ∇·S is in the slope of the drift."""
+    return isinstance(system.content, Vector) and bool(system.content.derived.roots)
+
+
 def _finite(matrices: Floats) -> Floats:
     return matrices[np.isfinite(matrices).all(axis=(1, 2))]
 
 
-def _noise_slope(slope: Floats, values: Floats, vectors: Floats, of: Callable[[Floats], Any] = np.max) -> float:
-    """½ Σₖ ‖S^{−½} (√S ∂)ₖ S S^{−½}‖², the largest, or another one; directions without noise are left out."""
+def _noise_slope(slope: Floats, values: Floats, vectors: Floats) -> float:
+    """½ Σₖ ‖S^{−½} (√S ∂)ₖ S S^{−½}‖², the largest; directions without noise are left out."""
     inverse_root = np.zeros_like(values)
     noisy = values > ROUNDING * values.max(axis=1, keepdims=True)
     np.divide(1.0, np.sqrt(np.maximum(values, 0.0)), out=inverse_root, where=noisy)
@@ -84,8 +87,7 @@ def _noise_slope(slope: Floats, values: Floats, vectors: Floats, of: Callable[[F
     along = np.einsum("nck,ncab->nkab", vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :], slope)
     relative = white[:, None].swapaxes(2, 3) @ along @ white[:, None]
     relative = relative[np.isfinite(relative).all(axis=(1, 2, 3))]
-    found = 0.5 * (np.linalg.eigvalsh(relative) ** 2).max(axis=2).sum(axis=1)
-    return float(of(found)) if found.size else 0.0
+    return float(0.5 * (np.linalg.eigvalsh(relative) ** 2).max(axis=2).sum(axis=1).max(initial=0.0))
 
 
 def _between_walls(system: System, mobility: Floats) -> float:

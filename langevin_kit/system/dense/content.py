@@ -25,6 +25,10 @@ _STEP = 1e-30
 """Of the complex step: nothing cancels, so it may be tiny."""
 
 
+_RANK = 1e-6
+"""Singular values of a retraction's Jacobian below it are 0: of a projector the others are at least 1."""
+
+
 class Components(tuple[str, ...]):
     """Names of the components of vectors, that know the vectors.
 
@@ -153,24 +157,33 @@ class Vector:
                 return self._jacobian(derived.gradient_at, x, t)
         return np.stack([self._jacobian(f, x, t) for f in (derived.force_at, derived.mobility_divergence_at)])
 
-    def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
-        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n), by complex steps of E and S alone."""
+    def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats | None]:
+        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n), by complex steps of E and S alone; of roots no ∂_c S."""
         d, n = x.shape
-        constant = self.facts.has_constant_mobility
+        rooted = bool(self.derived.roots)
+        constant = rooted or self.facts.has_constant_mobility
         slope = np.broadcast_to(0.0, (d, d, d, n)) if constant else np.zeros((d, d, d, n))  # the first takes no memory
         gradient = np.empty((d, n))
-        for some, shifted in _steps(x, d if self.derived.roots else 1):
+        for some, shifted in _steps(x):
             gradient[some] = self.derived.energy_at(shifted, t).imag / _STEP
-            if self.derived.roots:
-                slope[some] = np.moveaxis(self.derived.mobility_at(shifted, t).imag, 2, 0) / _STEP
-            elif not constant:
+            if not constant:
                 diagonal = self.derived.mobility_at(shifted, t).imag / _STEP
                 slope[some, range(d), range(d)] = np.moveaxis(diagonal, 0, 1)
-        return gradient, slope
+        return gradient, None if rooted else slope
 
-    def returning(self, x: Floats) -> Floats:
-        """The Jacobian Dρ of the retraction at places x (d, n) of the manifold, (d, d, n)."""
-        return self._jacobian(lambda y, t: self.derived.retracted(y), x, 0.0)
+    def divergence_along(self, x: Floats, t: float, directions: Floats) -> Floats:
+        """Σᵢ ∂ᵢ (S eᵢ), (d, n), along directions eᵢ as [a, i, point], by complex steps of S alone."""
+        shifted = x[:, None] + 1j * _STEP * directions
+        return np.asarray(self.derived.times_at(shifted, directions, t).imag.sum(axis=1) / _STEP)
+
+    def tangents(self, x: Floats) -> Floats:
+        """Orthonormal directions in which states may move at places x (d, n), as [a, i, point]; the others are 0."""
+        d, n = x.shape
+        if not self.retraction:
+            return np.broadcast_to(np.eye(d)[:, :, None], (d, d, n))
+        jacobian = np.moveaxis(self._jacobian(lambda y, t: self.derived.retracted(y), x, 0.0), -1, 0)
+        columns, sizes, _ = np.linalg.svd(jacobian)
+        return np.moveaxis(columns * (sizes > _RANK)[:, None, :], 0, -1)
 
     def _jacobian(self, function: Callable[..., Any], x: Floats, t: float) -> Floats:
         """∂fᵃ/∂xᵇ, (d, d, ...)."""
@@ -188,13 +201,10 @@ def _formula(mobility: Any) -> Any:
     return np.shape(mobility)
 
 
-def _steps(x: Floats, rows: int = 1) -> Iterator[tuple[slice, NDArray[np.complex128]]]:
-    """Some components after others, and x (d, c, ...) with a complex step along each of them.
-
-    They are as many as let `rows` numbers of each be held.
-    """
+def _steps(x: Floats) -> Iterator[tuple[slice, NDArray[np.complex128]]]:
+    """Some components after others, and x (d, c, ...) with a complex step along each of them."""
     d = len(x)
-    together = max(1, MOST // (x.size * rows))
+    together = max(1, MOST // x.size)
     for low in range(0, d, together):
         some = range(low, min(low + together, d))
         shifted = np.repeat(x[:, None].astype(np.complex128), len(some), axis=1)

@@ -159,15 +159,24 @@ class DenseDerived:
         if self.noise_shapes:
             return self._matrix(self._values(parameters))
         if self.roots:
-            R = self.root_at(x, t, parameters)
-            return np.asarray(np.einsum("ac...,bc...->ab...", R, R))
+            return self.times_at(*self._with_units(x), t, parameters)
         return self._vector([K for K in self.mobilities if isinstance(K, Node)], x, t, parameters)
 
-    def root_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
-        """R with R Rᵀ = K, shape (d, d, ...), of a K without constant matrices."""
-        x, points = np.asarray(x), np.ndim(x) - 1
-        unit = np.eye(self.d).reshape(self.d, self.d, *[1] * points)
-        return self.noise_at(np.broadcast_to(x[:, None], (self.d, *x.shape)), unit, t, parameters)
+    def times_at(self, x: Any, w: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
+        """K w for w of the shape of x (d, ...), of a K without constant matrices."""
+        both, values = np.concatenate([x, w]), self._values(parameters)
+        parts = []
+        for state, K in zip(self.states, self.mobilities, strict=True):
+            own = Node("normals", state.shape, value="w", first=self.d + state.first)
+            node = K.times(own) if isinstance(K, Root) else graph.multiply(K, own)
+            parts.append(evaluate(node, both, t, values))
+        return np.concatenate(parts)
+
+    def _with_units(self, x: Any) -> tuple[Any, Any]:
+        """Places (d, ...) and the unit vectors at each of them, both (d, d, ...)."""
+        x = np.asarray(x)
+        units, many = np.eye(self.d).reshape(self.d, self.d, *[1] * (x.ndim - 1)), (self.d, *x.shape)
+        return np.broadcast_to(x[:, None], many), np.broadcast_to(units, many)
 
     def noise_at(self, x: Any, z: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """What a step's normals z (d, ...) are made into at x: their covariance is the symmetric part of K."""

@@ -121,7 +121,9 @@ def test_force_noise_and_mobility() -> None:
     white = np.sqrt(h) * z[2:]
     made = np.concatenate([np.sqrt(1 + v**2) * z[:2], 0.7 * (white - h * white.sum(axis=0))])
     np.testing.assert_allclose(system.noise_at(x, z), made, atol=1e-15)
-    R = system.root_at(x)
+    R = np.stack([system.noise_at(x, np.repeat(e[:, None], 4, axis=1)) for e in np.eye(5)], axis=1)
+    w = RNG.normal(size=(5, 4))
+    np.testing.assert_allclose(system.times_at(x, w), np.einsum("abn,bn->an", S, w), atol=1e-14)
     np.testing.assert_allclose(np.einsum("acn,bcn->abn", R, R), S, atol=1e-15)
     assert (S[2:, 2:].sum(axis=0) ** 2).max() < 1e-30
 
