@@ -31,6 +31,8 @@ class Layer:
 
     Attributes
     ----------
+    name, length : str, int
+        Of the vector.
     output : str
         y = ∂L(h), of potentials that have the name of the outputs.
     energy : str
@@ -43,6 +45,8 @@ class Layer:
         Where outputs return to after a step.
     """
 
+    name: str
+    length: int
     output: str
     energy: str
     root: str
@@ -125,7 +129,7 @@ def layer(kind: str, name: str, length: int, *, epsilon: float | str = 0.0) -> L
     elif number("epsilon", epsilon) < 0 or (kind == "softmax" and epsilon):
         need = "no epsilon is" if kind == "softmax" else "0 or more, or the name of a parameter, are"
         raise InvalidArgument(f"epsilon: got {epsilon!r}; {need} allowed for {kind!r}.")
-    return Layer(**make(name, length, epsilon))
+    return Layer(name, length, **make(name, length, epsilon))
 
 
 def _softmax(y: str, m: int, epsilon: Any) -> dict[str, str]:

@@ -12,7 +12,7 @@ from scipy.integrate import solve_ivp
 
 import langevin_kit as lk
 from langevin_kit.errors import InvalidArgument, LangevinKitError
-from langevin_kit.networks import layer
+from langevin_kit.networks import bipartite, layer
 
 Array = NDArray[Any]
 TAU = 2.0
@@ -169,6 +169,39 @@ def test_check_agrees_with_the_divergence_and_refuses_another(name: str) -> None
     for divergence in (wrong, "0"):
         with pytest.raises(InvalidArgument, match=r"divergence of the mobility: component .* dual numbers give"):
             lk.check(system(name, mobility={**own, "divergence": divergence}), positions=y)
+
+
+U = np.random.default_rng(2).normal(size=(3, 4))
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_layer_of_a_network_moves_as_its_potentials(name: str) -> None:
+    """At T = 0 with v an identity: dv/dt = U y − v and dy/dt = ∂²L (Uᵀv + J − h)/τ, of a hidden layer and a visible."""
+    kind, m, epsilon = CASES[name]
+    h, v, couplings = potentials(name), np.random.default_rng(3).normal(size=(3, 20)), U[:, :m]
+    y, H = outputs(name)(h), hessian(name, h)
+    hidden: Any = kind if kind == "softmax" else layer(kind, "h", m, epsilon=epsilon)
+    network = bipartite(couplings, "identity", hidden, temperature=0.0, hidden_inputs=J[:m], time_scales=(1.0, TAU))
+    pull = np.einsum("abn,bn->an", H, couplings.T @ v + J[:m, None] - h) / TAU
+    np.testing.assert_allclose(network.force_at(np.concatenate([v, y])), [*(couplings @ y - v), *pull], atol=2e-14)
+    visible: Any = kind if kind == "softmax" else layer(kind, "v", m, epsilon=epsilon)
+    turned = bipartite(couplings.T, visible, "identity", temperature=0.0, inputs=J[:m], time_scales=(TAU, 1.0))
+    np.testing.assert_allclose(turned.force_at(np.concatenate([y, v])), [*pull, *(couplings @ y - v)], atol=2e-14)
+
+
+def test_a_layer_of_a_network_is_clamped_as_a_whole() -> None:
+    held = bipartite(U, "tanh", "layer_norm", temperature=1.0, clamped="h")
+    x = held.retracted(np.random.default_rng(4).uniform(-0.9, 0.9, (7, 5)))
+    assert held.parameters["free_h"] == 0
+    assert not held.drift_at(x)[3:].any()
+    assert held.drift_at(x)[:3].any()
+    assert not held.mobility_at(x)[3:, 3:].any()
+    with pytest.raises(InvalidArgument, match="clamp all of it or none"):
+        bipartite(U, "softmax", "tanh", temperature=1.0, clamped=[True, False, False])
+    with pytest.raises(InvalidArgument, match="one for 'h' of length 4 is needed"):
+        bipartite(U, "tanh", layer("softmax", "h", 3), temperature=1.0)
+    with pytest.raises(InvalidArgument, match="one for 'v' of length 3 is needed"):
+        bipartite(U, layer("softmax", "h", 3), "tanh", temperature=1.0)
 
 
 def test_unknown_layers_and_numbers_are_refused() -> None:

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import langevin_kit as lk
-from langevin_kit.networks import layer
+from langevin_kit.networks import bipartite, layer
 
 Floats = NDArray[np.float64]
 
@@ -240,14 +240,10 @@ U = np.array([[1.2, -0.5, 0.1], [-0.3, 0.8, -0.9]])
 
 def pair(couplings: Any = U) -> lk.System:
     """Two visible units that are identities, and a hidden softmax layer of three."""
-    return lk.System(
-        coordinates={"v": 2, "h": 3},
-        energy=f"v @ v/2 - I @ v + {SOFTMAX.energy} - J @ h - v @ (U @ h)",
-        mobility={"v": 1, "h": SOFTMAX.mobility("1/tau")},
-        retraction={"h": SOFTMAX.retraction},
-        temperature=0.5,
-        parameters={"U": couplings, "I": [0.2, -0.1], "J": [0.3, 0.0, -0.2], "tau": 0.7},
-    )
+    return bipartite(
+        couplings, "identity", "softmax", temperature=0.5, inputs=[0.2, -0.1], hidden_inputs=[0.3, 0.0, -0.2],
+        time_scales=(1.0, 0.7),
+    )  # fmt: skip
 
 
 def test_a_network_with_a_hidden_softmax_layer() -> None:
