@@ -6,7 +6,7 @@ singular values σ of U end at those of probabilistic principal components with 
 noise prunes what has a variance below T.
 
 A free chain of linear units relaxes at the rate 1 − σ, at the fixed point in a time of about 2λ/T. Where that is many
-updates' worth of steps, persistent chains lag behind U, and σ overshoots 1: there is no law then, and chains run away.
+updates' worth of steps, persistent chains lag behind U: σ overshoots 1, beyond which there is no law, or falls short.
 
 Run it:  python scenarios/principal_components.py            (about two minutes; writes principal_components.png)
 """

@@ -6,6 +6,7 @@ from langevin_kit.networks._associative import associative_memory
 from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
 from langevin_kit.networks._bipartite import bipartite
 from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
+from langevin_kit.networks._dense_associative import DenseAssociative, dense_associative
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._gardner import gardner_capacity
@@ -30,6 +31,7 @@ __all__ = [
     "OVERLAP",
     "Activation",
     "Attractors",
+    "DenseAssociative",
     "FixedPoints",
     "Layer",
     "LearnedFixedPoints",
@@ -48,6 +50,7 @@ __all__ = [
     "continuous_energy",
     "continuous_outputs",
     "critical_load",
+    "dense_associative",
     "fixed_points",
     "gardner_capacity",
     "hebb",

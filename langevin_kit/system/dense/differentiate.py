@@ -127,6 +127,7 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "cosh": _unary(lambda x, y: function("sinh", x)),
     "tanh": _unary(lambda x, y: subtract(_ONE, power(y, 2))),
     "atanh": _unary(lambda x, y: divide(_ONE, subtract(_ONE, power(x, 2)))),
+    "atan": _unary(lambda x, y: divide(_ONE, sum_of([_ONE, power(x, 2)]))),
     "logcosh": _unary(lambda x, y: function("tanh", x)),
     "abs": _unary(lambda x, y: sign(x)),
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),
