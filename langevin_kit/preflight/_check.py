@@ -86,7 +86,8 @@ def check(
     must be finite, and the derivatives those that dual numbers give; the mobility not negative; the drift
     such that the Boltzmann law carries no flux; and the time step stable. On a ring energy, mobility and measure must
     close, and paths must reach an absorbing wall. The measure must be positive; where q lives it may vanish at the edge
-    of a chart. With more than two coordinates the region is a sample.
+    of a chart. With more than two coordinates the region is a sample. On a manifold, at the given positions and around
+    them, the retraction must leave places where they are, noise must not lead off, and ∇·S be the divergence along it.
 
     Parameters
     ----------
