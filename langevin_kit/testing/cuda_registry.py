@@ -383,8 +383,8 @@ PARTS = (
     Part("W3, exact", _of_network("noisy_1", fast=False), (32, 32)),
     Part("within walls, fast", _of_outputs(fast=True), (32, 32)),
     Part("within walls, exact", _of_outputs(fast=False), (37, 40)),
-    Part("on a simplex, fast", _of_softmax(fast=True), (56, 56)),
-    Part("on a simplex, exact", _of_softmax(fast=False), (56, 48)),
+    Part("on a simplex, fast", _of_softmax(fast=True), (48, 48)),
+    Part("on a simplex, exact", _of_softmax(fast=False), (38, 40)),
     Part("W3, exact product", _of_network("product_64", fast=False), (78, 92)),
 )
 
