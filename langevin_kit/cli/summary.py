@@ -88,6 +88,7 @@ def equation(system: dict[str, Any]) -> str:
             f"E = {' '.join(str(system['energy']).split())}",
             *(f"{name} of {length} components" for name, length in vector.items()),
             *(f"K{name and f' of {name}'} {_mobility(K, is_vector=bool(vector))}" for name, K in mobilities.items()),
+            *(f"{name} returns to {text}" for name, text in system.get("retraction", {}).items()),
             *([f"μ = {' '.join(str(system['measure']).split())}"] if "measure" in system else []),
             *([f"b = {json.dumps(system['drift'])}".replace('"', "")] if system.get("drift") else []),
             f"T = {system['temperature']:g}{'' if unit == '1' else f' {unit}'}",
@@ -103,7 +104,9 @@ def _mobility(K: Any, *, is_vector: bool) -> str:
 
 
 def _value(value: Any) -> str:
-    """A number, or the shape of an array; of D + U Uᵀ those of both."""
+    """A number, or the shape of an array; of D + U Uᵀ those of both; of R Rᵀ its texts."""
+    if isinstance(value, dict) and "root" in value:
+        return f"= R Rᵀ, R z = {value['root']}, ∇·K = {value['divergence']}"
     if isinstance(value, dict) and "diagonal" in value:
         return f"= D + U Uᵀ, D {_value(value['diagonal'])}, U {_value(value['factor'])}"
     return f"of shape {'×'.join(map(str, _shape(value)))}" if isinstance(value, list | dict) else f"= {value:g}"

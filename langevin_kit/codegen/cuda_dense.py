@@ -28,7 +28,7 @@ from langevin_kit.kernels.cuda.products import COLUMNS, product_kernel, row_bloc
 from langevin_kit.kernels.jit import fma
 from langevin_kit.schemes import Scheme, scheme_from
 from langevin_kit.system.dense import DenseDerived, Move
-from langevin_kit.system.dense.graph import Node, postorder
+from langevin_kit.system.dense.graph import MOVED, Node, is_value, postorder
 
 _SCALARS = {
     "first": types.int64,
@@ -186,7 +186,8 @@ def program(
     """
     check_scheme(scheme)
     outputs = [output for move in derived.moves for output in move.outputs]
-    return _Maker(derived, outputs, scheme, dtype, walled, fast=fast).program()
+    returns = [*derived.retractions.values()]
+    return _Maker(derived, outputs, scheme, dtype, walled, fast=fast, returns=returns).program()
 
 
 def scalars_program(derived: DenseDerived, scalars: Mapping[int, Node]) -> DenseProgram:
@@ -211,11 +212,12 @@ class _Maker:
         walled: Collection[int] = (),
         *,
         fast: bool,
+        returns: Sequence[Node] = (),
     ) -> None:
         self._derived, self._outputs, self._scheme, self._dtype = derived, outputs, scheme, dtype
         self._walled = walled
         self._device, self._fast = Device(fast=fast), fast
-        self._graph = Graph(derived, self._outputs)
+        self._graph = Graph(derived, [*outputs, *returns])
         self._draw = Draw(derived.d, scheme.noise.per_call[dtype], *scheme.group(derived.d, dtype))
         self._matrices: dict[str, Matrix] = {}
         self._buffers: dict[str, int] = {}
@@ -346,15 +348,17 @@ class _Maker:
         own = "normals[r, i] + " if self._derived.adds_noise else ""
         z = f"({own}{noise}[r, i])" if shapes else "z"
 
-        def moved(j: int, move: Move, x: str, force: str, divergence: str, factor: str) -> Sequence[str]:
-            drift = force if move.divergence.is_number else f"fma(temperature, {divergence}, {force})"
-            step = f"stochastic({x}, {drift}, {factor}*{z}, dt, amplitude)"
+        def moved(j: int, move: Move, x: str, force: str, divergence: str, noise: str) -> Sequence[str]:
+            drift = force if is_value(move.divergence, 0) else f"fma(temperature, {divergence}, {force})"
+            made = noise if move.is_rooted else f"{noise}*{z}"
+            step = f"stochastic({x}, {drift}, {made}, dt, amplitude)"
             return [f"{self._graph.states[move.state]}[r, i] = {mirrored(step, j) if j in self._walled else step}"]
 
         for j, move in enumerate(self._derived.moves):
-            (n,), draws = move.state.shape, None if shapes else move.state.first
-            given = [move.state, *move.outputs]
-            kernels[-1].row_wise(n, given, partial(moved, j, move), draws=draws, after=self._outputs)
+            (n,), draws = move.state.shape, None if shapes or move.is_rooted else move.state.first
+            given, makes = [move.state, *move.outputs], self._moved(move)
+            kernels[-1].row_wise(n, given, partial(moved, j, move), draws=draws, after=self._outputs, makes=makes)
+        self._return(kernels[-1])
 
     def _deterministic(self, kernels: list[Kernel], products: list[list[Product]]) -> None:
         def moved(j: int, move: Move, x: str, force: str) -> Sequence[str]:
@@ -364,7 +368,23 @@ class _Maker:
         moves = self._derived.moves
         for j, move in enumerate(moves):
             (n,), after = move.state.shape, [each.force for each in moves]
-            kernels[-1].row_wise(n, [move.state, move.force], partial(moved, j, move), after=after)
+            given, makes = [move.state, move.force], self._moved(move)
+            kernels[-1].row_wise(n, given, partial(moved, j, move), after=after, makes=makes)
+        self._return(kernels[-1])
+
+    def _moved(self, move: Move) -> list[Node]:
+        """The vector where a move has left it, if something depends on it."""
+        return [node for node in self._graph.order if node.kind == "moved" and node.first == move.state.first]
+
+    def _return(self, kernel: Kernel) -> None:
+        """Bring vectors back to where they live."""
+        for node in self._graph.kept:
+            if node.stage == MOVED:
+                kernel.compute(node)
+        for j, place in self._derived.retractions.items():
+            state = self._derived.states[j]
+            name, (n,) = self._graph.states[state], state.shape
+            kernel.row_wise(n, [place], lambda value, name=name: [f"{name}[r, i] = {value}"])
 
     def _operand(self, matrix: Node) -> str:
         for known, made in self._matrices.items():

@@ -55,7 +55,7 @@ class Graph:
     states : dict of Node to str
         Of the state, or of the rows of it that are a vector.
     names : dict of Node to str
-        Of these and of buffers.
+        Of these and of buffers; a vector that has moved has the name of the state's.
     loaded : set of str
         Buffers that a kernel or a product reads; the others are not written either.
     """
@@ -63,10 +63,15 @@ class Graph:
     def __init__(self, derived: DenseDerived, outputs: Sequence[Node]) -> None:
         self.order = postorder(outputs)
         self.scalars = straight(self.order)
-        self.kept = in_buffers(self.order, outputs, derived.states, self.scalars)
+        kept, normals = in_buffers(self.order, outputs, self.scalars), [n for n in self.order if n.kind == "normals"]
+        self.kept = [*normals, *kept]
         states = derived.states
         self.states = {state: f"X{j}" if len(states) > 1 else "X" for j, state in enumerate(states)}
-        self.names = self.states | {node: f"b{j}" for j, node in enumerate(self.kept)}
+        places = {state.first: name for state, name in self.states.items()}
+        self.names = self.states | {node: places[node.first] for node in self.order if node.kind == "moved"}
+        self.names |= {node: f"b{j}" for j, node in enumerate(kept)} | {
+            node: f"drawn{j}" for j, node in enumerate(normals)
+        }
         self.held = self.scalars | self.names.keys()
         self.loaded: set[str] = set()
         self.offsets = offsets(derived)
@@ -151,6 +156,9 @@ class Kernel:
     def compute(self, node: Node) -> None:
         """Compute a node, and store it where something else will load it."""
         match node.kind:
+            case "normals":
+                at, loop = self._loop(node.shape[0], 0, node.first - self._draw.d)
+                self._keep(node, loop.body.know(node, "z"), at)
             case "dot" | "sum":
                 self._reduce(node)
             case "logsumexp" | "softmax":
@@ -167,16 +175,18 @@ class Kernel:
         *,
         draws: int | None = None,
         after: Sequence[Node] = (),
+        makes: Sequence[Node] = (),
     ) -> None:
         """A loop over rows with the lines that `finish(*values)` gives, behind all that `after` needs.
 
         With `draws`, the first of these rows in the state, z is the row's normal. With `rows` = 0 the lines stand in no
-        loop.
+        loop. What it `makes` is known from it on.
         """
         found = inside([*expressions, *after], self._graph.held)
         needs = {a for node in found for a in node.arguments} | {*expressions, *after}
-        _, loop = self._loop(rows, self._after(needs), draws)
+        at, loop = self._loop(rows, self._after(needs), draws)
         loop.body.lines += finish(*map(loop.body.value, expressions))
+        self._made |= dict.fromkeys(makes, at)
 
     def then(self, ahead: Kernel) -> None:
         """Add the first kernel of the next step; a loop over a vector alone joins the one that moves this vector."""
@@ -184,10 +194,11 @@ class Kernel:
         self._each_step += ahead._each_step
         self._stores |= ahead._stores
         self._uses_time |= ahead._uses_time
-        reads = [loop.body.read for loop in self._loops]
-        moved = {state: at for at, read in enumerate(reads) for state in read & self._graph.states.keys()}
+        names = self._graph.names
+        reads = [{names[node] for node in loop.body.read} for loop in self._loops]
+        moved = {name: at for at, read in enumerate(reads) for name in read & {*self._graph.states.values()}}
         for j, loop in enumerate(ahead._loops):
-            own = [self._loops[moved[node]] for node in loop.body.read if node in moved]
+            own = [self._loops[moved[names[node]]] for node in loop.body.read if names[node] in moved]
             if loop.before or len(own) != 1 or len(loop.body.read) != 1 or own[0].rows != loop.rows:
                 self._loops += ahead._loops[j:]
                 return

@@ -8,7 +8,8 @@ on the tile it is in. No name a user typed reaches the source, and no value of a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
+from functools import partial
+from itertools import chain, starmap
 from types import ModuleType
 
 from langevin_kit.cache import load
@@ -16,7 +17,7 @@ from langevin_kit.codegen.dense_loops import Loops, indented
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived, Move
-from langevin_kit.system.dense.graph import Node
+from langevin_kit.system.dense.graph import CONTRACTIONS, Node, is_value, postorder
 
 LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
@@ -26,6 +27,7 @@ FUNCTIONS = ("absolute", "atan", "atanh", "cos", "cosh", "exp", "log", "logcosh"
 """What generated source takes from `langevin_kit.kernels.elementary`."""
 
 _TILE_BYTES = 8192
+_ROW = 64
 _WIDTHS = (32, 256)
 
 _HEADER = """\
@@ -69,6 +71,7 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
 {noisy}
             else:
 {noiseless}
+{each_end}
         empty_tile(b2, X, a, b)
 """
 
@@ -102,6 +105,14 @@ def tile_width(d: int, dtype: str) -> int:
     return width
 
 
+def row_width(outputs: Sequence[Node]) -> int:
+    """Least particles of a tile where components are summed, in loops over the particles of one row after another.
+
+    Those take four vectors at a time (`langevin_kit.kernels.wide`), and with fewer up to four times as long.
+    """
+    return _ROW if any(node.kind in CONTRACTIONS and node.kind != "product" for node in postorder(outputs)) else 0
+
+
 def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Collection[int] = ()) -> str:
     """Source of `advance(X, low, high, block_size, first, n_steps, parameters, time_step, temperature, key0, key1, …)`.
 
@@ -111,16 +122,22 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
     group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a call; step s of
     it uses the d from s d on.
     """
-    d, width, per_call = derived.d, tile_width(derived.d, dtype), scheme.noise.per_call[dtype]
+    outputs = [output for move in derived.moves for output in move.outputs]
+    outputs += derived.retractions.values()
+    width = max(tile_width(derived.d, dtype), row_width(outputs))
+    d, per_call = derived.d, scheme.noise.per_call[dtype]
     group, group_calls = scheme.group(d, dtype)
     calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
-    loops = Loops(derived, [output for move in derived.moves for output in move.outputs], width)
+    loops = Loops(derived, outputs, width)
 
     def noise_row(first: int) -> list[str]:
         return [
             f"q = normal + {first} + r" if first else "q = normal + r",
             f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
         ]
+
+    def kept(normals: Node) -> list[str]:
+        return [loops.store(normals, "load(z, 1, q + i)")]
 
     turned: list[str] = []
     at = sum(value.size for value in derived.parameters.values()) + 2 * (dtype == "float64")
@@ -143,14 +160,24 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
             at += rows * columns
         own = f"load({ordered}, at) + " if derived.adds_noise else ""
         z, before = f"({own}load({noise}, at))", lambda first: []
+    for normals in loops.normals:
+        (n,), row = normals.shape, noise_row(normals.first - d)
+        noisy += loops.loop(n, [], partial(kept, normals), before=row)
+    noisy += loops.each_draw
 
     def stochastic(move: Move) -> list[str]:
-        def finish(force: str, divergence: str, factor: str) -> Sequence[str]:
-            drift = force if move.divergence.is_number else f"fma(T, {divergence}, {force})"
-            step = f"stochastic({loops.load(move.state)}, {drift}, {factor}*{z}, dt, amplitude)"
+        def finish(force: str, divergence: str, noise: str) -> Sequence[str]:
+            drift = force if is_value(move.divergence, 0) else f"fma(T, {divergence}, {force})"
+            made = noise if move.is_rooted else f"{noise}*{z}"
+            step = f"stochastic({loops.load(move.state)}, {drift}, {made}, dt, amplitude)"
             return [loops.store(move.state, step)]
 
-        return loops.loop(move.state.shape[0], move.outputs, finish, before=before(move.state.first))
+        row = [] if move.is_rooted else before(move.state.first)
+        return loops.loop(move.state.shape[0], move.outputs, finish, before=row)
+
+    def returned(j: int, place: Node) -> list[str]:
+        state = derived.states[j]
+        return loops.loop(state.shape[0], [place], lambda value: [loops.store(state, value)])
 
     def deterministic(move: Move) -> list[str]:
         def finish(force: str) -> Sequence[str]:
@@ -160,6 +187,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
 
     noisy += [*chain.from_iterable(map(stochastic, derived.moves)), *turned]
     noiseless = [*chain.from_iterable(map(deterministic, derived.moves)), *turned]
+    each_end = [*loops.each_end, *chain.from_iterable(starmap(returned, derived.retractions.items()))]
     return _header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
         scheme=scheme.name,
@@ -174,6 +202,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
         each_step=_block(loops.each_step, 3),
         noisy=_block(noisy, 4),
         noiseless=_block(noiseless, 4),
+        each_end=_block(each_end, 3),
     )
 
 

@@ -82,14 +82,19 @@ class Loops:
     ----------
     setup : list of str
         Lines before the particles: buffers, packed matrices, parameters, and what is constant.
-    each_step : list of str
-        Lines before the caller's loops, at every step.
+    each_step, each_draw, each_end : list of str
+        Lines of every step: before the caller's loops; what they need of the step's normals, which stand in buffers
+        then (`normals`); and what depends on where vectors have moved.
+    normals : sequence of Node
+        Those that are needed in a buffer.
     """
 
     def __init__(self, derived: DenseDerived, outputs: Sequence[Node], width: int) -> None:
         self.P = width
         self.setup: list[str] = []
         self.each_step: list[str] = []
+        self.each_draw: list[str] = []
+        self.each_end: list[str] = []
         self._n_buffers, self._n_names = STATE.number + 1, 0
         self._buffers: dict[Node, Buffer] = self._states(derived.states)
         self._straight: dict[Node, str] = {}
@@ -100,7 +105,12 @@ class Loops:
         order = postorder(outputs)
         self._scalars = straight(order)
         self._name_scalars(order)
-        kept = in_buffers(order, outputs, derived.states, self._scalars)
+        kept = in_buffers(order, outputs, self._scalars)
+        self.normals = [node for node in order if node.kind == "normals"]
+        for node in self.normals:
+            self._buffers[node] = self.buffer(node.shape[0])
+        places = {state.first: self._buffers[state] for state in derived.states}
+        self._buffers |= {node: places[node.first] for node in order if node.kind == "moved"}
         taken = {node.arguments[-1] for node in order if node.kind in _TAKES_BUFFER}
         rows = [node for node in kept if node.kind in _COSTLY and node.shape and not (changes(node) or node in taken)]
         for node in kept:
@@ -108,7 +118,7 @@ class Loops:
                 self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
         for node in kept:
             lines = self._constant(node) if node in rows else self._filled(node)
-            (self.each_step if changes(node) else self.setup).extend(lines)
+            (self.setup, self.each_step, self.each_draw, self.each_end)[node.stage].extend(lines)
 
     def buffer(self, rows: int) -> Buffer:
         """A new buffer."""
@@ -372,10 +382,9 @@ def straight(order: Iterable[Node]) -> set[Node]:
     return found
 
 
-def in_buffers(
-    order: Sequence[Node], outputs: Sequence[Node], states: Sequence[Node], scalars: Set[Node]
-) -> list[Node]:
-    """The nodes beside those of the state that get a buffer, in order; `scalars` are those of `straight`."""
+def in_buffers(order: Sequence[Node], outputs: Sequence[Node], scalars: Set[Node]) -> list[Node]:
+    """The nodes beside variables that get a buffer, in order; `scalars` are those of `straight`."""
+    variables = {node for node in order if node.is_variable}
     chosen: set[Node] = set()
     for node in order:
         if node in scalars:
@@ -390,9 +399,9 @@ def in_buffers(
             chosen.add(node)
     if any(output.shape for output in outputs):
         chosen.update(output for output in outputs if output.shape == () and output not in scalars)
-    chosen.difference_update(states)
+    chosen -= variables
     uses: Counter[Node] = Counter()
-    kept = chosen | scalars | {*states}
+    kept = chosen | scalars | variables
     for expressions in [*(_computed(node) for node in chosen), outputs]:
         uses.update(node for node in inside(expressions, kept) if node.kind in _COSTLY)
     chosen.update(node for node, count in uses.items() if count > 1)

@@ -137,8 +137,8 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
     Raises
     ------
     NotNormalizable
-        At T = 0, where E does not rise, under an extra drift, with absorbing walls, and with more than two coordinates
-        unless E is quadratic.
+        At T = 0, where E does not rise, under an extra drift, with absorbing walls, on a manifold, and with more than
+        two coordinates unless E is quadratic.
 
     Examples
     --------
@@ -157,6 +157,11 @@ def boltzmann(system: System, t: float = 0.0, near: Sequence[float] | Floats | N
         raise NotNormalizable("an extra drift that is no −K ∇E has no Boltzmann law in general.")
     if system.absorbers:
         raise NotNormalizable("absorbing walls take the particles: there is no law that stays.")
+    if system.retraction:
+        raise NotNormalizable(
+            f"ln Z not known: {', '.join(map(repr, system.retraction))} returns to a manifold after each step, against "
+            "whose volume the law has the density exp(−E/T)."
+        )
     _require_bounds(system, t)
     quadratic = system.facts.is_quadratic and not system.walls
     if system.n_dim <= 2:

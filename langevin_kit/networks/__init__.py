@@ -10,6 +10,7 @@ from langevin_kit.networks._dense_associative import DenseAssociative, dense_ass
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._gardner import gardner_capacity
+from langevin_kit.networks._layers import Layer, layer
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
     coexistence_temperature,
@@ -32,6 +33,7 @@ __all__ = [
     "Attractors",
     "DenseAssociative",
     "FixedPoints",
+    "Layer",
     "LearnedFixedPoints",
     "Mixture",
     "ModernHopfield",
@@ -52,6 +54,7 @@ __all__ = [
     "fixed_points",
     "gardner_capacity",
     "hebb",
+    "layer",
     "leaky_hardtanh",
     "leaky_relu",
     "learn_fixed_points",

@@ -10,14 +10,16 @@ import numpy as np
 from langevin_kit.errors import InvalidArgument, NotNormalizable
 from langevin_kit.networks._activations import Activation, activation_of, at
 from langevin_kit.networks._associative import spread
+from langevin_kit.networks._layers import LAYERS, Layer
+from langevin_kit.networks._layers import layer as layer_of
 from langevin_kit.system import System, Wall, reflecting
 from langevin_kit.system.arguments import above_zero, array
 
 
 def bipartite(
     U: Any,
-    visible: str | Activation = "tanh",
-    hidden: str | Activation = "identity",
+    visible: str | Activation | Layer = "tanh",
+    hidden: str | Activation | Layer = "identity",
     *,
     temperature: float,
     inputs: Any = 0.0,
@@ -37,7 +39,8 @@ def bipartite(
 
     .. math:: E(y) = L_v^*(y) - I·y + \dots, \qquad L_v^*(y) = \int^y g^{-1}, \qquad K = g'(g^{-1}(y))/τ
 
-    The law is exp(−E/T)/Z against the Lebesgue measure of what is moved.
+    The law is exp(−E/T)/Z against the Lebesgue measure of what is moved. A layer whose activation sees all units is
+    moved by its outputs too, on their manifold (`layer`), with K = ∂²L/τ.
 
     Parameters
     ----------
@@ -45,7 +48,8 @@ def bipartite(
         Couplings of n visible with m hidden units.
     visible, hidden : str or Activation
         "identity", "tanh", "logistic", "algebraic", "leaky_relu", "leaky_hardtanh", or one of
-        `leaky_relu(slope)`, `leaky_hardtanh(slope)`, or one of one's own.
+        `leaky_relu(slope)`, `leaky_hardtanh(slope)`, or one of one's own. Or "softmax", "spherical" or "layer_norm",
+        or a `layer` of these kinds with its ε, made for the vector "v" or "h" of that length.
     temperature : float
         T ≥ 0.
     inputs, hidden_inputs : number, (n,), or (m,)
@@ -54,7 +58,7 @@ def bipartite(
         τ of the visible and of the hidden layer.
     clamped : "v", "h", or (n,) of bool
         A layer, or visible units, that stay where they are: their K is 0. It can be changed in ``parameters``, as
-        ``free_v`` and ``free_h``: 1 where a unit moves, 0 where it does not.
+        ``free_v`` and ``free_h``: 1 where a unit moves, 0 where it does not; of a `layer` one number for all of it.
 
     Returns
     -------
@@ -85,10 +89,12 @@ def bipartite(
     if couplings.ndim != 2 or not couplings.size:
         raise InvalidArgument(f"U: got shape {couplings.shape}; an array (n, m) is needed.")
     n, m = couplings.shape
-    layers = [_layer(which, name) for which, name in (("visible", visible), ("hidden", hidden))]
-    free = _free(clamped, n, m)
-    if float(temperature) > 0 and all(layer.is_unbounded for layer in layers) and all(map(np.any, free)):
-        _require_law(couplings, layers)
+    given = (("visible", visible, "v", n), ("hidden", hidden, "h", m))
+    layers = [_layer(*each) for each in given]
+    free = [_own_free(layer, each) for layer, each in zip(layers, _free(clamped, n, m), strict=True)]
+    unbounded = [layer for layer in layers if isinstance(layer, Activation) and layer.is_unbounded]
+    if float(temperature) > 0 and len(unbounded) == 2 and all(map(np.any, free)):
+        _require_law(couplings, unbounded)
     if len(time_scales) != 2:
         raise InvalidArgument(f"time_scales: got {time_scales!r}; two numbers are needed.")
     taus = [above_zero(f"time_scales[{j}]", value) for j, value in enumerate(time_scales)]
@@ -96,9 +102,7 @@ def bipartite(
     parts = [_own_energy(layer, *names) for layer, names in zip(layers, ("vI", "hJ"), strict=True)]
     return System(
         energy=f"{' + '.join(parts)} - {g} @ (U @ {f})",
-        mobility={
-            name: f"free_{name}*{_slope(layer, name)}/tau_{name}" for layer, name in zip(layers, "vh", strict=True)
-        },
+        mobility={name: _mobility(layer, name) for layer, name in zip(layers, "vh", strict=True)},
         temperature=temperature,
         coordinates={"v": n, "h": m},
         parameters={
@@ -108,12 +112,28 @@ def bipartite(
             **dict(zip(("free_v", "free_h"), free, strict=True)),
             **dict(zip(("tau_v", "tau_h"), taus, strict=True)),
         },
-        walls={name: _walls(layer) for layer, name in zip(layers, "vh", strict=True) if not layer.is_unbounded},
+        walls={
+            name: _walls(layer)
+            for layer, name in zip(layers, "vh", strict=True)
+            if isinstance(layer, Activation) and not layer.is_unbounded
+        },
+        retraction={
+            name: layer.retraction for layer, name in zip(layers, "vh", strict=True) if isinstance(layer, Layer)
+        },
     )
 
 
-def _layer(which: str, name: str | Activation) -> Activation:
-    found = activation_of(name)
+def _layer(which: str, given: str | Activation | Layer, name: str, length: int) -> Activation | Layer:
+    if isinstance(given, str) and given in LAYERS:
+        return layer_of(given, name, length)
+    if isinstance(given, Layer):
+        if (given.name, given.length) != (name, length):
+            raise InvalidArgument(
+                f"{which}: got a layer made for {given.name!r} of length {given.length}; one for {name!r} of length "
+                f"{length} is needed."
+            )
+        return given
+    found = activation_of(given)
     if np.isfinite(found.lowest) != np.isfinite(found.highest):
         raise InvalidArgument(
             f"{which}: got an activation between {found.lowest} and {found.highest}; both limits or none are needed."
@@ -131,6 +151,15 @@ def _free(clamped: Any, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
     return 1.0 - held, np.ones(m)
 
 
+def _own_free(layer: Activation | Layer, free: np.ndarray) -> np.ndarray | float:
+    """Of a layer that moves as a whole one number."""
+    if not isinstance(layer, Layer):
+        return free
+    if free.any() != free.all():
+        raise InvalidArgument("clamped: got some units of a layer whose units move together; clamp all of it or none.")
+    return float(free.all())
+
+
 def _require_law(couplings: np.ndarray, layers: Sequence[Activation]) -> None:
     limit = 1 / np.sqrt(np.prod([layer.growth for layer in layers]))
     largest = float(np.linalg.norm(couplings, 2))
@@ -142,21 +171,27 @@ def _require_law(couplings: np.ndarray, layers: Sequence[Activation]) -> None:
         )
 
 
-def _text(layer: Activation, name: str) -> str:
+def _text(layer: Activation | Layer, name: str) -> str:
     """The output of a layer."""
+    if isinstance(layer, Layer):
+        return name
     return f"({at(layer.value_text, a=name)})" if layer.is_unbounded else name
 
 
-def _own_energy(layer: Activation, name: str, given: str) -> str:
+def _own_energy(layer: Activation | Layer, name: str, given: str) -> str:
     """The energy of a layer by itself."""
+    if isinstance(layer, Layer):
+        return f"{layer.energy} - {given} @ {name}"
     if layer.is_unbounded:
         return f"({name} - {given}) @ {_text(layer, name)} - sum({at(layer.integral_text, a=name)})"
     return f"sum({at(layer.inverse_integral_text, y=name)}) - {given} @ {name}"
 
 
-def _slope(layer: Activation, name: str) -> str:
-    """K τ of a layer that is not clamped."""
-    return "1" if layer.is_unbounded else at(layer.slope_text, y=name)
+def _mobility(layer: Activation | Layer, name: str) -> str | dict[str, str]:
+    if isinstance(layer, Layer):
+        return layer.mobility(f"free_{name}/tau_{name}")
+    slope = "1" if layer.is_unbounded else at(layer.slope_text, y=name)
+    return f"free_{name}*{slope}/tau_{name}"
 
 
 def _walls(layer: Activation) -> Wall:

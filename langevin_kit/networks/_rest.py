@@ -154,8 +154,10 @@ def _checked(system: System, starts: Any) -> tuple[System, Floats]:
     """The system at T = 0, and the starts."""
     if not isinstance(system, System) or isinstance(system, SpinSystem):
         raise InvalidArgument(f"system: got {type(system).__name__}; a System is needed. Of spins take attractors.")
-    if system.walls or system.facts.depends_on_time:
-        raise InvalidArgument("system: it has walls or depends on time; fixed points are those of neither.")
+    if system.walls or system.retraction or system.facts.depends_on_time:
+        raise InvalidArgument(
+            "system: it has walls or depends on time, or a retraction; fixed points are those of none of these."
+        )
     x = np.asarray(array("starts", starts))
     if x.ndim != 2 or x.shape[1] != system.n_dim or not len(x):
         raise InvalidArgument(f"starts: got shape {x.shape}; (R, {system.n_dim}) is needed, R states.")

@@ -13,6 +13,7 @@ from langevin_kit.estimate import Boltzmann, boltzmann, closed_laws
 from langevin_kit.preflight.arguments import require_time_step
 from langevin_kit.preflight.derivatives import POINTS, DualNumbers, require_derivatives, require_stationary
 from langevin_kit.preflight.jumps import Jump, find_jump
+from langevin_kit.preflight.manifold import on_manifold, require_manifold
 from langevin_kit.preflight.periodicity import require_periodic
 from langevin_kit.preflight.positivity import eigenvalue_range, require_measure
 from langevin_kit.preflight.rates import ENTRIES, MEANING, rates, suggest
@@ -85,7 +86,8 @@ def check(
     must be finite, and the derivatives those that dual numbers give; the mobility not negative; the drift
     such that the Boltzmann law carries no flux; and the time step stable. On a ring energy, mobility and measure must
     close, and paths must reach an absorbing wall. The measure must be positive; where q lives it may vanish at the edge
-    of a chart. With more than two coordinates the region is a sample.
+    of a chart. With more than two coordinates the region is a sample. On a manifold, at the given positions and around
+    them, the retraction must leave places where they are, noise must not lead off, and ∇·S be the divergence along it.
 
     Parameters
     ----------
@@ -148,6 +150,7 @@ def check(
                 "check: without a Boltzmann law there is no typical region; give `positions` where particles start. "
                 f"({no_law})"
             )
+        x = on_manifold(system, x, t)
         require_measure(system, x)
         _require_finite(system, x, t)
         require_periodic(system, x, t)
@@ -158,6 +161,7 @@ def check(
         jump = jump or find_jump(system, x, t)
         some = x[:, :: -(-x.shape[1] // max(1, min(POINTS, ENTRIES // len(x) ** 3)))]
         found = dual.at(some, t)
+        require_manifold(system, found, some, t)
         require_derivatives(system, found, some, t)
         if laws:
             require_stationary(system, found, some, t)

@@ -15,6 +15,7 @@ from langevin_kit.errors import InvalidArgument
 from langevin_kit.preflight.dual import differentiated, variables
 from langevin_kit.preflight.region import place
 from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
 from langevin_kit.system.texts import Texts
 
 Floats = NDArray[np.float64]
@@ -29,17 +30,18 @@ POINTS = 256
 
 @dataclass(frozen=True)
 class Differentials:
-    """∂E (d, n), K (d, d, n), ∂_c K as [c, a, b, point] and ∂ ln μ (d, n), by dual numbers."""
+    """∂E (d, n), K (d, d, n), ∇·K (d, n), ∂ ln μ (d, n) and ∂_c K as [c, a, b, point], by dual numbers.
+
+    The last is None where K is given by roots. Of states on a manifold also the projector Π on the directions in which
+    they may move, (d, d, n), and ∇·K is the divergence along it, Πᵇᶜ ∂_c Kᵃᵇ.
+    """
 
     gradient: Floats
     mobility: Floats
-    slope: Floats
+    divergence: Floats
     log_measure_gradient: Floats
-
-    @property
-    def divergence(self) -> Floats:
-        """∂_b Kᵃᵇ, (d, n)."""
-        return np.asarray(np.einsum("babn->an", self.slope))
+    slope: Floats | None
+    tangent: Floats | None = None
 
 
 class DualNumbers:
@@ -54,10 +56,13 @@ class DualNumbers:
     def at(self, x: Floats, t: float) -> Differentials:
         """Derivatives at points (d, n)."""
         (d, n), has_measure = x.shape, self._content.facts.has_measure
+        if isinstance(self._content, Vector):
+            return self._of_vectors(self._content, x, t)
         if not isinstance(self._content, Texts):
             gradient, slope = self._content.slopes(x, t)
             entropic = self._content.evaluate("log_measure_gradient", x, t) if has_measure else np.zeros((d, n))
-            return Differentials(gradient, self._content.evaluate("mobility", x, t), slope, entropic)
+            mobility = self._content.evaluate("mobility", x, t)
+            return Differentials(gradient, mobility, np.einsum("babn->an", slope), entropic, slope)
         fields = ("energy", "mobility", "measure") if has_measure else ("energy", "mobility")
         with np.errstate(all="ignore"):
             rows = [row for what in fields for row in self._content.differentiable(what, variables(x), t)]
@@ -65,7 +70,21 @@ class DualNumbers:
             entropic = slopes[-1] / values[-1] if has_measure else np.zeros((d, n))
         end = 1 + d * d
         mobility, slope = values[1:end].reshape(d, d, n), slopes[1:end].reshape(d, d, d, n)
-        return Differentials(slopes[0], mobility, np.moveaxis(slope, 2, 0), entropic)
+        slope = np.moveaxis(slope, 2, 0)
+        return Differentials(slopes[0], mobility, np.einsum("babn->an", slope), entropic, slope)
+
+    def _of_vectors(self, content: Vector, x: Floats, t: float) -> Differentials:
+        gradient, slope = content.slopes(x, t)
+        axes = content.tangents(x)
+        tangent = np.einsum("ain,bin->abn", axes, axes) if content.retraction else None
+        if slope is None:
+            divergence = content.divergence_along(x, t, axes)
+        elif tangent is None:
+            divergence = np.einsum("babn->an", slope)
+        else:
+            divergence = np.einsum("bcn,cabn->an", tangent, slope)
+        mobility = content.evaluate("mobility", x, t)
+        return Differentials(gradient, mobility, divergence, np.zeros(x.shape), slope, tangent)
 
 
 def require_derivatives(system: System, found: Differentials, x: Floats, t: float) -> None:

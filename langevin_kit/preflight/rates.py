@@ -9,6 +9,7 @@ from langevin_kit.preflight.derivatives import DualNumbers
 from langevin_kit.preflight.positivity import ROUNDING
 from langevin_kit.preflight.region import away_from_walls
 from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
 
 Floats = NDArray[np.float64]
 
@@ -49,13 +50,15 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
         "drift": max((np.abs(np.linalg.eigvals(m)).max() for m in [_finite(jacobian)] if len(m)), default=0.0),
     }
     if temperature:
-        if not system.facts.has_constant_mobility:
+        if not (system.facts.has_constant_mobility or _has_roots(system)):
             every = max(1, x.shape[1] * len(x) ** 3 // ENTRIES)
             some, values, vectors = x[:, ::every], values[::every], vectors[::every]
             if system.is_dense and system.walls:
                 some = away_from_walls(system, some, LAYER)
                 values, vectors = np.linalg.eigh(np.moveaxis(system.symmetric_mobility_at(some, t), -1, 0))
-            slope = np.moveaxis(dual.at(some, t).slope, -1, 0)
+            changes = dual.at(some, t).slope
+            assert changes is not None
+            slope = np.moveaxis(changes, -1, 0)
             slope = (slope + slope.swapaxes(2, 3)) / 2
             found["noise"] = temperature * _noise_slope(slope, values, vectors)
         if system.facts.has_kinks:
@@ -64,6 +67,11 @@ def rates(system: System, dual: DualNumbers, x: Floats, t: float, mobility: Floa
             found["kink"] = np.max(squared[np.isfinite(squared)], initial=0.0) / temperature
         found["walls"] = temperature * _between_walls(system, mobility)
     return {name: max(0.0, float(rate)) for name, rate in found.items()}
+
+
+def _has_roots(system: System) -> bool:
+    """Whether S is given by roots: d³ numbers of its slopes are not made then. T ∇·S is in the slope of the drift."""
+    return isinstance(system.content, Vector) and bool(system.content.derived.roots)
 
 
 def _finite(matrices: Floats) -> Floats:

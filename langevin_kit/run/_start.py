@@ -65,6 +65,7 @@ def initial_state(
         high = min(low + BLOCK, n)
         x = _positions(initial, first + low, high - low, system.n_dim, key)
         _require_inside(system, x, first + low, dtype)
+        x = _returned(system, x, first + low)
         state[: system.n_dim, low:high] = x
     if isinstance(system, SpinSystem):
         system.begin(state)
@@ -94,6 +95,21 @@ def _positions(
     fill(z, first, *key)
     law = initial.from_particle(first) if isinstance(initial, Patterns) else initial
     return law.transform(z)
+
+
+def _returned(system: System, x: NDArray[np.float64], first: int) -> NDArray[np.float64]:
+    """Positions (d, n), brought to the manifold on which vectors live."""
+    if not system.retraction:
+        return x
+    on = system.retracted(x)
+    bad = ~np.isfinite(on).all(axis=0)
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise InvalidArgument(
+            f"initial: particle {first + i} starts at {x[:, i].tolist()!s:.80}, from where the retraction leads to no "
+            "finite place."
+        )
+    return on
 
 
 def _require_inside(system: System, x: NDArray[np.float64], first: int, dtype: str) -> None:

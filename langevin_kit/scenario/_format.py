@@ -210,8 +210,9 @@ class SystemTable(NamesTable):
     temperature: float
     units: dict[str, str] = {}
     walls: dict[str, WallTable] = {}
+    retraction: dict[str, str] = {}
 
-    @field_validator("energy", "mobility", "drift", "measure", "temperature", "units")
+    @field_validator("energy", "mobility", "drift", "measure", "temperature", "units", "retraction")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
         # The energy of scalar coordinates has been parsed: what it needs beyond that is derived once, by the system.

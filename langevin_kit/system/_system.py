@@ -50,9 +50,10 @@ class System:
         any of the coordinates, the parameters and t by name, may branch and loop; dual numbers differentiate it.
     mobility : str, number, SymPy expression or function, or d × d nested list of them, or mapping
         K(x, t): a scalar or a matrix, whose symmetric part must be positive semi-definite where particles go. Or
-        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations. Of
-        several vectors a scalar, or a mapping from each to its own: a scalar, or a vector for the diagonal, whose zeros
-        hold components where they are. Or
+        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ, which takes a vector of coordinates O(d r) operations. Or,
+        of a vector, ``{"root": R z, "divergence": ∇·S}`` for S = R Rᵀ with a root R(x): texts, the first linear in z,
+        as in ``{"root": "z - h*(h @ z)", "divergence": "-2*h"}``. Of several vectors a scalar, or a mapping from each
+        to its own: a scalar, a vector for the diagonal, whose zeros hold components where they are, or a root. Or
         ``"ensemble covariance"``: K is that of all particles, with the drift T (d + 1)/N (x − mean) that keeps q
         (`langevin_kit.system.ensemble`).
     temperature : float
@@ -75,6 +76,11 @@ class System:
     walls : mapping of str to Wall
         Coordinates that are `periodic`, or have `reflecting` or `absorbing` walls; unbounded otherwise. A vector has
         `reflecting` ones alone, the same for all its components, under its name; its K must be a scalar or a diagonal.
+    retraction : mapping of str to str
+        Vectors that live on a manifold, or in a domain that is no box, with the map that brings them back after each
+        step: ``{"h": "abs(h)/sum(abs(h))"}`` onto the simplex, ``{"h": "h/sqrt(h @ h)"}`` onto the sphere. It must
+        leave the manifold's points where they are, and S must not lead off the manifold; ∇·S is then the divergence
+        along it, and exp(−E/T) the density against its volume. Where particles start is brought there too.
 
     Raises
     ------
@@ -97,6 +103,7 @@ class System:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     walls: Mapping[str, Wall] = field(default_factory=dict)
+    retraction: Mapping[str, Text] = field(default_factory=dict)
     content: Texts | Vector | Functions = field(init=False, repr=False)
     """What the arguments were read into."""
 
@@ -107,6 +114,7 @@ class System:
                 "parameters": (self.parameters, Mapping),
                 "units": (self.units, Mapping),
                 "walls": (self.walls, Mapping),
+                "retraction": (self.retraction, Mapping),
             }
         )
         temperature = arguments.temperature_of(self.temperature)
@@ -125,12 +133,18 @@ class System:
             "measure": 1.0 if isinstance(content, Vector) else content.measure,
             "units": MappingProxyType(arguments.units_of(self.units, names)),
             "walls": MappingProxyType(arguments.walls_of(self.walls, names)),
+            "retraction": MappingProxyType(content.retraction if isinstance(content, Vector) else {}),
             "content": content,
         }
         for key, value in canonical.items():
             object.__setattr__(self, key, value)
 
     def _scalars(self) -> Texts | Functions:
+        if self.retraction:
+            raise InvalidArgument(
+                "retraction: it is for vectors of coordinates, as in coordinates={'h': 3}. Coordinates by name live on "
+                "a manifold by a chart and its measure."
+            )
         names = arguments.names_of(self.coordinates, self.parameters)
         parameters = {k: arguments.number(f"parameters.{k}", v) for k, v in self.parameters.items()}
         given = self.energy, self.mobility, self.drift, self.measure
@@ -158,8 +172,11 @@ class System:
         parameters = {k: arguments.array(f"parameters.{k}", v) for k, v in self.parameters.items()}
         mobility = arguments.mobility_of(self.mobility, tuple(vectors))
         drift = arguments.drift_of(self.drift, tuple(vectors))
-        made = Vector(vectors, parameters, arguments.scalar(self.energy), mobility, drift)
-        if self.walls and made.derived.noise_shapes:
+        retraction = arguments.retraction_of(self.retraction, tuple(vectors))
+        made = Vector(vectors, parameters, arguments.scalar(self.energy), mobility, drift, retraction)
+        if both := self.walls.keys() & retraction.keys():
+            raise InvalidArgument(f"retraction: {min(both)!r} has walls too; a vector has one of them.")
+        if self.walls and (made.derived.noise_shapes or self.walls.keys() & made.derived.roots.keys()):
             raise InvalidArgument(
                 "walls: got those of a vector whose mobility is a matrix; particles turn back along K n, which for a "
                 "scalar or a diagonal K alone is the wall's normal. Give K as one of these, or up to "
@@ -353,6 +370,11 @@ class System:
         force, divergence = self._evaluate("drift_jacobian", x, t)
         return np.asarray(force + self.temperature * divergence if self.temperature else force)
 
+    def retracted(self, x: Any) -> Floats:
+        """Where `retraction` brings places x (d, ...), shape (d, ...)."""
+        x = np.asarray(x, np.float64)
+        return self.content.derived.retracted(x) if isinstance(self.content, Vector) else x
+
     def frozen(self, positions: Any) -> System:
         """A system with the covariance of given positions (d, n) for its mobility, which stays as it is.
 
@@ -473,5 +495,6 @@ class System:
             "parameters": {name: arguments.plain(value) for name, value in self.parameters.items()},
             "units": dict(self.units),
             "walls": {name: wall.to_dict() for name, wall in self.walls.items()},
+            **({"retraction": dict(self.retraction)} if self.retraction else {}),
             **({} if self.functions is None else {"functions": self.content.fingerprint}),
         }

@@ -10,7 +10,7 @@ import numpy as np
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.dense import Components
-from langevin_kit.system.dense.by_vector import in_order, is_by_name
+from langevin_kit.system.dense.by_vector import in_order, is_by_name, is_root
 from langevin_kit.system.names import RESERVED
 from langevin_kit.system.packed import LONGEST_LIST, is_packed, pack, unpack
 from langevin_kit.system.walls import Wall
@@ -105,6 +105,8 @@ def array(name: str, value: Any) -> Any:
 
 def mobility_of(value: Any, vectors: Sequence[str]) -> Any:
     """Text or a number as it is, nested lists as an array; a mapping of these likewise, from vectors in their order."""
+    if is_root(value):
+        return {str(key): scalar(entry) for key, entry in value.items()}
     if is_by_name(value, vectors) and not is_packed(value):
         named = in_order("mobility", value, vectors)
         return {key: _array_or_text(f"mobility.{key}", entry) for key, entry in named.items()}
@@ -120,7 +122,14 @@ def drift_of(value: Any, vectors: Sequence[str]) -> Any:
     return {key: scalar(entry) for key, entry in in_order("drift", value, vectors).items()}
 
 
+def retraction_of(value: Any, vectors: Sequence[str]) -> dict[str, Any]:
+    """Texts in the order of the vectors."""
+    return {key: scalar(entry) for key, entry in in_order("retraction", value, vectors).items()}
+
+
 def _array_or_text(name: str, value: Any) -> Any:
+    if is_root(value):
+        return {str(key): scalar(entry) for key, entry in value.items()}
     return value if isinstance(value, str | int | float) else array(name, value)
 
 

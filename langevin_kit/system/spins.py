@@ -104,8 +104,9 @@ class SpinSystem(System):
             given = getattr(self, name)
             if not isinstance(given, str | float | int | tuple | None) or given not in values:
                 raise InvalidArgument(f"{name}: got {given!r:.80}; couplings and fields alone make spins.")
-        if self.walls:
-            raise InvalidArgument("walls: spins are 1 or −1 and meet none; leave them out.")
+        for name in ("walls", "retraction"):
+            if getattr(self, name):
+                raise InvalidArgument(f"{name}: spins are 1 or −1 and meet none; leave it out.")
         taken = [name for name in OWN if name in self.parameters]
         if taken and not is_copy:
             raise InvalidArgument(f"parameters: {', '.join(taken)}: spins have these names already; choose others.")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.codegen.cuda_texts import dense_texts, library_text, rows_text, spins_text, step_text
+from langevin_kit.networks import layer
 from langevin_kit.observables import Observable, Plan, autocorrelation, maximum, mean_square_displacement, plan
 from langevin_kit.schemes import EulerMaruyama, Scheme, scheme_from
 from langevin_kit.system import SpinSystem, System, absorbing, reflecting, zoo
@@ -339,6 +340,24 @@ def _of_outputs(*, fast: bool) -> Callable[[Capability], str]:
     return lambda capability: dense_texts(_outputs(), _SCHEME, "float32", capability, fast=fast)[1]["noisy_1"]
 
 
+@cache
+def _softmax() -> System:
+    """A softmax layer by its outputs, with a root and a return to the simplex."""
+    own = layer("softmax", "h", 64)
+    return System(
+        coordinates={"h": 64},
+        energy=f"{own.energy} - J @ h",
+        mobility=own.mobility(),
+        retraction={"h": own.retraction},
+        temperature=0.1,
+        parameters={"J": np.zeros(64)},
+    )
+
+
+def _of_softmax(*, fast: bool) -> Callable[[Capability], str]:
+    return lambda capability: dense_texts(_softmax(), _SCHEME, "float32", capability, fast=fast)[1]["noisy_0"]
+
+
 def _of_library(name: str) -> Callable[[Capability], str]:
     return lambda capability: library_text(name, "float32", capability)
 
@@ -364,6 +383,8 @@ PARTS = (
     Part("W3, exact", _of_network("noisy_1", fast=False), (32, 32)),
     Part("within walls, fast", _of_outputs(fast=True), (32, 32)),
     Part("within walls, exact", _of_outputs(fast=False), (37, 40)),
+    Part("on a simplex, fast", _of_softmax(fast=True), (48, 48)),
+    Part("on a simplex, exact", _of_softmax(fast=False), (38, 40)),
     Part("W3, exact product", _of_network("product_64", fast=False), (78, 92)),
 )
 

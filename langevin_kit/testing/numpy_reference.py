@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from langevin_kit.schemes import Noise, noise_from
 from langevin_kit.system import System
+from langevin_kit.system.dense import Vector
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -131,7 +132,8 @@ def euler_maruyama(
     """Positions (d, n) after `n_steps` Euler–Maruyama steps in float64, from step `first` on.
 
     The drift is `system.drift_at`; the noise is √(2TΔt) L ζ with the Cholesky factor L of the symmetric part of
-    `system.mobility_at`. Walls turn particles back along the co-normal, and periodic coordinates go round.
+    `system.mobility_at`, or with the roots that a vector system has. Walls turn particles back along the co-normal,
+    periodic coordinates go round, and vectors return to their manifold.
     """
     x = np.array(position, np.float64)
     particles, noisy = np.arange(x.shape[1]), [*system.facts.noisy]
@@ -142,10 +144,11 @@ def euler_maruyama(
             z = np.zeros_like(x)
             z[noisy] = numbers_of_step(noise_from(noise), particles, k, len(noisy), key)
             amplitude = np.sqrt(2 * system.temperature * time_step)
-            x = x + drift * time_step + amplitude * _coloured(system.mobility_at(x, t), z)
+            x = x + drift * time_step + amplitude * _coloured(system, x, t, z)
         else:
             x = x + drift * time_step
         x = _within(system, before, x, t) if system.walls else x
+        x = system.retracted(x) if system.retraction else x
     return x
 
 
@@ -170,7 +173,10 @@ def _pushed(system: System, x: Floats, s: Floats, share: float) -> Floats:
     return x
 
 
-def _coloured(mobility: Floats, z: Floats) -> Floats:
+def _coloured(system: System, x: Floats, t: float, z: Floats) -> Floats:
+    if isinstance(system.content, Vector) and system.content.derived.roots:
+        return system.content.derived.noise_at(x, z, t)
+    mobility = system.mobility_at(x, t)
     if mobility.ndim == z.ndim:
         return np.asarray(np.sqrt(mobility) * z)
     root = cholesky((mobility + mobility.swapaxes(0, 1)) / 2)

@@ -72,6 +72,16 @@ WITHIN_WALLS = lk.System(
 )
 
 
+ON_A_SIMPLEX = lk.System(
+    coordinates={"v": 2, "h": 3},
+    energy="v @ v/2 + h @ log(h) - v @ (U @ h)",
+    mobility={"v": 1, "h": {"root": "sqrt(h)*z - h*(sqrt(h) @ z)", "divergence": "1 - 3*h"}},
+    retraction={"h": "(abs(h) + 1e-30)/sum(abs(h) + 1e-30)"},
+    parameters={"U": np.random.default_rng(1).normal(size=(2, 3))},
+    temperature=0.5,
+)
+
+
 @pytest.mark.claim("F01")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("system", [WELL, BOX, MOVING], ids=["well", "box", "moving"])
@@ -135,6 +145,16 @@ def test_a_run_of_a_vector_within_walls_is_that_of_the_cpu(dtype: str) -> None:
     expected = run(WITHIN_WALLS, **arguments)
     assert (np.abs(expected.position.values) < 1).all()
     assert_same(run(WITHIN_WALLS, backend=on_device(), **arguments), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+def test_a_run_on_a_simplex_is_that_of_the_cpu(dtype: str) -> None:
+    """From places off it, too, which are brought there."""
+    start = np.random.default_rng(2).normal(size=(300, 5))
+    arguments: dict[str, Any] = {"initial": start, "n_particles": 300, "time_step": 1e-2, "dtype": dtype}
+    expected = run(ON_A_SIMPLEX, **arguments)
+    assert np.abs(expected.position.values[:, 2:].sum(axis=1) - 1).max() < (1e-15 if dtype == "float64" else 3e-7)
+    assert_same(run(ON_A_SIMPLEX, backend=on_device(), **arguments), expected)
 
 
 def test_another_seed_is_another_run() -> None:

@@ -39,21 +39,30 @@ VECTORS = dense(
     mobility={"v": "m", "h": "1 / (1 + h**2)"},
     parameters={"U": np.ones((7, 5)), "m": np.ones(7)},
 )
-KINDS = ("", " of two vectors", " within walls")
+# Sums over normals, and places that particles return to.
+ROOTED = dense(
+    name="h",
+    length=12,
+    energy="h @ log(h) - b @ h",
+    mobility={"root": "sqrt(h)*z - h*(sqrt(h) @ z)", "divergence": "1 - 12*h"},
+    parameters={"b": np.ones(12)},
+    retraction={"h": "(abs(h) + 1e-30)/sum(abs(h) + 1e-30)"},
+)
+KINDS = ("", " of two vectors", " within walls", " on a simplex")
 CASES = (*(f"{dtype}{kind}" for kind in KINDS for dtype in ("float32", "float64")), "float64 in a chain")
 
 
 def arithmetic(case: str) -> dict[str, int]:
     """How many additions, products, quotients and roots of `advance` are packed, and how many scalar."""
     dtype = case.split()[0]
-    system = VECTORS if "vectors" in case else SYSTEM
+    system = VECTORS if "vectors" in case else ROOTED if "simplex" in case else SYSTEM
     source = stepper_source(system, scheme_from("euler_maruyama"), dtype, (0,) if "walls" in case else ())
     source = source.replace("cached_driver", "driver")
     if case == CASES[-1]:
         # Each particle's step waits for the one before it; the last writes into the slack behind the buffer.
         source = source.replace("store(b2, 2, at, stochastic", "store(b2, 2, at + 1, stochastic")
     advance = load(source).advance
-    x = np.zeros((12, 8), dtype)
+    x = np.full((12, 8), 1 / 12, dtype)
     values = np.concatenate([system.flat_parameters(), *[reflecting(-1.0, 1.0).inside(dtype)] * 2])
     advance(x, 0, 8, 256, 0, 1, values, 0.1, 1.0, np.uint32(0), np.uint32(0))
     listing: str = advance.inspect_asm(advance.signatures[0])

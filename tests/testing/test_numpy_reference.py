@@ -90,6 +90,8 @@ class Free:
     velocity: Floats
     temperature: float = 0.5
     walls: tuple[()] = ()
+    retraction: tuple[()] = ()
+    content: None = None
 
     @property
     def facts(self) -> SimpleNamespace:

@@ -9,7 +9,8 @@ from langevin_kit._lazy import lazily
 from langevin_kit.system.dense.content import Components, Vector
 
 if TYPE_CHECKING:
-    from langevin_kit.system.dense.derived import DenseDerived, Move, dense
+    from langevin_kit.system.dense.derived import DenseDerived, dense
+    from langevin_kit.system.dense.move import Move
     from langevin_kit.system.dense.root import semidefinite_root
 
 __all__ = ["Components", "DenseDerived", "Move", "Vector", "dense", "semidefinite_root"]
@@ -17,7 +18,7 @@ __getattr__, _ = lazily(
     __name__,
     {
         "DenseDerived": "derived:DenseDerived",
-        "Move": "derived:Move",
+        "Move": "move:Move",
         "dense": "derived:dense",
         "semidefinite_root": "root:semidefinite_root",
     },

@@ -13,8 +13,17 @@ MOBILITY = "mobility"
 """The field, and the name of the parameter that holds a mobility given as an array."""
 
 
+ROOT = ("root", "divergence")
+"""What a mobility that is given by its root consists of (`langevin_kit.system.dense.rooted`)."""
+
+
+def is_root(mobility: Any) -> bool:
+    """Whether a mobility is given by its root."""
+    return isinstance(mobility, Mapping) and not mobility.keys().isdisjoint(ROOT)
+
+
 def is_by_name(value: Any, vectors: Sequence[str]) -> bool:
-    """Whether a field is a mapping from vectors; of one vector K = D + U Uᵀ is a mapping too."""
+    """Whether a field is a mapping from vectors; K = D + U Uᵀ or R Rᵀ of one vector is a mapping too."""
     return isinstance(value, Mapping) and (len(vectors) > 1 or vectors[0] in value)
 
 
@@ -42,8 +51,8 @@ def mobilities(mobility: Any, vectors: Sequence[str]) -> list[tuple[str, Any]]:
     matrices = [vector for vector in vectors if len(vectors) > 1 and _is_matrix(named[vector])]
     if matrices:
         raise InvalidArgument(
-            f"mobility.{matrices[0]}: got a matrix; of several vectors each has a scalar, or a vector for its "
-            "diagonal. For a matrix make one vector of them."
+            f"mobility.{matrices[0]}: got a matrix; of several vectors each has a scalar, a vector for its diagonal, "
+            "or a root as text. For a constant matrix make one vector of them."
         )
     return [(f"{MOBILITY}.{vector}", named[vector]) for vector in vectors]
 
@@ -84,4 +93,6 @@ def in_order(field: str, given: Mapping[str, Any], vectors: Sequence[str]) -> di
 
 
 def _is_matrix(value: Any) -> bool:
-    return isinstance(value, Mapping) or (not isinstance(value, str | int | float) and np.ndim(value) == 2)
+    if isinstance(value, Mapping):
+        return not is_root(value)
+    return not isinstance(value, str | int | float) and np.ndim(value) == 2

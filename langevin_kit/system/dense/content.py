@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.system.dense.by_vector import is_by_name
+from langevin_kit.system.dense.by_vector import is_by_name, is_root
 from langevin_kit.system.dense.evaluate import MOST
 from langevin_kit.system.facts import Facts
 
@@ -23,6 +23,10 @@ Floats = NDArray[np.float64]
 
 _STEP = 1e-30
 """Of the complex step: nothing cancels, so it may be tiny."""
+
+
+_RANK = 1e-6
+"""Singular values of a retraction's Jacobian below it are 0: of a projector the others are at least 1."""
 
 
 class Components(tuple[str, ...]):
@@ -55,6 +59,7 @@ class Vector:
     energy: Any
     mobility: Any
     drift: Any
+    retraction: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def derived(self) -> DenseDerived:
@@ -68,6 +73,7 @@ class Vector:
             mobility=self.mobility,
             drift=self.drift,
             parameters=self.parameters,
+            retraction=self.retraction,
         )
 
     @cached_property
@@ -79,10 +85,11 @@ class Vector:
     def facts(self) -> Facts:
         """Properties of the expressions."""
         from langevin_kit.system.dense.graph import degree, postorder
+        from langevin_kit.system.dense.rooted import Root
 
         derived = self.derived
         return Facts(
-            is_diagonal=not derived.noise_shapes,
+            is_diagonal=not (derived.noise_shapes or derived.roots),
             is_symmetric=derived.has_symmetric_mobility,
             has_own_noise=not derived.mobility_depends_on_state and not derived.noise_shapes,
             noisy=[*range(derived.d)],
@@ -92,7 +99,10 @@ class Vector:
             depends_on_time=derived.depends_on_time,
             has_kinks=derived.has_kinks,
             is_quadratic=degree(derived.energy) <= 2,
-            may_jump=any(node.kind in ("step", "abs") for node in postorder(derived.mobilities)),
+            may_jump=any(
+                node.kind in ("step", "abs")
+                for node in postorder(K.noise if isinstance(K, Root) else K for K in derived.mobilities)
+            ),
             is_linear=False,
             is_underdamped=False,
             has_measure=False,
@@ -106,7 +116,7 @@ class Vector:
         by_name = is_by_name(self.mobility, tuple(self.vectors))
         mobility = {k: _formula(K) for k, K in self.mobility.items()} if by_name else _formula(self.mobility)
         vectors = chain.from_iterable(self.vectors.items())
-        return repr((*vectors, shapes, self.energy, mobility, self.drift))
+        return repr((*vectors, shapes, self.energy, mobility, self.drift, *self.retraction.items()))
 
     def scalar(self, text: Any, where: str, energy_name: str) -> Node:
         """Read a scalar of the vector, as observables are; `energy_name` stands for E unless a parameter has that name.
@@ -137,6 +147,8 @@ class Vector:
             case "mobility":
                 matrix = np.zeros((d, d, *x.shape[1:]))
                 mobility = derived.mobility_at(x, t)
+                if derived.roots:
+                    return mobility
                 if derived.noise_shapes:
                     return matrix + mobility.reshape(d, d, *[1] * (x.ndim - 1))
                 matrix[range(d), range(d)] = mobility
@@ -145,10 +157,11 @@ class Vector:
                 return self._jacobian(derived.gradient_at, x, t)
         return np.stack([self._jacobian(f, x, t) for f in (derived.force_at, derived.mobility_divergence_at)])
 
-    def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
-        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n), by complex steps of E and S alone."""
+    def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats | None]:
+        """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n), by complex steps of E and S alone; of roots no ∂_c S."""
         d, n = x.shape
-        constant = self.facts.has_constant_mobility
+        rooted = bool(self.derived.roots)
+        constant = rooted or self.facts.has_constant_mobility
         slope = np.broadcast_to(0.0, (d, d, d, n)) if constant else np.zeros((d, d, d, n))  # the first takes no memory
         gradient = np.empty((d, n))
         for some, shifted in _steps(x):
@@ -156,7 +169,21 @@ class Vector:
             if not constant:
                 diagonal = self.derived.mobility_at(shifted, t).imag / _STEP
                 slope[some, range(d), range(d)] = np.moveaxis(diagonal, 0, 1)
-        return gradient, slope
+        return gradient, None if rooted else slope
+
+    def divergence_along(self, x: Floats, t: float, directions: Floats) -> Floats:
+        """Σᵢ ∂ᵢ (S eᵢ), (d, n), along directions eᵢ as [a, i, point], by complex steps of S alone."""
+        shifted = x[:, None] + 1j * _STEP * directions
+        return np.asarray(self.derived.times_at(shifted, directions, t).imag.sum(axis=1) / _STEP)
+
+    def tangents(self, x: Floats) -> Floats:
+        """Orthonormal directions in which states may move at places x (d, n), as [a, i, point]; the others are 0."""
+        d, n = x.shape
+        if not self.retraction:
+            return np.broadcast_to(np.eye(d)[:, :, None], (d, d, n))
+        jacobian = np.moveaxis(self._jacobian(lambda y, t: self.derived.retracted(y), x, 0.0), -1, 0)
+        columns, sizes, _ = np.linalg.svd(jacobian)
+        return np.moveaxis(columns * (sizes > _RANK)[:, None, :], 0, -1)
 
     def _jacobian(self, function: Callable[..., Any], x: Floats, t: float) -> Floats:
         """∂fᵃ/∂xᵇ, (d, d, ...)."""
@@ -166,6 +193,8 @@ class Vector:
 
 def _formula(mobility: Any) -> Any:
     if isinstance(mobility, str | int | float):
+        return mobility
+    if is_root(mobility):
         return mobility
     if isinstance(mobility, Mapping):
         return {key: np.shape(entry) for key, entry in mobility.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -12,45 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression, MobilityNotPositive
-from langevin_kit.system.dense import by_vector, graph, low_rank
+from langevin_kit.system.dense import by_vector, graph, low_rank, rooted
+from langevin_kit.system.dense import retraction as retractions
 from langevin_kit.system.dense.differentiate import gradient
 from langevin_kit.system.dense.evaluate import evaluate
 from langevin_kit.system.dense.expression import RESERVED, parse
 from langevin_kit.system.dense.graph import Node
+from langevin_kit.system.dense.move import Move
 from langevin_kit.system.dense.root import semidefinite_root
+from langevin_kit.system.dense.rooted import Root
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Move:
-    """What moves one vector.
-
-    Attributes
-    ----------
-    state : Node
-        The vector.
-    force : Node
-        B − K∇E.
-    divergence : Node
-        ∇·K: the gradient of a scalar K, the elementwise derivative of a diagonal one.
-    factor : Node
-        √K of a scalar or diagonal K, √D of D + U Uᵀ; 1 for a matrix, whose root multiplies the noise.
-    """
-
-    state: Node
-    force: Node
-    divergence: Node
-    factor: Node
-
-    @property
-    def outputs(self) -> list[Node]:
-        """All that a step with noise computes."""
-        return [self.force, self.divergence, self.factor]
-
-    def after(self, moved: Sequence[Node]) -> Move:
-        """The same where these vectors move before: what is computed from components of theirs is held."""
-        return Move(self.state, *(_held(output, moved) for output in self.outputs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,21 +42,24 @@ class DenseDerived:
         values are not.
     energy : Node
         E(x, t), a scalar.
-    mobilities : tuple of Node
+    mobilities : tuple of Node or Root
         K(x, t) by vector: a scalar; a vector, the diagonal, whose component i depends on component i of its own vector
-        alone; or, of one vector, a constant matrix.
+        alone; a matrix given by its root; or, of one vector, a constant matrix.
     drifts : tuple of Node
         b(x, t) by vector: a vector, or the number 0.
     low_rank : Node or None
         U (d, r) of K = D + U Uᵀ of one vector, with D its mobility; both constant.
+    retractions : mapping of int to Node
+        Number of a vector → where it returns to after each step, as a node of the vector that has moved.
     """
 
     states: tuple[Node, ...]
     parameters: Mapping[str, Floats]
     energy: Node
-    mobilities: tuple[Node, ...]
+    mobilities: tuple[Node | Root, ...]
     drifts: tuple[Node, ...]
     low_rank: Node | None = None
+    retractions: Mapping[int, Node] = field(default_factory=dict)
 
     @property
     def d(self) -> int:
@@ -94,12 +69,19 @@ class DenseDerived:
     @property
     def has_matrix_mobility(self) -> bool:
         """Whether K is a matrix, so that noise is L z with L Lᵀ = S."""
-        return len(self.mobilities[0].shape) == 2
+        K = self.mobilities[0]
+        return isinstance(K, Node) and len(K.shape) == 2
+
+    @property
+    def roots(self) -> dict[str, Root]:
+        """Name of a vector → the root that its mobility is given by."""
+        of = zip(self.states, self.mobilities, strict=True)
+        return {str(state.value): K for state, K in of if isinstance(K, Root)}
 
     @property
     def mobility_depends_on_state(self) -> bool:
-        """Whether K is another at other places."""
-        return any(K.depends_on_state for K in self.mobilities)
+        """Whether K is another at other places, or taken to be."""
+        return any(isinstance(K, Root) or K.depends_on_state for K in self.mobilities)
 
     @cached_property
     def has_symmetric_mobility(self) -> bool:
@@ -131,7 +113,9 @@ class DenseDerived:
         moves = [self._move(*each) for each in given]
         return tuple(move.after(self.states[:j]) for j, move in enumerate(moves))
 
-    def _move(self, state: Node, K: Node, drift: Node, slope: Node) -> Move:
+    def _move(self, state: Node, K: Node | Root, drift: Node, slope: Node) -> Move:
+        if isinstance(K, Root):
+            return Move(state, graph.subtract(drift, K.times(slope)), K.divergence, K.noise)
         times = graph.product if self.has_matrix_mobility else graph.multiply
         along = times(K, slope)
         if self.low_rank is not None:
@@ -140,8 +124,8 @@ class DenseDerived:
         divergence = graph.number(0)
         if K.depends_on_state:
             divergence = gradient(K if K.shape == () else graph.total(K), state)
-        factor = graph.number(1) if self.has_matrix_mobility else graph.function("sqrt", K)
-        return Move(state, graph.subtract(drift, along), divergence, factor)
+        noise = graph.number(1) if self.has_matrix_mobility else graph.function("sqrt", K)
+        return Move(state, graph.subtract(drift, along), divergence, noise)
 
     @property
     def noise_shapes(self) -> tuple[tuple[int, int], ...]:
@@ -149,7 +133,7 @@ class DenseDerived:
         if self.low_rank is not None:
             d, r = self.low_rank.shape
             return (r, d), (d, r)
-        return (self.mobilities[0].shape,) if self.has_matrix_mobility else ()  # type: ignore[return-value]
+        return ((self.d, self.d),) if self.has_matrix_mobility else ()
 
     @property
     def adds_noise(self) -> bool:
@@ -171,10 +155,46 @@ class DenseDerived:
         return self._vector(self.gradients, x, t, parameters)
 
     def mobility_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
-        """The diagonal of K, shape (d, ...); of a matrix K or D + U Uᵀ, all of it, shape (d, d)."""
+        """The diagonal of K, (d, ...); all of it of a matrix K or D + U Uᵀ, (d, d), and of roots, (d, d, ...)."""
         if self.noise_shapes:
             return self._matrix(self._values(parameters))
-        return self._vector(self.mobilities, x, t, parameters)
+        if self.roots:
+            return self.times_at(*self._with_units(x), t, parameters)
+        return self._vector([K for K in self.mobilities if isinstance(K, Node)], x, t, parameters)
+
+    def times_at(self, x: Any, w: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
+        """K w for w of the shape of x (d, ...), of a K without constant matrices."""
+        both, values = np.concatenate([x, w]), self._values(parameters)
+        parts = []
+        for state, K in zip(self.states, self.mobilities, strict=True):
+            own = Node("normals", state.shape, value="w", first=self.d + state.first)
+            node = K.times(own) if isinstance(K, Root) else graph.multiply(K, own)
+            parts.append(evaluate(node, both, t, values))
+        return np.concatenate(parts)
+
+    def _with_units(self, x: Any) -> tuple[Any, Any]:
+        """Places (d, ...) and the unit vectors at each of them, both (d, d, ...)."""
+        x = np.asarray(x)
+        units, many = np.eye(self.d).reshape(self.d, self.d, *[1] * (x.ndim - 1)), (self.d, *x.shape)
+        return np.broadcast_to(x[:, None], many), np.broadcast_to(units, many)
+
+    def noise_at(self, x: Any, z: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
+        """What a step's normals z (d, ...) are made into at x: their covariance is the symmetric part of K."""
+        if self.noise_shapes:
+            return np.tensordot(self.noise_root(parameters), np.asarray(z), axes=1)
+        x = np.asarray(x)
+        z = np.broadcast_to(z, x.shape)
+        both, values = np.concatenate([x, z]), self._values(parameters)
+        parts = []
+        for state, move in zip(self.states, self.moves, strict=True):
+            made = evaluate(move.noise, both, t, values)
+            parts.append(made if move.is_rooted else made * z[state.first : state.first + state.shape[0]])
+        return np.concatenate(parts)
+
+    def retracted(self, x: Any, parameters: Mapping[str, Any] | None = None) -> Floats:
+        """Where places x (d, ...) are brought to after a step."""
+        parts = [self.retractions.get(j, state) for j, state in enumerate(self.states)]
+        return self._vector(parts, x, 0.0, parameters) if self.retractions else np.asarray(x)
 
     def mobility_divergence_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """(∇·K)ᵃ = ∂_b Kᵃᵇ, shape (d, ...)."""
@@ -243,9 +263,10 @@ class DenseDerived:
         if self.low_rank is not None:
             D, U = (values[name] for name in low_rank.NAMES)
             return np.diag(D) + U @ U.T
-        factor, matrix = graph.scaled(self.mobilities[0])
-        K = evaluate(factor, np.zeros(self.d), 0.0, values) * values[str(matrix.value)]
-        return np.asarray(K)
+        K = self.mobilities[0]
+        assert isinstance(K, Node)
+        factor, matrix = graph.scaled(K)
+        return np.asarray(evaluate(factor, np.zeros(self.d), 0.0, values) * values[str(matrix.value)])
 
     def _values(self, parameters: Mapping[str, Any] | None) -> Mapping[str, Floats]:
         if parameters is None:
@@ -267,6 +288,7 @@ def dense(
     mobility: Any = 1.0,
     drift: str | Mapping[str, Any] | None = None,
     parameters: Mapping[str, Any] | None = None,
+    retraction: Mapping[str, Any] | None = None,
 ) -> DenseDerived:
     """Read a dense system.
 
@@ -279,12 +301,15 @@ def dense(
     mobility : str, number, d × d array, or mapping
         K: a scalar; a vector whose component i depends on vᵢ alone; a constant matrix, as an array or as text that
         names a matrix parameter, perhaps scaled. The symmetric part of a matrix must be positive semi-definite. Or
-        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ with D > 0, a number or (d,), and U (d, r). Of several vectors
-        a scalar, or a mapping from each vector's name to its own, which is no matrix.
+        ``{"diagonal": D, "factor": U}`` for K = D + U Uᵀ with D > 0, a number or (d,), and U (d, r); or
+        ``{"root": R z, "divergence": ∇·S}`` for S = R Rᵀ, as texts (`langevin_kit.system.dense.rooted`). Of several
+        vectors a scalar, or a mapping from each vector's name to its own, which is no constant matrix.
     drift : str or mapping of str to str, optional
         b, a vector that is no gradient; by name of the vector, 0 for those left out.
     parameters : mapping of str to number or array
         Scalars, vectors and matrices, as numbers, nested lists or arrays.
+    retraction : mapping of str to str
+        Name of a vector → where it returns to after each step (`langevin_kit.system.dense.retraction`).
 
     Raises
     ------
@@ -303,6 +328,8 @@ def dense(
     mobilities = by_vector.mobilities(mobility, vectors)
     columns = None
     for j, (key, K) in enumerate(mobilities):
+        if by_vector.is_root(K):
+            continue
         if isinstance(K, Mapping):
             _require_free(values, low_rank.NAMES)
             values |= low_rank.read(K, states[j].shape[0])
@@ -323,12 +350,16 @@ def dense(
     if energy_node.shape != ():
         hint = f"; write sum(...) of it or {vectors[0]} @ (...)" if len(energy_node.shape) == 1 else ""
         raise InvalidExpression(f"energy: got shape {energy_node.shape}; a scalar is needed{hint}.")
+    d = sum(state.shape[0] for state in states)
+    onto = by_vector.in_order(retractions.FIELD, retraction or {}, vectors)
     system = DenseDerived(
         states,
         MappingProxyType(values),
         energy_node,
         tuple(
-            _mobility(parse(K, names, field=key), state, key, len(states))
+            rooted.read(K, names, state, d, field=key)
+            if by_vector.is_root(K)
+            else _mobility(parse(K, names, field=key), state, key, len(states))
             for state, (key, K) in zip(states, mobilities, strict=True)
         ),
         tuple(
@@ -336,6 +367,7 @@ def dense(
             for state, (key, b) in zip(states, by_vector.drifts(drift, vectors), strict=True)
         ),
         columns,
+        {j: retractions.read(onto[v], states[j], _parameters(values)) for j, v in enumerate(vectors) if v in onto},
     )
     _check_positive(system)
     return system
@@ -359,22 +391,13 @@ def _require_free(values: Mapping[str, Floats], names: Sequence[str]) -> None:
             raise InvalidArgument(f"parameters: the name {name!r} is taken by the mobility's array.")
 
 
-def _held(output: Node, moved: Sequence[Node]) -> Node:
-    pending, seen = [output], set[Node]()
-    while pending:
-        node = pending.pop()
-        if node in moved:
-            return Node(graph.HELD, output.shape, (output,))
-        if node not in seen and node.shape and node.kind not in graph.CONTRACTIONS:  # those are computed before
-            seen.add(node)
-            pending.extend(node.arguments)
-    return output
-
-
 def _names(states: Sequence[Node], values: Mapping[str, Floats]) -> dict[str, Node]:
     """What a text may use."""
-    names = {**{str(state.value): state for state in states}, "t": Node("time", ())}
-    return names | {k: Node("matrix" if a.ndim == 2 else "parameter", a.shape, value=k) for k, a in values.items()}
+    return {**{str(state.value): state for state in states}, "t": Node("time", ()), **_parameters(values)}
+
+
+def _parameters(values: Mapping[str, Floats]) -> dict[str, Node]:
+    return {k: Node("matrix" if a.ndim == 2 else "parameter", a.shape, value=k) for k, a in values.items()}
 
 
 def _mobility(K: Node, state: Node, key: str, n_vectors: int) -> Node:
@@ -416,7 +439,7 @@ def _check_positive(system: DenseDerived) -> None:
     if system.low_rank is not None:
         return
     for state, K in zip(system.states, system.mobilities, strict=True):
-        if K.depends_on_state:
+        if isinstance(K, Root) or K.depends_on_state:
             continue
         smallest = float(evaluate(K, np.zeros(system.d), 0.0, system.parameters).min())
         if not smallest >= 0:

@@ -43,7 +43,7 @@ def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: M
     match node.kind:
         case "number":
             return node.value
-        case "state":
+        case "state" | "normals" | "moved":
             return x[node.first : node.first + node.shape[0]]
         case "time":
             return t

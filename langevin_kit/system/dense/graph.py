@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 Shape = tuple[int, ...]
 
@@ -37,6 +37,12 @@ CONTRACTIONS = frozenset({"product", "dot", "sum", "logsumexp", "softmax"})
 HELD = "held"
 """Kind of what is its argument, computed before any vector of the state moves."""
 
+CONSTANT, STEP, DRAWN, MOVED = range(4)
+"""When a node is known: before all steps, before a step's numbers are drawn, behind that, and where a vector has moved
+to."""
+
+_STAGES = {"time": STEP, "state": STEP, "normals": DRAWN, "moved": MOVED}
+
 
 @dataclass(frozen=True)
 class Node:
@@ -46,15 +52,16 @@ class Node:
     ----------
     kind : str
         ``number``, ``state``, ``time``, ``parameter``, ``matrix``, `HELD`, or a member of `ELEMENTWISE` or
-        `CONTRACTIONS`.
+        `CONTRACTIONS`; ``normals``, the step's normal numbers of a vector, and ``moved``, this vector after the step.
     shape : tuple of int
     arguments : tuple of Node
     value : float, int or str
-        A number's value, the name of a state vector, parameter or matrix, the exponent of a power.
+        A number's value, the name of a vector, parameter or matrix, the exponent of a power.
     orientation : str
         Of a matrix A: ``""`` as it is, ``"T"`` its transpose, ``"S"`` the sum A + Aᵀ.
     first : int
-        Of a state vector: the row of the state where it begins.
+        Of a state vector, also of one that has moved: the row of the state where it begins; of normals, that many rows
+        behind the state's.
     """
 
     kind: str
@@ -65,13 +72,16 @@ class Node:
     first: int = 0
     depends_on_state: bool = field(init=False, compare=False)
     depends_on_time: bool = field(init=False, compare=False)
+    stage: int = field(init=False, compare=False)
     _hash: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        on_state = self.kind == "state" or any(a.depends_on_state for a in self.arguments)
+        on_state = self.is_variable or any(a.depends_on_state for a in self.arguments)
         on_time = self.kind == "time" or any(a.depends_on_time for a in self.arguments)
         object.__setattr__(self, "depends_on_state", on_state)
         object.__setattr__(self, "depends_on_time", on_time)
+        stage = max((a.stage for a in self.arguments), default=_STAGES.get(self.kind, CONSTANT))
+        object.__setattr__(self, "stage", stage)
         # Kept, since hashing shared arguments again and again takes exponential time.
         key = (self.kind, self.shape, self.arguments, self.value, self.orientation, self.first)
         object.__setattr__(self, "_hash", hash(key))
@@ -83,6 +93,11 @@ class Node:
     def is_number(self) -> bool:
         """Whether the value is known without a run."""
         return self.kind == "number"
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether it is a vector of numbers of each particle's own."""
+        return self.kind in ("state", "normals", "moved")
 
 
 def number(value: float, shape: Shape = ()) -> Node:
@@ -120,7 +135,7 @@ def subtract(a: Node, b: Node) -> Node:
 
 
 def multiply(a: Node, b: Node) -> Node:
-    """A b: elementwise, or a matrix times a scalar; numbers are folded and gathered in front."""
+    """A b: elementwise, or a matrix times a scalar; numbers are folded and gathered in front, x (1/x) is 1."""
     if b.is_number or (not a.is_number and len(b.shape) < len(a.shape)):
         a, b = b, a
     shape = _broadcast(a, b)
@@ -137,6 +152,8 @@ def multiply(a: Node, b: Node) -> Node:
             if y.is_number:
                 return multiply(multiply(number_of_x, y), rest)
             return multiply(number_of_x, multiply(rest, y))
+        if x.kind == "divide" and x.arguments[0].is_number and x.arguments[1] == y:
+            return number(_value(x.arguments[0]), shape)
     return _elementwise("multiply", a, b)
 
 
@@ -263,6 +280,40 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
             stack.append((node, True))
             stack.extend((argument, False) for argument in reversed(node.arguments))
     return list(order)
+
+
+def substituted(node: Node, variable: Node, value: Node) -> Node:
+    """The node with another one of the same shape in the place of a variable."""
+    made = {variable: value}
+    for each in postorder([node]):
+        if each not in made:
+            arguments = tuple(made[a] for a in each.arguments)
+            made[each] = each if arguments == each.arguments else replace(each, arguments=arguments)
+    return made[node]
+
+
+def is_linear(node: Node, variable: Node) -> bool:
+    """Whether a node is seen to be linear in a variable: a sum of terms that each have it once as a factor."""
+    degrees: dict[Node, float] = {}
+    for each in postorder([node]):
+        degrees[each] = 1 if each == variable else _homogeneity(each, [degrees[a] for a in each.arguments])
+    return degrees[node] == 1
+
+
+def _homogeneity(node: Node, degrees: list[float]) -> float:
+    """The power with which a node grows with a variable, NaN if it is not seen to be one."""
+    match node.kind:
+        case "add" | "subtract" if degrees[0] != degrees[1]:
+            return math.nan
+        case "add" | "subtract":
+            return degrees[0]
+        case "multiply" | "product" | "dot" | "sum":
+            return sum(degrees)
+        case "divide" if degrees[1] == 0:
+            return degrees[0]
+        case "step" if degrees[0] == 0 and degrees[1] == degrees[2]:
+            return degrees[1]
+    return math.nan if any(degrees) else 0
 
 
 def degree(node: Node) -> float:
