@@ -24,7 +24,7 @@ NAMES = {
     "gradient_cosine": "cosine of the slope found and of the exact one",
 }
 
-TINY = 1e-300
+TINY = 1e-30
 """In place of the length 0 of a state of zeros, whose cosines are 0."""
 
 

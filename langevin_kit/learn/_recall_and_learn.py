@@ -168,6 +168,9 @@ def recall_and_learn(
     number is drawn. Tieleman, Proc. 25th ICML, 1064 (2008); Hinton, Neural Comput. 14, 1771 (2002); Oja, J. Math.
     Biol. 15, 267 (1982).
 
+    Of binary units with v given, slopes hold ⟨h⟩ given v in place of h, which has the same mean and less noise, but for
+    "oja" and T = 0. h needs one step then, `recall_steps=1`: given v it has no memory.
+
     Examples
     --------
     >>> from langevin_kit import networks
