@@ -71,22 +71,32 @@ class BipartiteSpins:
         v, h = state[: len(U)], state[len(U) :]
         return np.asarray(-((U.T @ v + J[:, None]) * h).sum(axis=0) - I @ v)
 
+    def hidden_fields(self, v: Any) -> Floats:
+        """Uᵀv + J, (m, R), in float32 if v is."""
+        seen = np.asarray(v)
+        dtype = np.float32 if seen.dtype == np.float32 else np.float64
+        U, J = (self.parameters[name].astype(dtype, copy=False) for name in "UJ")
+        return np.asarray(U.T @ seen + J[:, None])
+
     def hidden_mean(self, v: Any) -> Floats:
         r"""⟨h⟩ given v (n, R): a + (b − a)/(1 + exp(−(b − a)(Uᵀv + J)/T)) for the states a and b; (m, R)."""
         a, b = self.states
         # (1 + tanh x/2)/2 is 1/(1 + exp −x) without an overflow.
-        x = self._fields(v)
+        x = self.hidden_fields(v)
         share = (1 + (np.tanh((b - a) / (2 * self.temperature) * x) if self.temperature else np.sign(x))) / 2
         return np.asarray(a + (b - a) * share)
 
     def free_energy(self, v: Any) -> Floats:
         r"""F(v) = −T ln Σ_h exp(−E(v, h)/T) of each column of v (n, R)."""
+        return np.asarray(-self.parameters["I"] @ np.asarray(v) - self.free_units(self.hidden_fields(v)))
+
+    def free_units(self, x: Floats) -> Floats:
+        r"""T Σ_j ln (exp(a x_j/T) + exp(b x_j/T)) of units in fields x (m, R)."""
         a, b = self.states
-        x, T = self._fields(v), self.temperature
         own = np.maximum(a * x, b * x)
-        if T:
-            own = own + T * np.log(1 + np.exp(-(b - a) / T * np.abs(x)))
-        return np.asarray(-self.parameters["I"] @ np.asarray(v) - own.sum(axis=0))
+        if self.temperature:
+            own = own + self.temperature * np.log(1 + np.exp(-(b - a) / self.temperature * np.abs(x)))
+        return np.asarray(own.sum(axis=0))
 
     @cached_property
     def log_z(self) -> float:
@@ -116,13 +126,6 @@ class BipartiteSpins:
     def log_probability(self, v: Any, log_z: float | None = None) -> Floats:
         """Ln p(v) of each column of v (n, R), by `log_z` if it is not given."""
         return np.asarray(-self.free_energy(v) / self.temperature - (self.log_z if log_z is None else log_z))
-
-    def _fields(self, v: Any) -> Floats:
-        """Uᵀv + J, in float32 if v is."""
-        seen = np.asarray(v)
-        dtype = np.float32 if seen.dtype == np.float32 else np.float64
-        U, J = (self.parameters[name].astype(dtype, copy=False) for name in "UJ")
-        return np.asarray(U.T @ seen + J[:, None])
 
 
 def bipartite_spins(
