@@ -102,6 +102,8 @@ class GibbsChains:
         threads: int | None = None,
     ) -> None:
         n, m = network.parameters["U"].shape
+        if state.dtype.name not in WIDTHS:
+            raise InvalidArgument(f"dtype: got {state.dtype.name!r}; 'float64' or 'float32' is needed.")
         self.state, self.step = state, step
         self._network, self._key = network, key
         self._free = _free(clamped, n, m)
@@ -122,7 +124,7 @@ class GibbsChains:
         # Of a layer whose other one is held only the last step counts.
         skipped = 0 if all(moves) else n_steps - 1
         about = self.step + skipped, n_steps - skipped
-        couplings = self._packed(np.c_[U, I]), self._packed(np.c_[U.T, J])
+        couplings = self._packed(U, I), self._packed(U.T, J)
         scale = (high - low) / T if T else 0.0
 
         def work(begin: int, end: int) -> None:
@@ -138,9 +140,13 @@ class GibbsChains:
             self._pool.shutdown()
             self._pool = None
 
-    def _packed(self, couplings: NDArray[np.float64]) -> NDArray[np.floating]:
-        made = np.empty(couplings.shape[::-1], self.state.dtype)
-        self._kernel.packed(couplings, made)
+    def _packed(self, couplings: NDArray[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.floating]:
+        """Couplings as the product reads them; the inputs are those with a unit more, which is 1."""
+        rows, columns = couplings.shape
+        whole = np.empty((rows, columns + 1))
+        whole[:, :-1], whole[:, -1] = couplings, inputs
+        made = np.empty((columns + 1, rows), self.state.dtype)
+        self._kernel.packed(whole, made)
         return made
 
     def _each(self, work: Any, cost: int) -> None:
@@ -217,8 +223,6 @@ def block_gibbs(
     >>> bool(abs((v * h).mean() - np.tanh(0.5)) < 0.02)
     True
     """
-    if dtype not in WIDTHS:
-        raise InvalidArgument(f"dtype: got {dtype!r}; 'float64' or 'float32' is needed.")
     for name, count, least in (("n_steps", n_steps, 1), ("first_step", first_step, 0)):
         if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < least:
             raise InvalidArgument(f"{name}: got {count!r}; an integer of {least} or more is needed.")

@@ -187,7 +187,7 @@ def test_bars_and_stripes_are_learnt(
             "rng": seed,
         }
         begun = bipartite_spins(U, temperature=1.0, states=states)
-        learned = learn.recall_and_learn(begun, data, n_chains=512, **about)
+        learned = learn.recall_and_learn(begun, data, n_chains=1024, **about)
         reached = float(learned.system.log_probability(data.T).mean())
         assert bound - gap < reached < bound, (seed, reached, bound)
         assert float(begun.log_probability(data.T).mean()) < bound - 0.5
@@ -247,6 +247,7 @@ def test_hebb_alone_runs_away() -> None:
         ({"time_step": 0.1}, r"time_step: got 0\.1; systems of vectors need one, and binary units have none"),
         ({"data": some_data(ZERO_ONE)}, r"data: 'v' holds others than \(-1\.0, 1\.0\)"),
         ({"learn": ("W",)}, "learn: got 'W'"),
+        ({"dtype": "float16"}, "dtype: got 'float16'"),
         ({"learn": ("U", "I"), "rule": "oja"}, "rule: got 'oja' for 'I'"),
         ({"system": networks.bipartite(np.ones((N, M)), temperature=1.0)}, "time_step: got None"),
     ],
