@@ -88,7 +88,22 @@ class GibbsChains:
     step : int
         The number of the next step.
     threads : int, optional
-        All usable cores if left out; results do not depend on it.
+        All cores if left out; results do not depend on it.
+
+    Raises
+    ------
+    InvalidArgument
+
+    Examples
+    --------
+    >>> from langevin_kit import networks
+    >>> network = networks.bipartite_spins([[0.5]], temperature=1.0)
+    >>> state = np.ones((2, 3))
+    >>> chains = GibbsChains(network, state, (np.uint32(1), np.uint32(2)), clamped="v")
+    >>> chains.move(10, network.parameters)
+    >>> chains.close()
+    >>> chains.step, state[0]
+    (10, array([1., 1., 1.]))
     """
 
     def __init__(
@@ -197,7 +212,7 @@ def block_gibbs(
     dtype : "float64" or "float32"
         Of the fields; float32 takes half the time.
     threads : int, optional
-        All usable cores if left out; results do not depend on it.
+        All cores if left out; results do not depend on it.
     rng : int, SeedSequence, Generator or None
         The seed.
 

@@ -66,7 +66,7 @@ def step_of(system: BipartiteSpins, p: np.ndarray) -> np.ndarray:
     return q / q.sum(axis=0) * (q / q.sum(axis=1, keepdims=True) * p.sum(axis=1, keepdims=True)).sum(axis=0)
 
 
-@pytest.mark.claim("C26", "C20")
+@pytest.mark.claim("C20")
 @pytest.mark.parametrize("states", STATES)
 def test_slopes_are_those_of_the_likelihood(states: tuple[float, float]) -> None:
     """⟨∂E/∂θ⟩ of the data less that of the law is −T ∂⟨ln p(v)⟩/∂θ to 1e-9 (differences of ln p(v), by enumeration)."""
@@ -155,7 +155,6 @@ BARS = [
 ]
 
 
-@pytest.mark.claim("C21")
 @pytest.mark.parametrize(
     ("n", "states", "hidden", "rate", "gap", "seeds"),
     [
@@ -193,7 +192,6 @@ def test_bars_and_stripes_are_learnt(
         assert float(begun.log_probability(data.T).mean()) < bound - 0.5
 
 
-@pytest.mark.claim("C17")
 def test_without_noise_it_is_its_deterministic_twin_bit_for_bit() -> None:
     """Alternate steps at T = 0 with v held, and free, and steps of U along the slope."""
     system, data = replace(network(), temperature=0.0), some_data(PM)
