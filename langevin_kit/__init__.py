@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from langevin_kit.schemes import EulerMaruyama as EulerMaruyama
     from langevin_kit.studies import cost_to_accuracy as cost_to_accuracy
     from langevin_kit.studies import order_study as order_study
+    from langevin_kit.studies import sweep as sweep
     from langevin_kit.system import Grid as Grid
     from langevin_kit.system import SpinSystem as SpinSystem
     from langevin_kit.system import System as System
@@ -67,6 +68,7 @@ _HOMES = {
     "replay": "run:replay",
     "resume": "run:resume",
     "simulate": "run:simulate",
+    "sweep": "studies:sweep",
     "verify": "run:verify",
     "zoo": "system.zoo",
 }

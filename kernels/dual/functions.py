@@ -142,6 +142,15 @@ def _tanh(m: ModuleType) -> Callable[[Any], Any]:
     return tanh
 
 
+def _atan(m: ModuleType) -> Callable[[Any], Any]:
+    def atan(x: Any) -> Any:
+        v = value(x)
+        one = like(1.0, x)
+        return chain(x, m.atan(v), one / multiply_add(v, v, one))
+
+    return atan
+
+
 def _stand_in(name: str, rule: Callable[[ModuleType], Callable[[Any], Any]]) -> Callable[[Any], Any]:
     """A name for compiled code alone, and what it is for plain and for dual numbers."""
 
@@ -171,10 +180,11 @@ tan = _stand_in("tan", _tan)
 sinh = _stand_in("sinh", _sinh)
 cosh = _stand_in("cosh", _cosh)
 tanh = _stand_in("tanh", _tanh)
+atan = _stand_in("atan", _atan)
 
 STAND_INS: dict[Any, Any] = {
     getattr(module, f.__name__): f for module in (math, np) for f in (exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh)
-}
+} | {math.atan: atan, np.arctan: atan}
 """What these functions of math and numpy are for compiled code."""
 
 

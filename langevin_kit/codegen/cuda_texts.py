@@ -177,7 +177,8 @@ def _complaining(system: System) -> Iterator[None]:
         raise InvalidExpression(
             f"backend: got 'cuda_reproducible', but {names}: {error} of a number that depends on no coordinate, no "
             "parameter and not on t is computed by CUDA's own library, whose last bits are not the CPU's. Write the "
-            "number itself, or with exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh; or use backend='cuda' or 'cpu'."
+            "number itself, or with exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, atan; or use "
+            "backend='cuda' or 'cpu'."
         ) from None
 
 

@@ -22,7 +22,7 @@ LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
 no longer normal take a hundred times as long."""
 
-FUNCTIONS = ("absolute", "atanh", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
+FUNCTIONS = ("absolute", "atan", "atanh", "cos", "cosh", "exp", "log", "logcosh", "sign", "sin", "sinh", "sqrt", "tanh")
 """What generated source takes from `langevin_kit.kernels.elementary`."""
 
 _TILE_BYTES = 8192

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from langevin_kit.system.dense.derived import DenseDerived
 from langevin_kit.system.dense.graph import CONTRACTIONS, HELD, Node, is_value, postorder
 
-_COSTLY = frozenset({"exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "atanh", "logcosh", "divide"})
+_COSTLY = frozenset({"exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "atan", "atanh", "logcosh", "divide"})
 _TAKES_BUFFER = frozenset({"product", "logsumexp", "softmax"})
 """Contractions whose argument stands in a buffer; `dot` and `sum` compute theirs as they go."""
 

@@ -18,13 +18,12 @@ from langevin_kit.system import System
 
 
 class Chains(Protocol):
-    """What stays where it is between one call and the next."""
+    """What stays where it is between one call and the next. Use as a context manager: it owns threads."""
+
+    def __exit__(self, *error: object) -> None: ...
 
     def move(self, n_steps: int, parameters: Mapping[str, Any]) -> None:
         """Make steps with these parameters."""
-
-    def close(self) -> None:
-        """Let the threads go."""
 
 
 def chains_of(
@@ -45,7 +44,7 @@ def chains_of(
 
 
 class LangevinChains:
-    """Particles of a system of vectors.
+    """Particles of a system of vectors. Use as a context manager: it owns threads.
 
     Parameters
     ----------
@@ -79,6 +78,12 @@ class LangevinChains:
             self._places[name] = slice(at, at + value.size)
             at += value.size
 
+    def __enter__(self) -> LangevinChains:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ensemble.__exit__(*error)
+
     def move(self, n_steps: int, parameters: Mapping[str, Any]) -> None:
         """Make steps with these parameters."""
         for name, value in parameters.items():
@@ -86,7 +91,3 @@ class LangevinChains:
         self._ensemble.put(self._values)
         self._ensemble.advance(self.step, n_steps, lambda _: None)
         self.step += n_steps
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._ensemble.__exit__()

@@ -94,5 +94,7 @@ def _overlap(states: Floats, data: Data) -> float:
 
 
 def _correlation(before: Floats, now: Floats) -> float:
+    """NaN for chains that are all at one place, as they may begin."""
     a, b = (x - x.mean(axis=1, keepdims=True) for x in (before, now))
-    return float((a * b).sum() / np.maximum(np.sqrt((a * a).sum() * (b * b).sum()), TINY))
+    size = float((a * a).sum() * (b * b).sum())
+    return float((a * b).sum()) / size**0.5 if size else float("nan")

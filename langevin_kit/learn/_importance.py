@@ -114,10 +114,9 @@ def annealed_importance(
     n, more = len(B), network.parameters["I"] - B
     state = np.full((network.n_dim, n_chains), network.states[0], dtype)
     device = backend or CPU()
-    chains = GibbsChains(network, state, philox_key(seed_sequence(rng)), threads=device.threads)
     betas = np.linspace(0.0, 1.0, n_temperatures + 1)
     total = np.zeros(n_chains)
-    try:
+    with GibbsChains(network, state, philox_key(seed_sequence(rng)), threads=device.threads) as chains:
         # Without couplings one step is an exact draw.
         for beta, next_beta in pairwise(betas):
             chains.move(1, at(float(beta)))
@@ -125,8 +124,6 @@ def annealed_importance(
             x = network.hidden_fields(v)
             of_h = network.free_units(next_beta * x) - network.free_units(beta * x)
             total += ((next_beta - beta) * (more @ v) + of_h) / T
-    finally:
-        chains.close()
     log_z0 = float(network.free_units(B[:, None])[0] / T + len(network.parameters["J"]) * np.log(2))
     share = np.exp(total - logsumexp(total))
     spread = np.sqrt(max(float((share**2).sum()) - 1 / n_chains, 0.0) * n_chains / max(n_chains - 1, 1))

@@ -313,7 +313,7 @@ class _Ensembles:
     def __exit__(self, *error: object) -> None:
         for chains in (self._held, self._moving):
             if chains is not None:
-                chains.close()
+                chains.__exit__(*error)
 
     def move(self, update: int, parameters: Mapping[str, Floats]) -> tuple[Floats, Floats, Floats]:
         """Make an update's steps: its data with what they recall; free chains, before and after."""

@@ -7,6 +7,7 @@ from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
 from langevin_kit.networks._bipartite import bipartite
 from langevin_kit.networks._bipartite_spins import BipartiteSpins, bipartite_spins
 from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
+from langevin_kit.networks._dense_associative import DenseAssociative, dense_associative
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._gardner import gardner_capacity
@@ -25,12 +26,14 @@ from langevin_kit.networks._replica import ReplicaSymmetric, replica_symmetric
 from langevin_kit.networks._rest import FixedPoints, fixed_points
 from langevin_kit.networks._rules import hebb, pseudo_inverse, storkey
 from langevin_kit.networks._spectrum import spectrum
+from langevin_kit.networks._synapses import noisy_synapses
 
 __all__ = [
     "OVERLAP",
     "Activation",
     "Attractors",
     "BipartiteSpins",
+    "DenseAssociative",
     "FixedPoints",
     "GibbsChains",
     "LearnedFixedPoints",
@@ -51,6 +54,7 @@ __all__ = [
     "continuous_energy",
     "continuous_outputs",
     "critical_load",
+    "dense_associative",
     "fixed_points",
     "gardner_capacity",
     "hebb",
@@ -60,6 +64,7 @@ __all__ = [
     "lyapunov",
     "mixture_temperature",
     "modern",
+    "noisy_synapses",
     "palimpsest",
     "palimpsest_capacity",
     "palimpsest_overlap",

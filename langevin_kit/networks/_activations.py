@@ -189,6 +189,18 @@ ACTIVATIONS = {
         "sqrt(1 - y**2)**3",
         "-sqrt(1 - y**2)",
     ),
+    "arctan": Activation(
+        lambda a: 2 / np.pi * np.arctan(np.pi / 2 * a),
+        lambda y: np.cos(np.pi / 2 * y) ** 2,
+        lambda y: 2 / np.pi * np.tan(np.pi / 2 * y),
+        lambda a: 2 / np.pi * (a * np.arctan(np.pi / 2 * a) - np.log(1 + (np.pi / 2 * a) ** 2) / np.pi),
+        -1.0,
+        1.0,
+        "(2/pi*atan(pi/2*a))",
+        "(2/pi*(a*atan(pi/2*a) - log(1 + (pi/2*a)**2)/pi))",
+        "cos(pi/2*y)**2",
+        "(-4/pi**2*log(cos(pi/2*y)))",
+    ),
     "leaky_relu": leaky_relu(0.25),
     "leaky_hardtanh": leaky_hardtanh(0.1),
 }

@@ -150,7 +150,7 @@ def attractors(system: SpinSystem, starts: Any, *, max_sweeps: int = 1000, rng: 
 
     with ThreadPoolExecutor() as pool:
         deque(pool.map(work, range(0, len(s), at_a_time)), 0)
-    return _distinct(states, period, sweeps)
+    return distinct(states, period, sweeps)
 
 
 def lyapunov(system: SpinSystem, now: Any, last: Any) -> Floats:
@@ -184,7 +184,7 @@ def lyapunov(system: SpinSystem, now: Any, last: Any) -> Floats:
     >>> float(lyapunov(two, [-1, 1], [1, -1]))
     -2.0
     """
-    after, before = (_spins(name, s, system.n_dim) for name, s in (("now", now), ("last", last)))
+    after, before = (spins(name, s, system.n_dim) for name, s in (("now", now), ("last", last)))
     W, b, unit = (system.parameters[name] for name in ("couplings", "fields", "unit"))
     return np.asarray(-unit * (((after @ W) * before).sum(axis=-1) + (after + before) @ b))
 
@@ -197,7 +197,7 @@ def _checked(system: SpinSystem, starts: Any, max_sweeps: int) -> Floats:
         raise InvalidArgument(
             f"system: got T = {system.temperature:g}; spins rest only at T = 0: take replace(system, temperature=0.0)."
         )
-    s = _spins("starts", starts, system.n_dim)
+    s = spins("starts", starts, system.n_dim)
     if s.ndim != 2 or not len(s):
         raise InvalidArgument(f"starts: got shape {s.shape}; (R, {system.n_dim}) is needed, R states.")
     if isinstance(max_sweeps, bool) or not isinstance(max_sweeps, int | np.integer) or max_sweeps < 1:
@@ -209,7 +209,7 @@ def _checked(system: SpinSystem, starts: Any, max_sweeps: int) -> Floats:
     return s
 
 
-def _spins(name: str, states: Any, n: int) -> Floats:
+def spins(name: str, states: Any, n: int) -> Floats:
     try:
         s = np.asarray(states, np.float64)
     except (TypeError, ValueError):
@@ -219,7 +219,7 @@ def _spins(name: str, states: Any, n: int) -> Floats:
     return s
 
 
-def _distinct(states: Floats, period: Integers, sweeps: Integers) -> Attractors:
+def distinct(states: Floats, period: Integers, sweeps: Integers) -> Attractors:
     """Count what starts have in common: a cycle is the same whichever of its states comes first."""
     differs = states[:, 0] - states[:, 1]
     first = differs[np.arange(len(states)), np.argmax(differs != 0, axis=1)]

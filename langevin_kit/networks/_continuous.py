@@ -37,7 +37,8 @@ def continuous(
     fields : number or (N,)
         b.
     activation : str or Activation
-        f: "tanh", "logistic", 1/(1 + e⁻ᵃ), or "algebraic", a/√(1 + a²); or an increasing f of one's own.
+        f: "tanh", "logistic", 1/(1 + e⁻ᵃ), "algebraic", a/√(1 + a²), or "arctan", (2/π) atan(πa/2);
+        or an increasing f of one's own.
     time_scale : float
         τ > 0.
     temperature : float

@@ -78,7 +78,7 @@ def learn_fixed_points(
     patterns : (P, N)
         Between the limits of f, which are no fixed points: scale ±1, as in ``0.9*patterns``.
     activation : str
-        f: "tanh", "logistic", 1/(1 + e⁻ᵃ), or "algebraic", a/√(1 + a²).
+        f: "tanh", "logistic", 1/(1 + e⁻ᵃ), "algebraic", a/√(1 + a²), or "arctan", (2/π) atan(πa/2).
     loss : str
         "squares", the first or second; or "cross_entropy", the third: convex, and with a weight decay it takes the
         limits of f as well.

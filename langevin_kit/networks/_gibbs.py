@@ -76,6 +76,8 @@ def advance(X, begin, end, shift, first, n_steps, U, V, free_v, free_h, moves_v,
 class GibbsChains:
     """Replicas of a network that stay where they are between one call and the next, while its parameters may change.
 
+    Use as a context manager: it owns threads.
+
     Parameters
     ----------
     network : BipartiteSpins
@@ -99,9 +101,8 @@ class GibbsChains:
     >>> from langevin_kit import networks
     >>> network = networks.bipartite_spins([[0.5]], temperature=1.0)
     >>> state = np.ones((2, 3))
-    >>> chains = GibbsChains(network, state, (np.uint32(1), np.uint32(2)), clamped="v")
-    >>> chains.move(10, network.parameters)
-    >>> chains.close()
+    >>> with GibbsChains(network, state, (np.uint32(1), np.uint32(2)), clamped="v") as chains:
+    ...     chains.move(10, network.parameters)
     >>> chains.step, state[0]
     (10, array([1., 1., 1.]))
     """
@@ -129,6 +130,14 @@ class GibbsChains:
         self._threads = threads or os.cpu_count() or 1
         self._pool: ThreadPoolExecutor | None = None
 
+    def __enter__(self) -> GibbsChains:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
     def move(self, n_steps: int, parameters: Mapping[str, Any]) -> None:
         """Make steps with these parameters: h from its law given v, then v from its law given h."""
         U, I, J = (np.asarray(parameters[name], np.float64) for name in "UIJ")  # noqa: E741
@@ -148,12 +157,6 @@ class GibbsChains:
 
         self._each(work, 2 * U.size * about[1])
         self.step += n_steps
-
-    def close(self) -> None:
-        """Let the threads go."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
 
     def _packed(self, couplings: NDArray[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.floating]:
         """Couplings as the product reads them; the inputs are those with a unit more, which is 1."""
@@ -245,12 +248,11 @@ def block_gibbs(
     chains = GibbsChains(
         network, state, philox_key(seed_sequence(rng)), clamped=clamped, step=int(first_step), threads=threads
     )
-    try:
-        chains.move(int(n_steps), network.parameters)
-    except OverflowError as error:
-        raise InvalidArgument(f"n_steps: {error}.") from None
-    finally:
-        chains.close()
+    with chains:
+        try:
+            chains.move(int(n_steps), network.parameters)
+        except OverflowError as error:
+            raise InvalidArgument(f"n_steps: {error}.") from None
     return state
 
 

@@ -30,6 +30,7 @@ _UNARY: dict[np.ufunc, Callable[[Any, Any], Any]] = {
     np.sinh: lambda x, y: np.cosh(x),
     np.cosh: lambda x, y: np.sinh(x),
     np.tanh: lambda x, y: 1.0 - y * y,
+    np.arctan: lambda x, y: 1.0 / (1.0 + x * x),
 }
 """Derivative of each function, from its argument and value."""
 

@@ -20,6 +20,9 @@ _MESH = {1: 4001, 2: 161}
 BESIDE = 1e-4
 """Share of the walls' distance within which nothing of a vector system is looked at."""
 
+ASIDE = 1e-6
+"""Share of its size by which a component that may be on a kink is moved off it."""
+
 _MOST, _LEAST, _WORK = 4096, 8, 2**24
 """How many points are sampled: at most, at least, and times d³, the work of a matrix's eigenvalues."""
 
@@ -47,6 +50,8 @@ def region(system: System, law: Boltzmann | None, positions: NDArray[np.floating
     if positions is not None:
         parts.append(np.asarray(positions[:, :: max(1, -(-positions.shape[1] // count))], np.float64))
     x = np.concatenate(parts, axis=1) if parts else np.empty((d, 0))
+    if system.is_dense and system.facts.has_kinks:  # on a kink, as at patterns of ±1, E has two slopes
+        x = x + ASIDE * (1 + np.abs(x)) * rng.standard_normal(x.shape)
     # On a wall, where no component of a vector ever is, ∇E may be infinite, and close by its digits may be lost.
     return away_from_walls(system, x, BESIDE) if system.is_dense else x
 

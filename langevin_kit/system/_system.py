@@ -394,8 +394,8 @@ class System:
         coordinates : mapping of str to text, or sequence of str
             Name of each new coordinate → its text in the old ones and the parameters, y(x); or the names alone.
         inverse : mapping of str to text
-            Name of each old coordinate → its text in the new ones, x(y). Both may use asin, acos, atan, asinh, acosh
-            and atanh beside the functions of expressions, and no time.
+            Name of each old coordinate → its text in the new ones, x(y). Both may use asin, acos, asinh, acosh and
+            atanh beside the functions of expressions, and no time.
         walls : mapping of str to Wall, optional
             Of the new coordinates. If left out, the images of the old ones' ends, infinite ones too, where a new
             coordinate is a function of one old one: a bounded range gets reflecting walls.

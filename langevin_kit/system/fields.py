@@ -15,6 +15,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "absolute": np.absolute,
     "sign": np.sign,
     **{name: getattr(np, name) for name in ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "sqrt")},
+    "atan": np.arctan,
     "greater": lambda a, b: np.greater(a, b).astype(np.float64),
     "greater_equal": lambda a, b: np.greater_equal(a, b).astype(np.float64),
     "select": lambda c, a, b: np.where(np.greater(c, 0), a, b),

@@ -115,11 +115,17 @@ class Tanh(_OfReal, sp.tanh):  # type: ignore[misc]
         return 1 - self**2
 
 
+class Atan(_OfReal, sp.atan):  # type: ignore[misc]
+    """Inverse tangent."""
+
+    is_finite = True
+
+
 JUMPING = (Greater, GreaterEqual, Select, Sign, Absolute)
 """What may make an expression jump: |x| in a quotient."""
 
 
-for _own in (Sinh, Cosh, Tanh):
+for _own in (Sinh, Cosh, Tanh, Atan):
     _own.__name__ = _own.__name__.lower()  # by which SymPy finds the values at numbers
 
 
@@ -144,12 +150,13 @@ SMOOTH: dict[str, tuple[Callable[..., sp.Expr], Callable[[float], float]]] = {
     "sinh": (Sinh, math.sinh),
     "cosh": (Cosh, math.cosh),
     "tanh": (Tanh, math.tanh),
+    "atan": (Atan, math.atan),
     "abs": (Absolute, abs),
 }
 """Functions of one argument that every expression may use, and their values at numbers; `abs` has a kink."""
 
 INVERSE: dict[str, tuple[Callable[..., sp.Expr], Callable[[float], float]]] = {
-    name: (getattr(sp, name), getattr(math, name)) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")
+    name: (getattr(sp, name), getattr(math, name)) for name in ("asin", "acos", "asinh", "acosh", "atanh")
 }
 """Functions that maps between coordinates may use too; no kernel has them, so none may be left in a system."""
 

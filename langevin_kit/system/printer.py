@@ -13,7 +13,7 @@ from typing import ClassVar
 import sympy as sp
 
 from langevin_kit.errors import InvalidExpression
-from langevin_kit.system.functions import Absolute, Cosh, Greater, GreaterEqual, Select, Sign, Sinh, Tanh
+from langevin_kit.system.functions import Absolute, Atan, Cosh, Greater, GreaterEqual, Select, Sign, Sinh, Tanh
 from langevin_kit.system.lines import Lines
 
 FUNCTIONS: dict[type, str] = {
@@ -22,6 +22,7 @@ FUNCTIONS: dict[type, str] = {
     sp.sin: "sin",
     sp.cos: "cos",
     sp.tan: "tan",
+    Atan: "atan",
     Sinh: "sinh",
     Cosh: "cosh",
     Tanh: "tanh",

@@ -43,7 +43,7 @@ CLOSE = 1e-8
 MOST_TIDIED = 150
 """Operations of an expression up to which SymPy is asked to simplify it: it takes ever longer."""
 
-COMPILED = {*FUNCTIONS, sp.sinh, sp.cosh, sp.tanh, sp.Abs} - {Sign}
+COMPILED = {*FUNCTIONS, sp.sinh, sp.cosh, sp.tanh, sp.atan, sp.Abs} - {Sign}
 """Functions that may be left in a system."""
 
 _LOGARITHMIC = (sp.asinh, sp.acosh, sp.atanh)

@@ -96,7 +96,7 @@ SYSTEMS = {
     "alone": dense(
         name="x",
         length=3,
-        energy="sum((x**2 - a)**2)/4 + (x @ x)**2/8 + sum(x)*sin(t)",
+        energy="sum((x**2 - a)**2)/4 + (x @ x)**2/8 + sum(x)*sin(t) + sum(atan(2*x))",
         mobility="1/(1 + x**2)",
         parameters={"a": [0.5, 1.0, 1.5]},
     ),

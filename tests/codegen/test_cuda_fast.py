@@ -87,6 +87,7 @@ def test_normals_are_near_those_of_the_same_words() -> None:
         ("cos", -(2.0**17), 2.0**17, 0.0, 2e-6),
         ("sin", -8.0, 8.0, 0.0, 1e-6),
         ("tanh", -20.0, 20.0, 1e-5, 0.0),
+        ("atan", -20.0, 20.0, 1e-6, 0.0),
     ],
 )
 def test_elementary_functions_are_near(name: str, low: float, high: float, relative: float, absolute: float) -> None:

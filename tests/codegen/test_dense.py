@@ -74,7 +74,7 @@ SYSTEMS = {
         name="x",
         length=9,
         energy="sum(abs(x)*x**2 + sqrt(1 + x**2) + log(cosh(x)) + sin(x)*cos(x) + sinh(x/2))"
-        " + sum(logcosh(2*x) + atanh(x/8)**2) + 3*(x @ x)**2/4",
+        " + sum(logcosh(2*x) + atanh(x/8)**2 + atan(2*x)**2) + 3*(x @ x)**2/4",
         mobility="m + tanh(x)**2 * k",
         parameters={"m": np.linspace(0.5, 1, 9), "k": np.linspace(0, 1, 9)},
     ),

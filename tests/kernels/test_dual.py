@@ -110,6 +110,7 @@ CASES: dict[str, tuple[Callable[[Any, Any, Any], Any], Any, tuple[float, float, 
     "sinh": (lambda x, y, a: math.sinh(x), sp.sinh(X), (2, 1.5, 2)),
     "cosh": (lambda x, y, a: math.cosh(x), sp.cosh(X), (1.5, 2, 1.5)),
     "tanh": (lambda x, y, a: math.tanh(HALF * x), sp.tanh(X / 2), (1.5, 4, 3)),
+    "atan": (lambda x, y, a: math.atan(HALF * x) + np.arctan(x), sp.atan(X / 2) + sp.atan(X), (1.5, 3, 5)),
     "numpy": (lambda x, y, a: np.exp(x) * np.cosh(x), sp.exp(X) * sp.cosh(X), (2.5, 2.5, 3)),
     "abs": (lambda x, y, a: abs(x - 9) + math.fabs(x + 9) + np.abs(y), Y + 18, (0.5, 0, 0)),
     "min": (lambda x, y, a: min(x, y) + min(x, -1) + np.minimum(9.0, x), sp.Min(X, Y) - 1 + X, (5, 0, 0)),
@@ -209,14 +210,14 @@ def test_powers_of_a_base_that_is_not_positive(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "bool"])
-@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh"])
+@pytest.mark.parametrize("name", ["exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan"])
 def test_functions_of_plain_numbers_are_the_librarys(name: str, dtype: str) -> None:
     """Under both modules' names: no bit of a model is decided by the platform's library."""
     library = float32 if dtype == "float32" else float64
     given = np.array([0.3, 1.7, 2.4] if dtype.startswith("float") else [1, 1, 2]).astype(dtype)
     wanted = [getattr(library, name)(x if dtype == "float32" else np.float64(x)) for x in given]
-    for module in (math, np):
-        f = captured(calling(getattr(module, name)), name, ())
+    for function in (getattr(math, name), getattr(np, {"atan": "arctan"}.get(name, name))):
+        f = captured(calling(function), name, ())
         assert [f(x) for x in given] == wanted
 
 

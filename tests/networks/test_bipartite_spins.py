@@ -157,10 +157,9 @@ def test_threads_share_the_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
     for per_task, threads in ((2**22, 1), (1, 3)):
         monkeypatch.setattr(networks._gibbs, "PER_TASK", per_task)
         state = states.copy()
-        chains = GibbsChains(system, state, (np.uint32(1), np.uint32(2)), threads=threads)
-        chains.move(2, system.parameters)
-        chains.move(3, {**system.parameters, "I": np.zeros(9)})
-        chains.close()
+        with GibbsChains(system, state, (np.uint32(1), np.uint32(2)), threads=threads) as chains:
+            chains.move(2, system.parameters)
+            chains.move(3, {**system.parameters, "I": np.zeros(9)})
         ends.append(state)
     np.testing.assert_array_equal(ends[0], ends[1])
 

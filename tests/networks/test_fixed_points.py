@@ -42,7 +42,12 @@ def relaxed(x: np.ndarray, W: np.ndarray, b: np.ndarray, time: float = 60.0) -> 
 @pytest.mark.parametrize("name", SATURATING)
 def test_activations_are_their_formulas(name: str) -> None:
     f, a = ACTIVATIONS[name], np.linspace(-30, 30, 601)
-    direct = {"tanh": np.tanh(a), "logistic": 1 / (1 + np.exp(-a)), "algebraic": a / np.sqrt(1 + a * a)}[name]
+    direct = {
+        "tanh": np.tanh(a),
+        "logistic": 1 / (1 + np.exp(-a)),
+        "algebraic": a / np.sqrt(1 + a * a),
+        "arctan": 2 / np.pi * np.arctan(np.pi / 2 * a),
+    }[name]
     np.testing.assert_allclose(f.value(a), direct, rtol=1e-12, atol=1e-16)
     near = np.abs(a) < 8  # further out 1 − y² is round-off
     np.testing.assert_allclose(f.slope(f.value(a))[near], (f.value(a + 1e-30j).imag / 1e-30)[near], rtol=1e-8)

@@ -26,6 +26,7 @@ ANALYTIC: dict[str, Function] = {
     "sinh": np.sinh,
     "cosh": np.cosh,
     "tanh": np.tanh,
+    "arctan": np.arctan,
     "negative": lambda x: -x,
     "positive": lambda x: +x,
     "square": np.square,

@@ -18,7 +18,7 @@ from langevin_kit.errors import InvalidExpression
 from langevin_kit.system import System, fields
 from langevin_kit.system.derive import derive
 from langevin_kit.system.expression import parse
-from langevin_kit.system.functions import Absolute, Cosh, Sign, Sinh, Tanh
+from langevin_kit.system.functions import Absolute, Atan, Cosh, Sign, Sinh, Tanh
 from langevin_kit.system.printer import Printer
 from langevin_kit.system.text import MAX_LENGTH
 
@@ -51,6 +51,7 @@ HALF = sp.Rational(1, 2)
         ("sin(pi*x)*cos(y)", sp.sin(PI * X) * sp.cos(Y), PI * sp.cos(PI * X) * sp.cos(Y)),
         ("tan(x)", sp.tan(X), 1 + sp.tan(X) ** 2),
         ("sinh(x) + tanh(x)", Sinh(X) + Tanh(X), sp.cosh(X) + 1 - sp.tanh(X) ** 2),
+        ("atan(2*x)", Atan(2 * X), 2 / (1 + 4 * X**2)),
         ("abs(x)", Absolute(X), Sign(X)),
         ("sqrt(x**2)", Absolute(X), Sign(X)),
         ("(x\n + 1)", X + 1, 1),
@@ -193,7 +194,7 @@ TOKENS = [
     *(".", "[", "]", "{", "}", ":", ":=", "'", '"', "\\", "\n", "#", "%", "^", "~", "@", "_", "__", "lambda ", "for "),
 ]
 NUMBERS = ["0", "1", "2", "-1", "0.5", "64", "1e299", "1e-299", "10**12", "pi", "1/3", "-8"]
-FUNCTIONS = ["sin", "cos", "tan", "exp", "log", "abs", "sqrt", "sinh", "cosh", "tanh"]
+FUNCTIONS = ["sin", "cos", "tan", "exp", "log", "abs", "sqrt", "sinh", "cosh", "tanh", "atan"]
 
 
 def nested(leaves: list[str], operators: list[str], functions: list[str], size: int) -> st.SearchStrategy[str]:

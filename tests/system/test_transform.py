@@ -212,3 +212,13 @@ def test_what_lamperti_cannot_do_is_refused(given: dict[str, Any], said: str) ->
 def test_a_wrong_number_of_names_is_refused() -> None:
     with pytest.raises(InvalidArgument, match=r"got the names \['a', 'b'\]; 1 are needed"):
         WELL.lamperti(("a", "b"))
+
+
+def test_an_inverse_tangent_may_be_left_over() -> None:
+    """y = tan x and back: E, K and μ of the first are those of the text x = atan y, to round-off."""
+    arc = lk.System(energy="x**2/2", temperature=1.0, walls={"x": lk.reflecting(-1.5, 1.5)})
+    tangent = arc.transform({"y": "tan(x)"}, {"x": "atan(y)"})
+    y = np.linspace(-14, 14, 29)[None]
+    np.testing.assert_allclose(tangent.energy_at(y), np.arctan(y[0]) ** 2 / 2, rtol=1e-15)
+    np.testing.assert_allclose(tangent.gradient(y)[0], np.arctan(y[0]) / (1 + y[0] ** 2), rtol=1e-14, atol=1e-16)
+    np.testing.assert_allclose(tangent.walls["y"].upper, np.tan(1.5), rtol=1e-15)

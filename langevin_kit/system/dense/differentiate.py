@@ -47,6 +47,7 @@ def matrix_gradient(scalar: Node, name: str) -> list[tuple[Node, Node]]:
 
     Examples
     --------
+    >>> from langevin_kit.system.dense.graph import dot
     >>> A, v, h = Node("matrix", (3, 2), value="A"), Node("state", (3,), value="v"), Node("state", (2,), value="h")
     >>> matrix_gradient(dot(v, product(A, h)), "A") == [(v, h)]
     True
@@ -126,6 +127,7 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "cosh": _unary(lambda x, y: function("sinh", x)),
     "tanh": _unary(lambda x, y: subtract(_ONE, power(y, 2))),
     "atanh": _unary(lambda x, y: divide(_ONE, subtract(_ONE, power(x, 2)))),
+    "atan": _unary(lambda x, y: divide(_ONE, sum_of([_ONE, power(x, 2)]))),
     "logcosh": _unary(lambda x, y: function("tanh", x)),
     "abs": _unary(lambda x, y: sign(x)),
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),

@@ -84,6 +84,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in ("exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh")},
     "abs": _abs,
     "atanh": np.arctanh,
+    "atan": np.arctan,
     "logcosh": lambda x: _abs(x) + np.log1p(np.exp(-2 * _abs(x))) - np.log(2),
     "sign": lambda x: np.sign(x.real),
     "held": lambda x: x,

@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
     "cosh": math.cosh,
     "tanh": math.tanh,
     "atanh": math.atanh,
+    "atan": math.atan,
     "abs": abs,
     "logcosh": lambda x: abs(x) + math.log1p(math.exp(-2 * abs(x))) - math.log(2),
 }

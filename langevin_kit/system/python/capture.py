@@ -106,7 +106,8 @@ def _modules() -> dict[ModuleType, ModuleType]:
     for module in (math, np):
         copies[module] = ModuleType(module.__name__)
         vars(copies[module]).update(vars(module))
-        vars(copies[module]).update((f.__name__, f) for f in STAND_INS.values())
+        functions = {name: f for name, f in vars(module).items() if isinstance(f, BuiltinFunctionType | np.ufunc)}
+        vars(copies[module]).update((name, STAND_INS[f]) for name, f in functions.items() if f in STAND_INS)
     return copies
 
 

@@ -21,7 +21,7 @@ from langevin_kit.system.python.capture import OpaqueError, called, captured, de
 
 ALLOWED = (
     "arithmetic, comparisons, if, for over range, while, tuples, other such functions, abs, min and max of two, float, "
-    "and exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh of math or numpy"
+    "and exp, log, sqrt, sin, cos, tan, sinh, cosh, tanh, atan of math or numpy"
 )
 """What a function of a model may contain."""
 

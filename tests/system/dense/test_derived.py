@@ -48,6 +48,7 @@ ENERGIES = [
     "sum(leaky_relu(v, 0.1)**2) + c @ leaky_relu(X @ v, s)",
     "exp(-(v - b) @ (v - b)/2)*sum(v)*t",
     "sqrt(1 + v @ v)*log(1 + (b @ v)**2) + v @ A @ b",
+    "atan(3*v) @ v - sum(atan(X @ v + c)**2)*cos(t)",
     "sum(tanh(X @ leaky_relu(A @ v, 0.5)))",
     "(v @ v) * sum(v*b*v)",
     "v @ v / 2 - sum(logcosh(X @ v + c))",

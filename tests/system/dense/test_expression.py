@@ -39,6 +39,7 @@ def python(text: str) -> np.ndarray:
         "logsumexp": lambda z: np.log(np.sum(np.exp(z))),
         "leaky_relu": lambda x, slope: np.where(x > 0, x, slope * x),
         "logcosh": lambda x: np.log(np.cosh(x)),
+        "atan": np.arctan,
         "atanh": np.arctanh,
     }
     columns = [eval(text, names, {**VALUES, "v": X[:, i], "t": T}) for i in range(X.shape[1])]
@@ -77,6 +78,7 @@ def python(text: str) -> np.ndarray:
         "exp(v) + log(2 + abs(v)) - sqrt(v**2 + 1) + sin(v)*cos(t) + sinh(v)/cosh(v) - tanh(s*v)",
         "logcosh(s*v) + logcosh(2)*b",
         "atanh(tanh(s*v)) + atanh(0.5)*b",
+        "atan(3*v)*atan(b) + atan(2)",
         "leaky_relu(v, 0.1) + leaky_relu(A @ v, s)",
         "sign(A @ v) - v*sign(-2) + sign(v - v)*sign(s)",
         "pi*v + exp(1)*b - sqrt(2)",
