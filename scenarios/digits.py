@@ -14,7 +14,7 @@ some T; or their lower half is taken away, and filled in while the upper one is 
 nothing. How like digits they are says the number of pixels that differ from the nearest that was learnt, beside the
 same number of digits that were not, and of independent units.
 
-Run it:  python scenarios/digits.py                            (about a minute; writes digits.png)
+Run it:  python scenarios/digits.py                            (half a minute; writes digits.png)
          python scenarios/digits.py mnist                      (about five minutes)
 They need the extra: pip install 'langevin-kit[data]'
 """
