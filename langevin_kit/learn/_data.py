@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
+from langevin_kit.networks import BipartiteSpins
 from langevin_kit.run import initial_state
 from langevin_kit.system import System
 from langevin_kit.system.arguments import array
 from langevin_kit.system.dense import Components
 
 Floats = NDArray[np.float64]
+Network = System | BipartiteSpins
+"""What learns: particles of vectors, or layers of binary units."""
 
 NO_KEY = np.uint32(0), np.uint32(0)
 """Places that are given need none."""
@@ -42,7 +45,7 @@ class Data:
     batch_size: int
 
     @classmethod
-    def of(cls, system: System, data: Any, batch_size: int | None) -> Data:
+    def of(cls, system: Network, data: Any, batch_size: int | None) -> Data:
         """Data as they were given, checked."""
         names = system.names
         if not isinstance(names, Components):
@@ -58,6 +61,8 @@ class Data:
                 raise InvalidArgument(
                     f"data: got shape {value.shape} for {name!r}; (N, {names.vector[name]}) is needed."
                 )
+            if isinstance(system, BipartiteSpins) and not np.isin(value, system.states).all():
+                raise InvalidArgument(f"data: {name!r} holds others than {system.states}, the states of its units.")
         (n,) = lengths
         size = n if batch_size is None else batch_size
         if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= n:
@@ -79,8 +84,12 @@ class Data:
         """As columns (n, N)."""
         return np.concatenate([value.T for value in self.values.values()])
 
-    def states(self, system: System, dtype: str, n: int) -> NDArray[np.floating]:
-        """States (d, n) that hold the data in turn, with hidden components at 0, or amid their walls."""
+    def states(self, system: Network, dtype: str, n: int) -> NDArray[np.floating]:
+        """States (d, n) that hold the data in turn, with hidden components at 0, amid their walls, or the lower one."""
+        if isinstance(system, BipartiteSpins):
+            units = np.full((system.n_dim, n), system.states[0], dtype)
+            units[self.rows] = self.columns[:, np.arange(n) % len(self)]
+            return units
         state = np.zeros((system.n_dim, n))
         for row, wall in enumerate(system.each_wall):
             if wall is not None and np.isfinite(wall.lower) and np.isfinite(wall.upper):

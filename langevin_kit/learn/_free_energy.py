@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.backends import CPU
-from langevin_kit.learn._chains import Chains
+from langevin_kit.learn._chains import LangevinChains
 from langevin_kit.learn._data import Data
 from langevin_kit.learn._layers import alone, layers_of
 from langevin_kit.preflight.arguments import require_count
@@ -140,7 +140,7 @@ def partition(
     coupling, weight = (1 + node) / 2, weight / 2
     rest = np.tile(layers[0].rest[:, None], (1, n_chains))
     state = initial_state(system, system.n_dim, rest.T, n_chains, "float64", (np.uint32(0), np.uint32(0)))
-    chains = Chains(system, state, time_step, seed_sequence(rng), backend or CPU())
+    chains = LangevinChains(system, state, time_step, seed_sequence(rng), backend or CPU())
     parts = max(1, min(n_steps // 2, 20))
     slopes = np.zeros((n_couplings, n_chains))
     with chains:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.learn._data import Data
-from langevin_kit.system import System
+from langevin_kit.learn._data import Data, Network
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +24,9 @@ NAMES = {
     "gradient_cosine": "cosine of the slope found and of the exact one",
 }
 
+TINY = 1e-30
+"""In place of the length 0 of a state of zeros, whose cosines are 0."""
+
 
 class History:
     """Rows of numbers, behind those of an earlier part."""
@@ -32,8 +34,8 @@ class History:
     def __init__(
         self,
         before: xr.Dataset,
-        reference: Callable[[System], Mapping[str, Any]] | None,
-        observe: Mapping[str, Callable[[System], float]],
+        reference: Callable[[Any], Mapping[str, Any]] | None,
+        observe: Mapping[str, Callable[[Any], float]],
     ) -> None:
         self._before, self._reference, self._observe = before, reference, observe
         self._rows: list[dict[str, Any]] = []
@@ -48,7 +50,7 @@ class History:
     def take(
         self,
         update: int,
-        system: System,
+        system: Network,
         data: Data,
         held: Floats,
         free: tuple[Floats, Floats],
@@ -87,7 +89,7 @@ class History:
 
 
 def _overlap(states: Floats, data: Data) -> float:
-    unit, other = (x / np.linalg.norm(x, axis=0) for x in (data.columns, states))
+    unit, other = (x / np.maximum(np.linalg.norm(x, axis=0), TINY) for x in (data.columns, states))
     return float((unit.T @ other).max(axis=0).mean())
 
 

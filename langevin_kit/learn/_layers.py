@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.learn._moments import Slopes
+from langevin_kit.learn._moments import GraphSlopes
 from langevin_kit.system import System
 from langevin_kit.system.dense.evaluate import evaluate
 from langevin_kit.system.dense.graph import Node
@@ -111,7 +111,7 @@ def layers_of(system: System, name: str = "U") -> tuple[Layer, Layer]:
     """
     if not system.temperature > 0:
         raise InvalidArgument("system: got T = 0; a free energy needs T > 0.")
-    slopes = Slopes(system, [name])
+    slopes = GraphSlopes(system, [name])
     terms = slopes.factors.get(name, [])
     states = system.content.derived.states  # type: ignore[union-attr]
     if len(terms) != 1 or len(states) != 2:

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.backends import CPU
-from langevin_kit.errors import LearningWarning, UnboundedLearning
-from langevin_kit.learn._chains import Chains
-from langevin_kit.learn._data import Data, held_system
+from langevin_kit.errors import InvalidArgument, LearningWarning, UnboundedLearning
+from langevin_kit.learn._chains import chains_of
+from langevin_kit.learn._data import Data, Network
 from langevin_kit.learn._history import History
-from langevin_kit.learn._moments import Slopes
+from langevin_kit.learn._moments import Slopes, slopes_of
 from langevin_kit.learn._rules import Rule, bounded, decay_of_oja, require_outer, rule_of
+from langevin_kit.networks import BipartiteSpins
 from langevin_kit.preflight import check as preflight_check
 from langevin_kit.preflight.arguments import require_count
 from langevin_kit.progress import Progress, Watched
 from langevin_kit.random import RNG, seed_sequence
-from langevin_kit.system import System
 from langevin_kit.system.arguments import above_zero, at_least_zero
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Learned:
 
     Attributes
     ----------
-    system : System
+    system : System or BipartiteSpins
         With the parameters it has now.
     history : Dataset
         Dimension ``update``: see `recall_and_learn`.
@@ -51,7 +51,7 @@ class Learned:
         The free chains; (d, 0) for a rule that has none.
     """
 
-    system: System
+    system: Network
     history: xr.Dataset
     update: int
     recalled: NDArray[np.floating]
@@ -59,14 +59,14 @@ class Learned:
 
 
 def recall_and_learn(
-    system: System,
+    system: Network,
     data: Any,
     *,
     rule: str = "likelihood",
     learn: Sequence[str] = ("U",),
     n_updates: int,
     learning_rate: float | Callable[[int], float],
-    time_step: float,
+    time_step: float | None = None,
     recall_steps: int = 10,
     free_steps: int | None = None,
     n_chains: int | None = None,
@@ -75,8 +75,8 @@ def recall_and_learn(
     decay: float = 0.0,
     largest_singular_value: float | None = None,
     save_every: int = 1,
-    observe: Mapping[str, Callable[[System], float]] | None = None,
-    reference: Callable[[System], Mapping[str, Any]] | None = None,
+    observe: Mapping[str, Callable[[Any], float]] | None = None,
+    reference: Callable[[Any], Mapping[str, Any]] | None = None,
     start: Learned | None = None,
     check: bool = True,
     dtype: str = "float64",
@@ -96,8 +96,8 @@ def recall_and_learn(
 
     Parameters
     ----------
-    system : System
-        Of vectors, such as `networks.bipartite`.
+    system : System or BipartiteSpins
+        Of vectors, such as `networks.bipartite`; or of binary units, `networks.bipartite_spins`.
     data : (N, n), or mapping of str to (N, n)
         Of the first vector, or of several by name: they are held. The others are hidden.
     rule : str
@@ -109,7 +109,7 @@ def recall_and_learn(
     learning_rate : float or function of the number of the update
         η.
     time_step : float
-        Δt of all chains.
+        Δt of all chains. Binary units have none: a step draws h given v and v given h.
     recall_steps, free_steps : int
         Steps of held and of free chains before each update; `free_steps` is `recall_steps` if left out.
     n_chains : int
@@ -133,7 +133,7 @@ def recall_and_learn(
     check : bool
         Run `langevin_kit.check` first, with the time step.
     dtype : "float64" or "float32"
-        Of chains; sums are float64.
+        Of chains; sums are float64, but for binary units.
     backend : CPU
         Threads; results do not depend on them.
     rng : int, SeedSequence, Generator or None
@@ -168,6 +168,9 @@ def recall_and_learn(
     number is drawn. Tieleman, Proc. 25th ICML, 1064 (2008); Hinton, Neural Comput. 14, 1771 (2002); Oja, J. Math.
     Biol. 15, 267 (1982).
 
+    Of binary units with v given, slopes hold ⟨h⟩ given v in place of h, which has the same mean and less noise, but for
+    "oja" and T = 0. h needs one step then, `recall_steps=1`: given v it has no memory.
+
     Examples
     --------
     >>> from langevin_kit import networks
@@ -178,7 +181,12 @@ def recall_and_learn(
     >>> bool(abs(learned.history.singular_value_U[-1, 0]**2 - (1 - 0.3 / variance)) < 0.05)
     True
     """
-    chosen, given, slopes = rule_of(rule), Data.of(system, data, batch_size), Slopes(system, learn)
+    is_binary = isinstance(system, BipartiteSpins)
+    if is_binary == (time_step is not None):
+        raise InvalidArgument(f"time_step: got {time_step!r}; systems of vectors need one, and binary units have none.")
+    chosen, given = rule_of(rule), Data.of(system, data, batch_size)
+    averaged = is_binary and system.temperature > 0 and not chosen.oja and given.names == ("v",)
+    slopes = slopes_of(system, learn, averaged=averaged)
     free_steps, n_chains = free_steps or recall_steps, n_chains or len(given)
     counts = {"n_updates": n_updates, "recall_steps": recall_steps, "free_steps": free_steps}
     for count in (counts | {"n_chains": n_chains, "save_every": save_every}).items():
@@ -198,7 +206,7 @@ def recall_and_learn(
     began = start or Learned(
         system, History.nothing(), 0, *(given.states(system, dtype, n) for n in (len(given), n_free))
     )
-    if check:
+    if check and not isinstance(began.system, BipartiteSpins):
         preflight_check(began.system, time_step=time_step, positions=began.recalled)
     seed, steps = seed_sequence(rng), (recall_steps, free_steps, burn_in)
     seeds = [np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, part)) for part in range(3)]
@@ -277,7 +285,7 @@ class _Ensembles:
         began: Learned,
         data: Data,
         rule: Rule,
-        time_step: float,
+        time_step: float | None,
         steps: tuple[int, int, int],
         seeds: Sequence[np.random.SeedSequence],
         device: CPU,
@@ -290,12 +298,14 @@ class _Ensembles:
         made = burn_in if began.update else 0
         self._burnt = bool(began.update)
         self._held = self._moving = None
+        # Binary units are exact in either, and so are sums of fewer than 2²⁴ of their products.
+        self._sums = self.free.dtype if isinstance(began.system, BipartiteSpins) else np.dtype(np.float64)
         if data.hidden:
-            held = held_system(began.system, data.names)
-            self._held = Chains(held, self._batch, time_step, seeds[0], device, made + began.update * recall)
+            first = made + began.update * recall
+            self._held = chains_of(began.system, self._batch, time_step, seeds[0], device, first, data.names)
         if rule.free:
             made = 0 if rule.free == "data" else made
-            self._moving = Chains(began.system, self.free, time_step, seeds[1], device, made + began.update * free)
+            self._moving = chains_of(began.system, self.free, time_step, seeds[1], device, made + began.update * free)
 
     def __enter__(self) -> _Ensembles:
         return self
@@ -315,10 +325,10 @@ class _Ensembles:
         if self._held is not None:
             self._held.move(recall + more, parameters)
             self.recalled[:, batch] = self._batch
-        was = self.free.astype(np.float64)
+        was = self.free.astype(self._sums)
         if self._moving is not None:
             if self._rule.free == "data":
                 self.free[...], more = self._batch, 0
-            was = self.free.astype(np.float64)
+            was = self.free.astype(self._sums)
             self._moving.move(free + more, parameters)
-        return self._batch.astype(np.float64), was, self.free.astype(np.float64)
+        return self._batch.astype(self._sums), was, self.free.astype(self._sums)

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.learn._moments import Slopes
-from langevin_kit.system.dense.evaluate import evaluate
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +55,7 @@ def rule_of(name: str) -> Rule:
 def require_outer(slopes: Slopes) -> None:
     """Refuse Oja's rule where a slope is no single outer product of a matrix."""
     for name in slopes.names:
-        if len(slopes.factors.get(name, ())) != 1:
+        if name not in slopes.outer:
             raise InvalidArgument(
                 f"rule: got 'oja' for {name!r}; it is for matrices U that stand once in the energy, as −g·(U f). Learn "
                 "those alone, or take 'likelihood'."
@@ -65,11 +64,7 @@ def require_outer(slopes: Slopes) -> None:
 
 def decay_of_oja(slopes: Slopes, x: Floats, parameters: Mapping[str, Floats]) -> dict[str, Floats]:
     """U ⟨f fᵀ⟩ over the columns of x, by name."""
-    found = {}
-    for name, ((_, right),) in slopes.factors.items():
-        f = evaluate(right, x, 0.0, parameters)
-        found[name] = parameters[name] @ (f @ f.T) / x.shape[1]
-    return found
+    return {name: parameters[name] @ (f @ f.T) / x.shape[1] for name, f in slopes.right(x, parameters).items()}
 
 
 def bounded(matrix: Floats, largest: float) -> Floats:

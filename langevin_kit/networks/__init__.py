@@ -5,11 +5,13 @@ from langevin_kit.networks._ages import bounded_capacity, bounded_overlap, palim
 from langevin_kit.networks._associative import associative_memory
 from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
 from langevin_kit.networks._bipartite import bipartite
+from langevin_kit.networks._bipartite_spins import BipartiteSpins, bipartite_spins
 from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
 from langevin_kit.networks._dense_associative import DenseAssociative, dense_associative
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._gardner import gardner_capacity
+from langevin_kit.networks._gibbs import GibbsChains, block_gibbs
 from langevin_kit.networks._layers import Layer, layer
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
@@ -31,8 +33,10 @@ __all__ = [
     "OVERLAP",
     "Activation",
     "Attractors",
+    "BipartiteSpins",
     "DenseAssociative",
     "FixedPoints",
+    "GibbsChains",
     "Layer",
     "LearnedFixedPoints",
     "Mixture",
@@ -42,6 +46,8 @@ __all__ = [
     "associative_memory",
     "attractors",
     "bipartite",
+    "bipartite_spins",
+    "block_gibbs",
     "bounded",
     "bounded_capacity",
     "bounded_overlap",

@@ -194,8 +194,12 @@ def number(name: str, value: Any) -> float:
 
 def at_least_zero(name: str, value: Any) -> float:
     """A finite number that is not negative."""
-    if (found := number(name, value)) < 0:
-        raise InvalidArgument(f"{name}: got {value!r}; a number ≥ 0 is needed.")
+    try:
+        found = number(name, value)
+    except InvalidArgument:
+        found = -1.0
+    if found < 0:
+        raise InvalidArgument(f"{name}: got {_short(value)}; a number ≥ 0 is needed.")
     return found
 
 
