@@ -87,12 +87,14 @@ def run(
 def _go(read: Scenario, arguments: dict[str, Any], meter: Progress) -> xr.Dataset:
     """Learn, if the scenario has something to learn, and run."""
     from langevin_kit.run import simulate
+    from langevin_kit.system import System
 
     system = read.system
     if read.learning is not None:
         from langevin_kit.learn import recall_and_learn
 
         learned = recall_and_learn(system, **{**read.learning, "rng": arguments["rng"]}, progress=meter)
+        assert isinstance(learned.system, System)
         system = learned.system
         arguments["attrs"] |= {"learning": json.dumps(learned.history.to_dict())}
     return simulate(system, **arguments, progress=meter)
