@@ -174,14 +174,7 @@ class System:
         drift = arguments.drift_of(self.drift, tuple(vectors))
         retraction = arguments.retraction_of(self.retraction, tuple(vectors))
         made = Vector(vectors, parameters, arguments.scalar(self.energy), mobility, drift, retraction)
-        if both := self.walls.keys() & retraction.keys():
-            raise InvalidArgument(f"retraction: {min(both)!r} has walls too; a vector has one of them.")
-        if self.walls and (made.derived.noise_shapes or self.walls.keys() & made.derived.roots.keys()):
-            raise InvalidArgument(
-                "walls: got those of a vector whose mobility is a matrix; particles turn back along K n, which for a "
-                "scalar or a diagonal K alone is the wall's normal. Give K as one of these, or up to "
-                f"{arguments.MAX_COORDINATES} coordinates by name."
-            )
+        arguments.require_normal_walls(self.walls, retraction, made.derived)
         return made
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from langevin_kit.system.dense.by_vector import in_order, is_by_name, is_root
 from langevin_kit.system.names import RESERVED
 from langevin_kit.system.packed import LONGEST_LIST, is_packed, pack, unpack
 from langevin_kit.system.walls import Wall
+
+if TYPE_CHECKING:
+    from langevin_kit.system.dense.derived import DenseDerived
 
 MAX_COORDINATES = 16
 """Most coordinates of a system of scalar expressions, and most vectors."""
@@ -179,6 +182,18 @@ def walls_of(walls: Mapping[str, Any], names: Sequence[str]) -> dict[str, Wall]:
             )
         made[key] = wall
     return {name: made[name] for name in known if name in made}
+
+
+def require_normal_walls(walls: Mapping[str, Any], retraction: Mapping[str, Any], derived: DenseDerived) -> None:
+    """Refuse walls of vectors that also return to a manifold, or whose co-normal K n is not the normal n."""
+    if both := walls.keys() & retraction.keys():
+        raise InvalidArgument(f"retraction: {min(both)!r} has walls too; a vector has one of them.")
+    if walls and (derived.noise_shapes or walls.keys() & derived.roots.keys()):
+        raise InvalidArgument(
+            "walls: got those of a vector whose mobility is a matrix; particles turn back along K n, which for a "
+            "scalar or a diagonal K alone is the wall's normal. Give K as one of these, or up to "
+            f"{MAX_COORDINATES} coordinates by name."
+        )
 
 
 def number(name: str, value: Any) -> float:
