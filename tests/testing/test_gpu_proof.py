@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cuda_tools import require_compiler
 
-from langevin_kit.testing.gpu_proof import CHECKS, Check, Proof, prove
+from langevin_kit.testing.gpu_proof import CHECKS, Check, Proof, _rates, prove
 from langevin_kit.testing.gpu_proof.__main__ import main
 from langevin_kit.testing.ptxvm import Executor
 
@@ -57,6 +57,19 @@ def test_what_raises_does_not_hold() -> None:
     found = prove(Proof(Wrong("ret", "rat"), 1, True), CHECKS[:1], lambda _: None)
     assert not found["holds"]
     assert "rat is not known" in found["checks"][0]["found"]["error"]
+
+
+def test_networks_that_recall_are_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small ones, on the executor: each has a rate, and its products take a share of a step."""
+    for name, value in {"VISIBLE": 13, "HIDDEN": 5, "RECALLED": 40, "WARM": 1, "REPEATS": 2}.items():
+        monkeypatch.setattr(_rates, name, value)
+    found = list(_rates.recall(Proof(Executor(), 1, True)))
+    assert [check.name for check in found] == [
+        f"rate: recall, {n} layer{s}, float32" for n, s in (("one", ""), ("two", "s"))
+    ]
+    for check in found:
+        assert check.found["rate"] > 0
+        assert 0 < check.found["share of products"] < 1
 
 
 @pytest.mark.gpu

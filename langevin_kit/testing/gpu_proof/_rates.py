@@ -7,8 +7,10 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 
 import langevin_kit as lk
+from langevin_kit import networks
 from langevin_kit.backends import Program
 from langevin_kit.backends.cuda import Device
 from langevin_kit.backends.cuda._dense import DenseMover
@@ -40,6 +42,9 @@ REPLICAS, SWEEPS_BEFORE, SWEEPS_TIMED = (132, 1056, 10**4), 20, 10
 
 UNITS, NETWORKS, TRAFFIC = 64, (10**4, 10**5, 10**6), 24
 """W3: coordinates, sizes of the ensemble, and bytes that a step moves for one coordinate in float32."""
+
+VISIBLE, HIDDEN, RECALLED = 784, 128, 10**5
+"""Networks that recall: units of one that has a layer, of the second layer of another, and replicas."""
 
 
 def ceilings(proof: Proof) -> Iterator[Check]:
@@ -91,6 +96,32 @@ def network(proof: Proof) -> Iterator[Check]:
             rates[n] = _rate(device, mover, program, n, 256)
         found = {"rates": rates, "bytes a second": TRAFFIC * max(rates.values())}
         yield Check(f"rate: W3 float32{', TF32' if tf32 else ''}", True, found)
+
+
+def recall(proof: Proof) -> Iterator[Check]:
+    """Networks that recall: component-steps a second, and the share of a step that its products alone would take."""
+    device, rng = proof.device, np.random.default_rng(proof.seed)
+    U = rng.normal(size=(VISIBLE, HIDDEN)) / (2 * VISIBLE**0.5)
+    W = networks.hebb(rng.choice([-1.0, 1.0], size=(max(1, VISIBLE // 13), VISIBLE)))
+    known = {
+        "one layer": (networks.continuous(W, temperature=0.05), [W]),
+        "two layers": (networks.bipartite(U, "tanh", "tanh", temperature=0.05), [U, U.T]),
+    }
+    for name, (system, matrices) in known.items():
+        program = _program(proof, system, scheme_from("euler_maruyama"), "float32")
+        mover = DenseMover(device, program, fast=True, tf32=False)
+        rate = _rate(device, mover, program, RECALLED, 16)
+        alone = sum(_product_seconds(device, matrix) for matrix in matrices)
+        share = alone * rate / (RECALLED * system.n_dim)
+        yield Check(f"rate: recall, {name}, float32", True, {"rate": rate, "share of products": share})
+
+
+def _product_seconds(device: Device, matrix: NDArray[np.float64]) -> float:
+    """Of one product of a matrix with all replicas."""
+    m, k = matrix.shape
+    operand = placed(device, np.ascontiguousarray(matrix.T, np.float32))
+    x, out = (device.zeros((rows, RECALLED), np.float32) for rows in (k, m))
+    return _timed(device, lambda: device.product(operand, x, out, tf32=False))
 
 
 def glauber(proof: Proof) -> Iterator[Check]:
@@ -169,4 +200,4 @@ def _timed(device: Device, work: Callable[[], object]) -> float:
     return median(device.seconds(work) for _ in range(REPEATS))
 
 
-RATES: tuple[Claim, ...] = (ceilings, workloads, network, glauber, peers)
+RATES: tuple[Claim, ...] = (ceilings, workloads, network, recall, glauber, peers)
