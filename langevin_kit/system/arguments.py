@@ -214,7 +214,7 @@ def at_least_zero(name: str, value: Any) -> float:
     except InvalidArgument:
         found = -1.0
     if found < 0:
-        raise InvalidArgument(f"{name}: got {_short(value)}; a number ≥ 0 is needed.")
+        raise InvalidArgument(f"{name}: got {value!r}; a number ≥ 0 is needed.")
     return found
 
 

@@ -74,7 +74,7 @@ def reference(system: System, x: States, n_steps: int) -> States:
     for k in range(n_steps):
         t = k * DT
         z = numbers_of_step(EulerMaruyama().noise, np.arange(x.shape[1]), k, d, KEY)
-        noise = np.sqrt(2 * system.temperature * DT) * _coloured(system.mobility_at(x, t), z)
+        noise = np.sqrt(2 * system.temperature * DT) * _coloured(system, x, t, z)
         y = x + system.drift_at(x, t) * DT + noise
         met = np.zeros(len(gone), bool)
         for j, a in enumerate(walled):

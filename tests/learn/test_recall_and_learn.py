@@ -63,12 +63,12 @@ def test_linear_units_learn_probabilistic_principal_components(rule: str, T: flo
             linear(T, seed),
             pattern(4000, seed),
             rule=rule,
-            n_updates=3000,
-            save_every=3000,
+            n_updates=1500 if len(seeds) == 1 else 3000,
+            save_every=1500,
             time_step=0.02,
             recall_steps=8,
             free_steps=30,
-            n_chains=8000,
+            n_chains=4000 if len(seeds) == 1 else 8000,
             learning_rate=falling(0.3, 250),
             rng=seed,
         )
@@ -124,7 +124,7 @@ def test_oja_without_noise_gives_the_principal_subspace() -> None:
 def test_without_noise_it_is_its_deterministic_twin_bit_for_bit() -> None:
     """Alternate `simulate` at T = 0, with the data clamped and without, and steps of U along the slope."""
     U = 0.3 * np.random.default_rng(0).normal(size=(VISIBLE, HIDDEN))
-    network = networks.bipartite(U, "tanh", "leaky_hardtanh", temperature=0.0)
+    network = networks.bipartite(U, "tanh", temperature=0.0)
     data = np.tanh(pattern(40))
     learned = learn.recall_and_learn(network, data, n_updates=7, **ABOUT)
     held = free = np.concatenate([data, np.zeros((40, HIDDEN))], axis=1)
