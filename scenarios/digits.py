@@ -21,6 +21,10 @@ They need the extra: pip install 'langevin-kit[data]'
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # CPU time is compared: a second thread of BLAS spins where it waits
+
 import sys
 import time
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ noise prunes what has a variance below T.
 A free chain of linear units relaxes at the rate 1 − σ, at the fixed point in a time of about 2λ/T. Where that is many
 updates' worth of steps, persistent chains lag behind U: σ overshoots 1, beyond which there is no law, or falls short.
 
-Run it:  python scenarios/principal_components.py            (about two minutes; writes principal_components.png)
+Run it:  python scenarios/principal_components.py            (about three minutes; writes principal_components.png)
 """
 
 from __future__ import annotations
