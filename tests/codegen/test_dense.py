@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from splits import whole_and_in_parts
 
 from langevin_kit import System
 from langevin_kit.cache import load
@@ -193,17 +195,8 @@ def test_float32_follows_the_drift_and_draws_normals(name: str) -> None:
 def test_bits_do_not_depend_on_the_split(name: str, dtype: str) -> None:
     system = SYSTEMS[name]
     x = start(system, dtype)
-    whole = advance(system, x, 22)
+    whole = whole_and_in_parts(partial(advance, system), x)
     np.testing.assert_array_equal(advance(system, x, 22, block=1024), whole)
-    in_parts, first = x, 0
-    for steps in (1, 2, 3, 5, 1, 4, 6):
-        in_parts = advance(system, in_parts, steps, first=first)
-        first += steps
-    np.testing.assert_array_equal(in_parts, whole)
-    pieces = x.copy()
-    for low, high in ((0, 1), (1, 40), (40, 41), (41, N)):
-        pieces[:, low:high] = advance(system, x, 22, low=low, high=high)[:, low:high]
-    np.testing.assert_array_equal(pieces, whole)
     shared = x.copy()
     arguments = (256, 0, 22, system.flat_parameters(), 1e-2, TEMPERATURE, *KEY)
     with ThreadPoolExecutor(2) as pool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from splits import whole_and_in_parts
 
 import langevin_kit as lk
 from langevin_kit.codegen import stepper
@@ -88,13 +90,7 @@ def test_paths_equal_the_numpy_reference(name: str) -> None:
 def test_bits_do_not_depend_on_the_split(name: str, dtype: str) -> None:
     system = SYSTEMS[name]
     x = start(system, dtype)
-    whole = advance(system, x, 22)
-    in_parts = advance(system, advance(system, advance(system, x, 3), 4, first=3), 15, first=7)
-    np.testing.assert_array_equal(in_parts, whole)
-    pieces = x.copy()
-    for low, high in ((0, 1), (1, 40), (40, 41), (41, N)):
-        pieces[:, low:high] = advance(system, x, 22, low=low, high=high)[:, low:high]
-    np.testing.assert_array_equal(pieces, whole)
+    whole = whole_and_in_parts(partial(advance, system), x)
     assert np.isfinite(whole).all()
     assert len(np.unique(whole[0])) == N
 
