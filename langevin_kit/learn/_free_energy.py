@@ -12,7 +12,7 @@ from langevin_kit.backends import CPU
 from langevin_kit.learn._chains import LangevinChains
 from langevin_kit.learn._data import Data
 from langevin_kit.learn._layers import alone, layers_of
-from langevin_kit.preflight.arguments import require_count
+from langevin_kit.preflight.arguments import require_count, require_time_step
 from langevin_kit.random import RNG, seed_sequence
 from langevin_kit.run import initial_state
 from langevin_kit.system import System
@@ -132,6 +132,7 @@ def partition(
     """
     for count in {"n_steps": n_steps, "n_chains": n_chains, "n_couplings": n_couplings}.items():
         require_count(*count)
+    require_time_step(time_step)
     layers = layers_of(system)
     U = np.asarray(system.parameters["U"], np.float64)
     log_z = -float(alone(system, layers[0].rest[:, None])[0]) / system.temperature

@@ -19,7 +19,7 @@ from langevin_kit.learn._moments import Slopes, slopes_of
 from langevin_kit.learn._rules import Rule, bounded, decay_of_oja, require_outer, rule_of
 from langevin_kit.networks import BipartiteSpins
 from langevin_kit.preflight import check as preflight_check
-from langevin_kit.preflight.arguments import require_count
+from langevin_kit.preflight.arguments import canonical_dtype, require_count, require_time_step
 from langevin_kit.progress import Progress, Watched
 from langevin_kit.random import RNG, seed_sequence
 from langevin_kit.system.arguments import above_zero, at_least_zero
@@ -63,7 +63,7 @@ def recall_and_learn(
     data: Any,
     *,
     rule: str = "likelihood",
-    learn: Sequence[str] = ("U",),
+    learn: str | Sequence[str] = ("U",),
     n_updates: int,
     learning_rate: float | Callable[[int], float],
     time_step: float | None = None,
@@ -103,7 +103,7 @@ def recall_and_learn(
     rule : str
         "likelihood": free chains that go on where they were, persistent contrastive divergence. "contrastive": free
         chains that begin at the data each time. "oja": Δθ has −U ⟨f fᵀ⟩ instead of free chains. "hebb": neither.
-    learn : sequence of str
+    learn : str or sequence of str
         Parameters θ that are learnt.
     n_updates : int
     learning_rate : float or function of the number of the update
@@ -185,12 +185,23 @@ def recall_and_learn(
     if is_binary == (time_step is not None):
         raise InvalidArgument(f"time_step: got {time_step!r}; systems of vectors need one, and binary units have none.")
     chosen, given = rule_of(rule), Data.of(system, data, batch_size)
+    dtype, learn = canonical_dtype(dtype), (learn,) if isinstance(learn, str) else tuple(learn)
+    if not learn:
+        raise InvalidArgument("learn: got no names; those of one or more parameters are needed.")
     averaged = is_binary and system.temperature > 0 and not chosen.oja and given.names == ("v",)
     slopes = slopes_of(system, learn, averaged=averaged)
-    free_steps, n_chains = free_steps or recall_steps, n_chains or len(given)
+    free_steps = recall_steps if free_steps is None else free_steps
+    n_chains = len(given) if n_chains is None else n_chains
     counts = {"n_updates": n_updates, "recall_steps": recall_steps, "free_steps": free_steps}
-    for count in (counts | {"n_chains": n_chains, "save_every": save_every}).items():
+    counts |= {"n_chains": n_chains, "save_every": save_every} | ({"burn_in": burn_in} if burn_in else {})
+    for count in counts.items():
         require_count(*count)
+    if time_step is not None:
+        require_time_step(time_step)
+    if not callable(learning_rate):
+        at_least_zero("learning_rate", learning_rate)
+    if not isinstance(backend, CPU | None):
+        raise InvalidArgument(f"backend: got {backend!r}; learning takes a langevin_kit.CPU alone in this version.")
     bound = np.inf if largest_singular_value is None else above_zero("largest_singular_value", largest_singular_value)
     if chosen.oja:
         require_outer(slopes)
@@ -203,9 +214,8 @@ def recall_and_learn(
             stacklevel=2,
         )
     n_free = 0 if not chosen.free else given.batch_size if chosen.free == "data" else n_chains
-    began = start or Learned(
-        system, History.nothing(), 0, *(given.states(system, dtype, n) for n in (len(given), n_free))
-    )
+    states = [given.states(system, dtype, n) for n in (len(given), n_free)]
+    began = Learned(system, History.nothing(), 0, *states) if start is None else _fitting(start, states)
     if check and not isinstance(began.system, BipartiteSpins):
         preflight_check(began.system, time_step=time_step, positions=began.recalled)
     seed, steps = seed_sequence(rng), (recall_steps, free_steps, burn_in)
@@ -234,6 +244,16 @@ def recall_and_learn(
             parameters |= changed
             meter.advance(1)
     return learned(began.update + n_updates)
+
+
+def _fitting(start: Learned, states: Sequence[NDArray[np.floating]]) -> Learned:
+    """What learning goes on from, if its chains are as many, and of the dtype, that these arguments ask for."""
+    if not isinstance(start, Learned):
+        raise InvalidArgument(f"start: got {type(start).__name__}; what `recall_and_learn` gave is needed.")
+    got, need = ([(x.shape, x.dtype.name) for x in each] for each in ((start.recalled, start.chains), states))
+    if got != need:
+        raise InvalidArgument(f"start: its chains are {got}; these arguments need {need}. Give those it was made with.")
+    return start
 
 
 def _runaway(name: str, update: int, first: float, before: Floats, now: Floats) -> str:

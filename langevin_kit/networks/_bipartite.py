@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, NotNormalizable
 from langevin_kit.networks._activations import Activation, activation_of, at
@@ -91,7 +92,7 @@ def bipartite(
     n, m = couplings.shape
     given = (("visible", visible, "v", n), ("hidden", hidden, "h", m))
     layers = [_layer(*each) for each in given]
-    free = [_own_free(layer, each) for layer, each in zip(layers, _free(clamped, n, m), strict=True)]
+    free = [_own_free(layer, each) for layer, each in zip(layers, free_units(clamped, n, m), strict=True)]
     unbounded = [layer for layer in layers if isinstance(layer, Activation) and layer.is_unbounded]
     if float(temperature) > 0 and len(unbounded) == 2 and all(map(np.any, free)):
         _require_law(couplings, unbounded)
@@ -141,20 +142,20 @@ def _layer(which: str, given: str | Activation | Layer, name: str, length: int) 
     return found
 
 
-def _free(clamped: Any, n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
-    """1 for each unit of either layer that moves, 0 for others."""
+def free_units(clamped: Any, n: int, m: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which units of either layer move."""
     if isinstance(clamped, str) and clamped in ("v", "h"):
-        return np.full(n, float(clamped != "v")), np.full(m, float(clamped != "h"))
+        return np.full(n, clamped != "v"), np.full(m, clamped != "h")
     held = np.asarray(clamped) if len(clamped) else np.zeros(n, bool)
     if held.shape != (n,) or held.dtype != bool:
         raise InvalidArgument(f"clamped: got {clamped!r:.60}; 'v', 'h', or ({n},) of bool is needed.")
-    return 1.0 - held, np.ones(m)
+    return ~held, np.ones(m, bool)
 
 
-def _own_free(layer: Activation | Layer, free: np.ndarray) -> np.ndarray | float:
+def _own_free(layer: Activation | Layer, free: NDArray[np.bool_]) -> np.ndarray | float:
     """Of a layer that moves as a whole one number."""
     if not isinstance(layer, Layer):
-        return free
+        return free.astype(float)
     if free.any() != free.all():
         raise InvalidArgument("clamped: got some units of a layer whose units move together; clamp all of it or none.")
     return float(free.all())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from langevin_kit import cache
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.kernels.counter_rng import check_counter
+from langevin_kit.networks._bipartite import free_units
 from langevin_kit.networks._bipartite_spins import BipartiteSpins
 from langevin_kit.random import RNG, philox_key, seed_sequence
 
@@ -122,7 +123,7 @@ class GibbsChains:
             raise InvalidArgument(f"dtype: got {state.dtype.name!r}; 'float64' or 'float32' is needed.")
         self.state, self.step = state, step
         self._network, self._key = network, key
-        self._free = _free(clamped, n, m)
+        self._free = free_units(clamped, n, m)
         self._calls = -(-n // 4) - (-m // 4)
         least, most = WIDTHS[state.dtype.name]
         self._shift = min(max((state.shape[1] - 1).bit_length(), least), most)
@@ -271,13 +272,3 @@ def complete(network: BipartiteSpins, states: Any, dtype: str = "float64") -> ND
 
 def _kernel(dtype: str) -> ModuleType:
     return cache.load(_SOURCE.format(dtype=dtype, suffix=f"f{dtype[-2:]}"))
-
-
-def _free(clamped: Any, n: int, m: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which units of either layer move."""
-    if isinstance(clamped, str) and clamped in ("v", "h"):
-        return np.full(n, clamped != "v"), np.full(m, clamped != "h")
-    held = np.asarray(clamped) if len(clamped) else np.zeros(n, bool)
-    if held.shape != (n,) or held.dtype != bool:
-        raise InvalidArgument(f"clamped: got {clamped!r:.60}; 'v', 'h', or ({n},) of bool is needed.")
-    return ~held, np.ones(m, bool)

@@ -88,6 +88,12 @@ def test_other_units_by_quadrature_over_both(visible: str, hidden: str) -> None:
         assert made.slope[-1] < made.slope[0] - 10 * made.stderr
 
 
+@pytest.mark.parametrize(("given", "match"), [({"time_step": -1.0}, "time_step"), ({"n_chains": 0}, "n_chains")])
+def test_bad_arguments_of_an_integration_are_refused(given: dict[str, Any], match: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"{match}: got"):
+        learn.partition(LINEAR, **{"time_step": 0.1, **given})
+
+
 @pytest.mark.parametrize(
     ("system", "match"),
     [

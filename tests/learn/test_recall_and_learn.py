@@ -255,6 +255,8 @@ def test_parts_make_the_whole(rule: str) -> None:
         np.testing.assert_array_equal(other.system.parameters["U"], whole.system.parameters["U"])
         assert other.history.identical(whole.history)
     assert whole.history["update"].values.tolist() == [0, 2, 4, 6]
+    with pytest.raises(InvalidArgument, match=r"start: its chains are .*\(11, 50\).* need .*\(11, 49\)"):
+        learn.recall_and_learn(network, data[:49], n_updates=4, start=part, **about)
     np.testing.assert_array_equal(whole.recalled[:VISIBLE], data.T)
     other = learn.recall_and_learn(network, data, n_updates=8, **about | {"rng": 2})
     assert (other.system.parameters["U"] != whole.system.parameters["U"]).any()
@@ -271,6 +273,15 @@ def test_parts_make_the_whole(rule: str) -> None:
         ({"data": {"v": np.zeros((4, 6)), "h": np.zeros((3, 5))}}, "data: got shape"),
         ({"batch_size": 0}, "batch_size: got 0; 1 to 800"),
         ({"n_updates": 0}, "n_updates: got 0"),
+        ({"free_steps": 0}, "free_steps: got 0"),
+        ({"n_chains": 0}, "n_chains: got 0"),
+        ({"burn_in": -3}, "burn_in: got -3"),
+        ({"dtype": "float16"}, "dtype: got 'float16'"),
+        ({"time_step": -1.0, "check": False}, r"time_step: got -1\.0"),
+        ({"learning_rate": np.nan}, "learning_rate: got nan"),
+        ({"learn": ()}, "learn: got no names"),
+        ({"backend": "cpu"}, "backend: got 'cpu'"),
+        ({"start": "x"}, "start: got str"),
         ({"free_steps": 1.5}, r"free_steps: got 1\.5"),
         ({"decay": -1.0}, r"decay: got -1\.0"),
         ({"largest_singular_value": 0.0}, r"largest_singular_value: got 0\.0"),
