@@ -107,11 +107,15 @@ class DenseDerived:
         return tuple(gradient(self.energy, state) for state in self.states)
 
     @cached_property
+    def rates(self) -> tuple[Move, ...]:
+        """What moves each vector, as it is at one place of the state."""
+        given = zip(self.states, self.mobilities, self.drifts, self.gradients, strict=True)
+        return tuple(self._move(*each) for each in given)
+
+    @cached_property
     def moves(self) -> tuple[Move, ...]:
         """What moves each vector, one after the other: none is computed from what has moved."""
-        given = zip(self.states, self.mobilities, self.drifts, self.gradients, strict=True)
-        moves = [self._move(*each) for each in given]
-        return tuple(move.after(self.states[:j]) for j, move in enumerate(moves))
+        return tuple(move.after(self.states[:j]) for j, move in enumerate(self.rates))
 
     def _move(self, state: Node, K: Node | Root, drift: Node, slope: Node) -> Move:
         if isinstance(K, Root):

@@ -1,0 +1,6 @@
+"""Slopes of a loss in parameters, beginnings and times, through the paths of an ensemble."""
+
+from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, GradientProvider, Objective
+from langevin_kit.learn.gradient._loss import Loss
+
+__all__ = ["Evaluations", "Gradient", "GradientProvider", "Loss", "Objective"]
