@@ -79,6 +79,10 @@ class UnboundedLearning(LangevinKitError, ArithmeticError):
     learned: Any = None
 
 
+class NotReversible(LangevinKitError, ArithmeticError):
+    """A path, solved for back in time, does not come back to where it was."""
+
+
 class LearningWarning(UserWarning):
     """A rule of learning under which what is learnt grows without end."""
 

@@ -6,6 +6,7 @@ from langevin_kit.learn._moments import energy_slope
 from langevin_kit.learn._recall_and_learn import Learned, recall_and_learn
 from langevin_kit.learn._rules import RULES, Rule
 from langevin_kit.learn.gradient import (
+    ContinuousAdjoint,
     DiscreteAdjoint,
     DormandPrince,
     Evaluations,
@@ -19,6 +20,7 @@ from langevin_kit.learn.gradient import (
 
 __all__ = [
     "RULES",
+    "ContinuousAdjoint",
     "DiscreteAdjoint",
     "DormandPrince",
     "Evaluations",

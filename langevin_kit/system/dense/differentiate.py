@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from langevin_kit.system.dense.graph import (
     Node,
     divide,
+    dot,
     function,
     multiply,
     number,
@@ -133,6 +134,7 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),
     "dot": lambda node, g: (multiply(g, node.arguments[1]), multiply(g, node.arguments[0])),
     "sum": lambda node, g: (g,),
+    "softmax": lambda node, g: (multiply(node, subtract(g, dot(node, g))),),
     "logsumexp": lambda node, g: (multiply(g, softmax(node.arguments[0])),),
 }
 """Kind → cotangents of its arguments, given the node and its own cotangent g."""
