@@ -44,7 +44,7 @@ def test_the_text_is_the_network(activation: str) -> None:
         expected = p["W3"] @ f(p["W2"] @ first + p["b2"][:, None]) + p["b3"][:, None]
         found = system_of(drift).force_at(x, 0.7)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13 * np.abs(x).max())
-    assert np.abs(system_of(drift).force_at(X, 0.7) - system_of(drift).force_at(X, 0.6)).max() > 1e-2
+    assert np.abs(system_of(drift).force_at(X, 0.7) - system_of(drift).force_at(X, 0.6)).max() > 1e-3
 
 
 def test_slopes_are_exact_also_where_texts_have_a_kink() -> None:
@@ -77,13 +77,12 @@ def test_parameters_are_uniform_and_those_of_their_seed() -> None:
     again = networks.mlp({"h": 99}, [200, 50], 99, time=True, scale=0.5, rng=3)
     for name, value in drift.parameters.items():
         np.testing.assert_array_equal(again.parameters[name], value)
-    assert (
-        networks.mlp({"h": 99}, [], 99, rng=4).parameters["W1"] != networks.mlp({"h": 99}, [], 99).parameters["W1"]
-    ).all()
+    one, other = (networks.mlp({"h": 9}, [], 9, rng=seed).parameters["W1"] for seed in (4, None))
+    assert (one != other).all()
 
 
 def test_depth() -> None:
-    """Each layer nests its text three levels deeper, of which 100 are allowed; an activation is written once a layer."""
+    """Each layer nests its text three levels deeper, of 100 that are allowed; activations are written once."""
     deep = networks.mlp({"h": 3}, [4] * 30, 3, "elu", scale=2.0, rng=0)
     assert np.isfinite(system_of(deep).force_at(X)).all()
     with pytest.raises(InvalidExpression, match="nested deeper than 100 levels"):

@@ -66,7 +66,7 @@ def adjoint_propagator(system: System, states: Any, times: Any) -> AdjointPropag
     ----------
     system : System
         At T > 0 with a mobility that does not depend on position, so that noise does not act on perturbations; without
-        walls and retractions. Paths with noise are rough: then the order is 1.
+        walls and retractions. Paths with noise are rough: the order is 1 of them, 2 of heavy balls.
     states : (K, d)
         Along one path.
     times : (K,)
