@@ -82,6 +82,10 @@ def mlp(
     ------
     InvalidArgument
 
+    Notes
+    -----
+    Each layer nests the text three levels deeper, of the 100 that `System` reads: 30 layers are fine, 40 are not.
+
     Examples
     --------
     >>> drift = mlp({"h": 2}, [14], 2, "elu", time=True, rng=0)

@@ -244,6 +244,41 @@ def test_symmetric_pushes_keep_pairs_in_time_order() -> None:
     assert learn.vanishing_bound(P, [1.0, 0.0, 0.0, 0.0], least).n_kept >= 2
 
 
+def test_momentum_keeps_adjoints() -> None:
+    """Of h' = −k h the adjoint is exp(−kT); of the heavy ball of the same field about exp(−γT/2)."""
+    k, gamma, end = 10.0, 0.5, 2.0
+    field, t = networks.Field("-k*h", {"h": 1}, {"k": k}), np.linspace(0, end, 9)
+    plain = learn.adjoint_propagator(networks.neural_field(field), np.zeros((9, 1)), t)
+    np.testing.assert_allclose(plain.adjoint([1.0])[:, 0], np.exp(-k * (end - t)), rtol=1e-12)
+    ball = learn.adjoint_propagator(networks.heavy_ball(field, damping=gamma), np.zeros((9, 2)), t)
+    turn = np.sqrt(k - gamma**2 / 4)
+    left = end - t
+    expected = np.exp(-gamma / 2 * left) * (np.cos(turn * left) + gamma / 2 / turn * np.sin(turn * left))
+    np.testing.assert_allclose(ball.adjoint([1.0, 0.0])[:, 0], expected, atol=1e-12)
+    gain = np.linalg.norm(ball.adjoint([1.0, 0.0]), axis=1)
+    assert (gain > 0.3 * np.exp(-gamma / 2 * left)).all()
+    assert plain.adjoint([1.0])[0, 0] < 1e-8
+
+
+def test_along_paths_with_noise() -> None:
+    """Of a heavy ball, whose position is smooth, the order is 2: the root mean square error of 16 paths."""
+    still = networks.Field("h - h**3", {"h": 1})
+    ball = networks.heavy_ball(still, damping=0.5, temperature=0.3)
+    n, draw = 2048, np.random.default_rng(0)
+    x = np.zeros((n + 1, 2, 16))
+    x[0, 0], dt = 0.5, END / n
+    for k in range(n):
+        x[k + 1] = x[k] + dt * ball.force_at(x[k])
+        x[k + 1, 1] += np.sqrt(2 * 0.3 * 0.5 * dt) * draw.normal(size=16)
+    t, errors = dt * np.arange(n + 1), []
+    exact = [learn.adjoint_propagator(ball, each, t).matrices[0] for each in np.moveaxis(x, -1, 0)]
+    for every in (32, 8):
+        found = [learn.adjoint_propagator(ball, p[::every], t[::every]).matrices[0] for p in np.moveaxis(x, -1, 0)]
+        errors.append(np.sqrt(np.mean((np.array(found) - exact) ** 2)))
+    assert 1.7 < np.log2(errors[0] / errors[1]) / 2 < 2.3
+    assert errors[1] < 1e-5
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import expm
 
 from langevin_kit.errors import InvalidArgument
-from langevin_kit.learn.stability._stiffness import jacobians
+from langevin_kit.learn.stability._stiffness import along, jacobians
 from langevin_kit.system import System
 from langevin_kit.system.arguments import array
 
@@ -105,7 +105,7 @@ def adjoint_propagator(system: System, states: Any, times: Any) -> AdjointPropag
     if system.temperature and not system.facts.has_constant_mobility:
         raise InvalidArgument("mobility: it depends on position, so that noise acts on perturbations too. Take T = 0.")
     h, middle = np.diff(t), (t[1:] + t[:-1]) / 2
-    f = np.stack([system.drift_at(each, when) for each, when in zip(x, t, strict=True)])
+    f = along(system.drift_at, x, t if system.facts.depends_on_time else 0.0)
     halfway = (x[1:] + x[:-1]) / 2 + h[:, None] / 8 * (f[:-1] - f[1:])
     first, last = ends[:-1], ends[1:]
     means = (first + 4 * jacobians(system, halfway, middle) + last) / 6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,10 +50,7 @@ def jacobians(system: System, states: Any, times: Any = 0.0) -> Floats:
         raise InvalidArgument(f"states: got shape {x.shape}; (R, {system.n_dim}) is needed, R states.")
     if t.ndim and t.shape != (len(x),):
         raise InvalidArgument(f"times: got shape {t.shape}; a number or ({len(x)},) is needed.")
-    if t.ndim and system.facts.depends_on_time:
-        return np.stack([system.drift_jacobian(each, when) for each, when in zip(x, t, strict=True)])
-    found = system.drift_jacobian(x.T, float(t.flat[0]))
-    return np.ascontiguousarray(np.moveaxis(found, -1, 0))
+    return along(system.drift_jacobian, x, t if system.facts.depends_on_time else t.flat[0])
 
 
 def stiffness(matrix: Any) -> Any:
@@ -84,6 +82,13 @@ def stiffness(matrix: Any) -> Any:
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = size.max(axis=-1) / size.min(axis=-1)
     return np.where(size.min(axis=-1) == 0, np.inf, ratio)[()]
+
+
+def along(function: Callable[[Floats, float], Floats], x: Floats, t: Any) -> Floats:
+    """A function of states (d, ...) and one time, at states (R, d) and a time or (R,): (R, ...)."""
+    if np.ndim(t):
+        return np.stack([function(each, float(when)) for each, when in zip(x, t, strict=True)])
+    return np.ascontiguousarray(np.moveaxis(function(x.T, float(t)), -1, 0))
 
 
 def square(name: str, value: Any) -> Floats:
