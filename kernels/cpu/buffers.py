@@ -82,6 +82,14 @@ def fill_tile(tile: NDArray[np.floating], X: NDArray[np.floating], low: int, hig
 
 
 @driver
+def repeat_tile(tile: NDArray[np.floating], X: NDArray[np.floating], low: int, high: int) -> None:
+    """The particles low … high of X (d, n) in front, copies of the first behind."""
+    for a in range(tile.shape[0]):
+        for i in range(tile.shape[1]):
+            tile[a, i] = X[a, low + i if i < high - low else low]
+
+
+@driver
 def empty_tile(tile: NDArray[np.floating], X: NDArray[np.floating], low: int, high: int) -> None:
     """Write the particles low … high of X (d, n) back."""
     for a in range(tile.shape[0]):

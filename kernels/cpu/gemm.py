@@ -34,16 +34,19 @@ def _fits(context: Any) -> tuple[int, int]:
 
 
 @intrinsic
-def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: Any) -> Any:
-    """`rows` (a literal) by one strip of Y = U X, of a packed U; all three C-contiguous and of one floating type."""
-    if not isinstance(rows, types.IntegerLiteral) or not (U == X == Y):
+def block(typingctx: Any, rows: Any, adds: Any, U: Any, X: Any, Y: Any, row: Any, column: Any) -> Any:
+    """`rows` by one strip of Y = U X, of a packed U; or, if it `adds`, of Y += U X, of U as it is.
+
+    Both are literals; all three arrays are C-contiguous and of one floating type.
+    """
+    if not (isinstance(rows, types.IntegerLiteral) and isinstance(adds, types.BooleanLiteral) and U == X == Y):
         return None
     scalar = X.dtype
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        u, x, y = (context.make_array(U)(context, builder, value) for value in args[1:4])
-        row, column = args[4:]
-        depth = cgutils.unpack_tuple(builder, u.shape)[0]
+        u, x, y = (context.make_array(U)(context, builder, value) for value in args[2:5])
+        row, column = args[5:]
+        depth = cgutils.unpack_tuple(builder, x.shape)[0]
         panel, height_of_panel = builder.mul(row, depth), ir.Constant(row.type, rows.literal_value)
         x_columns = cgutils.unpack_tuple(builder, x.shape)[1]
         height, vector_bytes = _fits(context)
@@ -65,29 +68,36 @@ def _block(typingctx: Any, rows: Any, U: Any, X: Any, Y: Any, row: Any, column: 
         def everywhere(entry: Any) -> Any:
             return builder.shuffle_vector(builder.insert_element(undefined, entry, first_lane), undefined, lanes)
 
+        def target(r: int, q: int) -> Any:
+            return as_vector(pointer(y.data, builder.add(row, ir.Constant(row.type, r)), x_columns, column, q))
+
+        def entry_of(index: Any, r: int) -> Any:
+            if adds.literal_value:
+                return pointer(u.data, builder.add(row, ir.Constant(row.type, r)), depth, index, 0)
+            return pointer(u.data, index, height_of_panel, panel, r)
+
         def part(low: int, high: int, left: int) -> None:
             """Rows low … high by two vectors, from the column `left` on: the sums stay in registers."""
             places = [(r, left + q * width) for r in range(low, high) for q in range(2)]
             sums = {place: cgutils.alloca_once(builder, vector) for place in places}
-            for total in sums.values():
-                builder.store(zero, total)
+            for place, total in sums.items():
+                builder.store(builder.load(target(*place), align=item) if adds.literal_value else zero, total)
             with cgutils.for_range(builder, depth) as loop:
                 columns = {q: pointer(x.data, loop.index, x_columns, column, q) for q in (left, left + width)}
                 values = {q: builder.load(as_vector(address), align=item) for q, address in columns.items()}
                 for r in range(low, high):
-                    entry = everywhere(builder.load(pointer(u.data, loop.index, height_of_panel, panel, r)))
+                    entry = everywhere(builder.load(entry_of(loop.index, r)))
                     for q, value in values.items():
                         builder.store(builder.call(fma, [entry, value, builder.load(sums[r, q])]), sums[r, q])
-            for (r, q), total in sums.items():
-                target = pointer(y.data, builder.add(row, ir.Constant(row.type, r)), x_columns, column, q)
-                builder.store(builder.load(total), as_vector(target), align=item)
+            for place, total in sums.items():
+                builder.store(builder.load(total), target(*place), align=item)
 
         for low in range(0, rows.literal_value, height):
             for left in range(0, STRIP_BYTES // item, 2 * width):
                 part(low, min(low + height, rows.literal_value), left)
         return context.get_dummy_value()
 
-    return types.void(rows, U, X, Y, types.intp, types.intp), codegen
+    return types.void(rows, adds, U, X, Y, types.intp, types.intp), codegen
 
 
 @driver
@@ -98,16 +108,16 @@ def gemm(U: NDArray[np.floating], X: NDArray[np.floating], Y: NDArray[np.floatin
     for column in range(0, X.shape[1], strip):
         row = 0
         while row + 8 <= m:
-            _block(8, U, X, Y, row, column)
+            block(8, False, U, X, Y, row, column)
             row += 8
         if m & 4:
-            _block(4, U, X, Y, row, column)
+            block(4, False, U, X, Y, row, column)
             row += 4
         if m & 2:
-            _block(2, U, X, Y, row, column)
+            block(2, False, U, X, Y, row, column)
             row += 2
         if m & 1:
-            _block(1, U, X, Y, row, column)
+            block(1, False, U, X, Y, row, column)
 
 
 @inline

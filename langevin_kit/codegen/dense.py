@@ -14,6 +14,7 @@ from types import ModuleType
 
 from langevin_kit.cache import load
 from langevin_kit.codegen.dense_loops import Loops, indented
+from langevin_kit.codegen.dense_noise import Draw
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived, Move
@@ -52,8 +53,6 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
     dt = R(time_step)
     amplitude = R(math.sqrt(2.0*temperature*time_step))
     T = R(temperature)
-    words = np.zeros((4, {calls}*{P}), np.uint32)
-    z = aligned({per_call}, {calls}*{P}, like)
     b2 = aligned({d}, {P}, like)
 {setup}
     for a in range(low, high, {P}):
@@ -63,11 +62,7 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
             t = R(k*time_step)
 {each_step}
             if temperature > 0.0:
-                normal = (k % {group})*{d}
-                call = (k // {group})*{group_calls} + normal // {per_call}
-                draw_words(words, {shift}, particle0 + a, call, key0, key1)
-                normals(words, z)
-                normal = normal % {per_call}
+{draw}
 {noisy}
             else:
 {noiseless}
@@ -118,23 +113,14 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
 
     It moves the columns low … high of X (d, n), whose column 0 is particle `particle0` (0 if left out), from step
     `first` through `n_steps` steps. `parameters` is `DenseDerived.flat_parameters`, and behind it `Wall.inside` as
-    in `System.values` of the vectors whose numbers are `walled`; `block_size` is not used: the width of a tile is. A
-    group of g steps shares c calls of the generator, the smallest with g d = c times the normals of a call; step s of
-    it uses the d from s d on.
+    in `System.values` of the vectors whose numbers are `walled`; `block_size` is not used: the width of a tile is.
     """
     outputs = [output for move in derived.moves for output in move.outputs]
     outputs += derived.retractions.values()
     width = max(tile_width(derived.d, dtype), row_width(outputs))
-    d, per_call = derived.d, scheme.noise.per_call[dtype]
-    group, group_calls = scheme.group(d, dtype)
-    calls = max(-(-(s * d + d) // per_call) - s * d // per_call for s in range(group))
+    d = derived.d
     loops = Loops(derived, outputs, width)
-
-    def noise_row(first: int) -> list[str]:
-        return [
-            f"q = normal + {first} + r" if first else "q = normal + r",
-            f"q = ((q & {per_call - 1})*{calls} + (q >> {per_call.bit_length() - 1}))*{width}",
-        ]
+    draw = Draw(scheme.noise, d, width, dtype)
 
     def kept(normals: Node) -> list[str]:
         return [loops.store(normals, "load(z, 1, q + i)")]
@@ -149,10 +135,10 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
         turned += [f"    {loops.store(state, mirrored(loops.load(state), j))}"]
         at += 4
     noisy: list[str] = []
-    z, before = "load(z, 1, q + i)", noise_row
+    z, before = "load(z, 1, q + i)", draw.row
     if derived.noise_shapes:
         ordered = noise = loops.buffer(d)
-        noisy += loops.loop(d, [], lambda: [f"store({ordered}, at, {z})"], before=noise_row(0))
+        noisy += loops.loop(d, [], lambda: [f"store({ordered}, at, {z})"], before=draw.row(0))
         at = sum(value.size for value in derived.parameters.values())
         for rows, columns in derived.noise_shapes:
             matrix, source, noise = loops.packed(at, rows, columns), noise, loops.buffer(rows)
@@ -161,7 +147,7 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
         own = f"load({ordered}, at) + " if derived.adds_noise else ""
         z, before = f"({own}load({noise}, at))", lambda first: []
     for normals in loops.normals:
-        (n,), row = normals.shape, noise_row(normals.first - d)
+        (n,), row = normals.shape, draw.row(normals.first - d)
         noisy += loops.loop(n, [], partial(kept, normals), before=row)
     noisy += loops.each_draw
 
@@ -188,21 +174,17 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
     noisy += [*chain.from_iterable(map(stochastic, derived.moves)), *turned]
     noiseless = [*chain.from_iterable(map(deterministic, derived.moves)), *turned]
     each_end = [*loops.each_end, *chain.from_iterable(starmap(returned, derived.retractions.items()))]
-    return _header(dtype) + _ADVANCE.format(
+    return header(dtype) + _ADVANCE.format(
         suffix=dtype.replace("float", "f"),
         scheme=scheme.name,
         d=d,
         P=width,
-        shift=width.bit_length() - 1,
-        per_call=per_call,
-        calls=calls,
-        group=group,
-        group_calls=group_calls,
-        setup=_block(loops.setup, 1),
-        each_step=_block(loops.each_step, 3),
-        noisy=_block(noisy, 4),
-        noiseless=_block(noiseless, 4),
-        each_end=_block(each_end, 3),
+        setup=block([*draw.setup, *loops.setup], 1),
+        each_step=block(loops.each_step, 3),
+        draw=block(draw.lines, 4),
+        noisy=block(noisy, 4),
+        noiseless=block(noiseless, 4),
+        each_end=block(each_end, 3),
     )
 
 
@@ -235,9 +217,9 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
         least=LEAST_EXPONENT["float64"],
         d=derived.d,
         P=width,
-        setup=_block(loops.setup, 1),
-        each_step=_block(loops.each_step, 2),
-        final=_block(final, 2),
+        setup=block(loops.setup, 1),
+        each_step=block(loops.each_step, 2),
+        final=block(final, 2),
         store="; ".join(f"out[{row}, a - low + i] = {b.name}[0, i]" for row, b in found.items()),
     )
 
@@ -261,11 +243,13 @@ def check_scheme(scheme: Scheme) -> None:
         raise InvalidArgument(f"noise: got {scheme.noise.name!r}; a vector of coordinates takes 'gaussian' alone.")
 
 
-def _header(dtype: str) -> str:
+def header(dtype: str) -> str:
+    """What every module of a dense system begins with."""
     return _HEADER.format(dtype=dtype, least=LEAST_EXPONENT[dtype], functions=", ".join(FUNCTIONS))
 
 
-def _block(lines: Sequence[str], levels: int) -> str:
+def block(lines: Sequence[str], levels: int) -> str:
+    """Lines further to the right, as one text."""
     for _ in range(levels):
         lines = indented(lines)
     return "\n".join(lines) or "    " * levels + "pass"

@@ -18,6 +18,9 @@ _COSTLY = frozenset({"exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh",
 _TAKES_BUFFER = frozenset({"product", "logsumexp", "softmax"})
 """Contractions whose argument stands in a buffer; `dot` and `sum` compute theirs as they go."""
 
+_NUMBERS = {"time": "t", "temperature": "T", "amplitude": "amplitude"}
+"""Numbers that are the same for all particles, and what generated source calls them."""
+
 _NAMES = {"abs": "absolute"}
 """Functions that have another name in `langevin_kit.kernels.elementary`."""
 
@@ -52,11 +55,12 @@ class Buffer:
     """A buffer of the tile; as text, its name and number as `load` and `store` take them."""
 
     number: int
+    own_name: str = ""
 
     @property
     def name(self) -> str:
         """Its name in the source."""
-        return f"b{self.number}"
+        return self.own_name or f"b{self.number}"
 
     def __str__(self) -> str:
         return f"{self.name}, {self.number}"
@@ -106,7 +110,7 @@ class Loops:
         self._scalars = straight(order)
         self._name_scalars(order)
         kept = in_buffers(order, outputs, self._scalars)
-        self.normals = [node for node in order if node.kind == "normals"]
+        self.normals = [node for node in order if node.kind in ("normals", "given")]
         for node in self.normals:
             self._buffers[node] = self.buffer(node.shape[0])
         places = {state.first: self._buffers[state] for state in derived.states}
@@ -126,6 +130,26 @@ class Loops:
         self._n_buffers += 1
         self.setup.append(f"{buffer.name} = aligned({rows}, {self.P}, like)")
         return buffer
+
+    def buffer_of(self, rows: str, name: str) -> Buffer:
+        """A number for a buffer of the caller's own, which other loops do not overlap."""
+        buffer = Buffer(self._n_buffers, name)
+        self._n_buffers += 1
+        return buffer
+
+    def cotangent(self, parts: Sequence[Node]) -> Buffer:
+        """The buffer of vectors that are given, one behind the other."""
+        whole = self.buffer(sum(part.shape[0] for part in parts))
+        first = parts[0].first
+        for part in parts:
+            if part in self._buffers:
+                rows = f"{whole.name}[{part.first - first}:{part.first - first + part.shape[0]}]"
+                self.setup.append(f"{self._buffers[part].name} = {rows}")
+        return whole
+
+    def standing(self, node: Node) -> Buffer | None:
+        """The buffer that holds a vector, if one does."""
+        return self._buffers.get(node)
 
     def load(self, node: Node) -> str:
         """The entry `at` of a vector that stands in a buffer."""
@@ -195,8 +219,8 @@ class Loops:
                 else:
                     self.setup.append(f"{name} = parameters[{at}:{at + node.shape[0]}].astype(R)")
                     self._vectors[node] = name
-            elif node.kind == "time":
-                self._straight[node] = "t"
+            elif node.kind in _NUMBERS:
+                self._straight[node] = _NUMBERS[node.kind]
             elif node.kind == "matrix":
                 rows, columns = node.shape[::-1] if node.orientation == "T" else node.shape
                 at = self._offsets[str(node.value)]
@@ -376,7 +400,7 @@ def straight(order: Iterable[Node]) -> set[Node]:
     """What is one number for all particles without a sum over components, of nodes in an order of `postorder`."""
     found: set[Node] = set()
     for node in order:
-        is_source = node.kind in ("number", "parameter", "time")
+        is_source = node.kind in ("number", "parameter", *_NUMBERS)
         if node.shape == () and (is_source or (node.arguments and found.issuperset(node.arguments))):
             found.add(node)
     return found

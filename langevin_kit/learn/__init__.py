@@ -1,10 +1,21 @@
-"""Learning under noise: ensembles that recall, and parameters that follow the slope of their free energy."""
+"""Learning under noise: slopes through paths and of free energies, and ensembles that recall what they learnt."""
 
 from langevin_kit.learn._free_energy import Partition, conditional_free_energy, partition
 from langevin_kit.learn._importance import LogZ, annealed_importance
 from langevin_kit.learn._moments import energy_slope
 from langevin_kit.learn._recall_and_learn import Learned, recall_and_learn
 from langevin_kit.learn._rules import RULES, Rule
+from langevin_kit.learn.gradient import (
+    DiscreteAdjoint,
+    DormandPrince,
+    Evaluations,
+    FixedSteps,
+    Gradient,
+    GradientProvider,
+    Loss,
+    Objective,
+    Solver,
+)
 from langevin_kit.learn.stability import (
     AdjointPropagator,
     VanishingBound,
@@ -19,10 +30,19 @@ from langevin_kit.learn.stability import (
 __all__ = [
     "RULES",
     "AdjointPropagator",
+    "DiscreteAdjoint",
+    "DormandPrince",
+    "Evaluations",
+    "FixedSteps",
+    "Gradient",
+    "GradientProvider",
     "Learned",
     "LogZ",
+    "Loss",
+    "Objective",
     "Partition",
     "Rule",
+    "Solver",
     "VanishingBound",
     "adjoint_propagator",
     "annealed_importance",

@@ -43,10 +43,12 @@ def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: M
     match node.kind:
         case "number":
             return node.value
-        case "state" | "normals" | "moved":
+        case "state" | "normals" | "given" | "moved":
             return x[node.first : node.first + node.shape[0]]
         case "time":
             return t
+        case "temperature" | "amplitude":
+            return parameters[str(node.value)]
         case "parameter":
             value = parameters[str(node.value)]
             return value.reshape(value.shape + (1,) * (x.ndim - 1) * value.ndim)

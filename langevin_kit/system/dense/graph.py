@@ -41,7 +41,7 @@ CONSTANT, STEP, DRAWN, MOVED = range(4)
 """When a node is known: before all steps, before a step's numbers are drawn, behind that, and where a vector has moved
 to."""
 
-_STAGES = {"time": STEP, "state": STEP, "normals": DRAWN, "moved": MOVED}
+_STAGES = {"time": STEP, "amplitude": STEP, "state": STEP, "normals": DRAWN, "given": DRAWN, "moved": MOVED}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ class Node:
     ----------
     kind : str
         ``number``, ``state``, ``time``, ``parameter``, ``matrix``, `HELD`, or a member of `ELEMENTWISE` or
-        `CONTRACTIONS`; ``normals``, the step's normal numbers of a vector, and ``moved``, this vector after the step.
+        `CONTRACTIONS`; ``normals``, the step's normal numbers of a vector, and ``moved``, this vector after the step;
+        ``given``, other numbers of each particle's own, ``temperature``, and ``amplitude``, a number of the step.
     shape : tuple of int
     arguments : tuple of Node
     value : float, int or str
@@ -60,8 +61,8 @@ class Node:
     orientation : str
         Of a matrix A: ``""`` as it is, ``"T"`` its transpose, ``"S"`` the sum A + Aᵀ.
     first : int
-        Of a state vector, also of one that has moved: the row of the state where it begins; of normals, that many rows
-        behind the state's.
+        Of a state vector, also of one that has moved: the row of the state where it begins; of normals and of what is
+        given, that many rows behind the state's.
     """
 
     kind: str
@@ -77,7 +78,7 @@ class Node:
 
     def __post_init__(self) -> None:
         on_state = self.is_variable or any(a.depends_on_state for a in self.arguments)
-        on_time = self.kind == "time" or any(a.depends_on_time for a in self.arguments)
+        on_time = self.kind in ("time", "amplitude") or any(a.depends_on_time for a in self.arguments)
         object.__setattr__(self, "depends_on_state", on_state)
         object.__setattr__(self, "depends_on_time", on_time)
         stage = max((a.stage for a in self.arguments), default=_STAGES.get(self.kind, CONSTANT))
@@ -97,7 +98,7 @@ class Node:
     @property
     def is_variable(self) -> bool:
         """Whether it is a vector of numbers of each particle's own."""
-        return self.kind in ("state", "normals", "moved")
+        return self.kind in ("state", "normals", "given", "moved")
 
 
 def number(value: float, shape: Shape = ()) -> Node:
