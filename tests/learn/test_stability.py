@@ -230,6 +230,37 @@ def test_adjoints_of_heavy_balls_do_not_vanish_faster_than_half_the_friction() -
         assert learn.vanishing_bound(P, SLOPE, least).n_kept >= 1
 
 
+@pytest.mark.parametrize("T", [0.0, pytest.param(0.2, marks=pytest.mark.slow)])
+def test_the_discrete_adjoint_agrees_and_learns_friction(T: float) -> None:
+    """Of the generalised ball: ∂L/∂x(0) is a P at T = 0, to the steps' tolerance; ∂L/∂ω, ∂L/∂ξ are differences of L.
+
+    At T > 0 ω moves friction and noise at once.
+    """
+    general = networks.heavy_ball(PUSH, damping=GAMMA, velocity="tanh", restoring=0.4, temperature=T)
+    own = {"slope_h": SLOPE[:N], "slope_m": SLOPE[N:]}
+    loss = learn.Loss("slope_h @ h + slope_m @ m", targets={}, parameters=own).of(general)
+    solver = learn.FixedSteps(0.05, "euler") if T else learn.DormandPrince(rtol=1e-10, atol=1e-10)
+    adjoint = learn.DiscreteAdjoint(solver)
+
+    def at(**changed: float) -> learn.Gradient:
+        values = {**general.parameters, **changed}
+        return adjoint.gradient(
+            general, START[None], [0.0, END], loss, learn=["omega", "xi"], parameters=values, rng=0
+        )  # fmt: skip
+
+    found = at()
+    if not T:
+        t = np.linspace(0, END, 161)
+        x = solve_ivp(lambda t, y: general.force_at(y, t), (0, END), START, t_eval=t, **EXACT).y.T
+        a = learn.adjoint_propagator(general, x, t).adjoint(SLOPE)[0]
+        np.testing.assert_allclose(found.initial[0], a, atol=1e-6)
+    for name in ("omega", "xi"):
+        value, step = float(general.parameters[name]), 1e-5
+        difference = (at(**{name: value + step}).loss - at(**{name: value - step}).loss) / (2 * step)
+        assert abs(float(found.parameters[name])) > 1e-3
+        assert float(found.parameters[name]) == pytest.approx(difference, rel=1e-5, abs=1e-6)
+
+
 def test_symmetric_pushes_keep_pairs_in_time_order() -> None:
     """Of f = −∇V P is conformally symplectic: PᵀΩP = exp(−γ(T − t)) Ω, so that its eigenvalues pair by products."""
     well = networks.heavy_ball(

@@ -45,9 +45,9 @@ def vanishing_bound(propagator: Any, slope: Any, least: float) -> VanishingBound
     slope : (d,)
         a = ∂L/∂x(T).
     least : float
-        μ > 0. With μ = exp(−a(T − t)) at least half of the eigenvalues count of exp(∫ B dt) of a heavy ball with
-        constant γ ≤ 2a, since each pair has the product exp(−γ(T − t)). So they do of the time-ordered P if the
-        Jacobians of f are symmetric; of any other f their product of all is exp(−nγ(T − t)), and at least one counts.
+        μ > 0. For a heavy ball take exp(−r(T − t)) with r ≥ γ/2. Then half of the eigenvalues or more count of the
+        source's exp(∫ J dt), since each pair has the product exp(−γ(T − t)); of the time-ordered P so they do where
+        f = −∇V, and in general one or more, since the product of all is exp(−nγ(T − t)).
 
     Returns
     -------
