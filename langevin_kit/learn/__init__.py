@@ -17,9 +17,20 @@ from langevin_kit.learn.gradient import (
     Objective,
     Solver,
 )
+from langevin_kit.learn.stability import (
+    AdjointPropagator,
+    VanishingBound,
+    adjoint_propagator,
+    heavy_ball_eigenvalues,
+    jacobians,
+    paired_eigenvalues,
+    stiffness,
+    vanishing_bound,
+)
 
 __all__ = [
     "RULES",
+    "AdjointPropagator",
     "ContinuousAdjoint",
     "DiscreteAdjoint",
     "DormandPrince",
@@ -34,9 +45,16 @@ __all__ = [
     "Partition",
     "Rule",
     "Solver",
+    "VanishingBound",
+    "adjoint_propagator",
     "annealed_importance",
     "conditional_free_energy",
     "energy_slope",
+    "heavy_ball_eigenvalues",
+    "jacobians",
+    "paired_eigenvalues",
     "partition",
     "recall_and_learn",
+    "stiffness",
+    "vanishing_bound",
 ]

@@ -46,6 +46,7 @@ ENERGIES = [
     "sum(sinh(v)/cosh(2*v)) + sum(v**-3 + 2/v)",
     "sum(abs(v)**3) + sum(abs(A @ v)*b)",
     "sum(leaky_relu(v, 0.1)**2) + c @ leaky_relu(X @ v, s)",
+    "sum(elu(3*v)*hardtanh(v/2)) + c @ softplus(X @ v)",
     "exp(-(v - b) @ (v - b)/2)*sum(v)*t",
     "sqrt(1 + v @ v)*log(1 + (b @ v)**2) + v @ A @ b",
     "atan(3*v) @ v - sum(atan(X @ v + c)**2)*cos(t)",
