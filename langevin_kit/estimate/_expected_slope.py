@@ -33,7 +33,7 @@ def expected_slope(
     ----------
     system : System
     expansion : Dataset
-        From `small_noise` with this system, or some of its times or starts.
+        From `small_noise` with this system, or what is selected of its times and starts.
     observable : str
         L(x, t), as in `langevin_kit.observables.mean`, but smooth.
     parameters : mapping, optional
@@ -57,9 +57,11 @@ def expected_slope(
     """
     system = checked(system, parameters)
     noise = _observable_noise(system, observable)
-    missing = [name for name in VARIABLES if name not in expansion]
+    missing = [name for name in (*VARIABLES, TIME) if name not in expansion]
     if missing or expansion.sizes[COMPONENT] != system.n_dim:
         raise InvalidArgument("expansion: what `small_noise` gives for this system is needed.")
+    if TIME not in expansion.dims:
+        return expected_slope(system, expansion.expand_dims(TIME), observable).isel({TIME: 0})
     several = START in expansion.dims
     order = (TIME, *([START] if several else []))
     parts = [expansion[name].transpose(TIME, *dims, *order[1:]).values for name, (dims, *_) in VARIABLES.items()]

@@ -27,6 +27,9 @@ Floats = NDArray[np.float64]
 METHOD = "DOP853"
 START = "start"
 
+BEYOND = 1e-8
+"""How far behind a wall a path has met it: where K vanishes at a wall paths approach it, but for the steps' error."""
+
 VARIABLES = {
     "path": ((COMPONENT,), "path at T = 0", "coordinate", ""),
     "covariance": ((COMPONENT, COMPONENT2), "limit of the covariance over T", "coordinate²", "energy"),
@@ -149,12 +152,12 @@ def _integrated(
     """Rows (d + 2, d, R, time) of x, Σ and y."""
 
     def margin(t: float, flat: Any) -> float:
-        return float(_margins(system, _parted(flat.reshape(begin.shape))[0]).min())
+        return float(_margins(system, _parted(flat.reshape(begin.shape))[0]).min()) + BEYOND
 
     margin.terminal = True  # type: ignore[attr-defined]
     solve: Any = solve_ivp  # its annotations take no array that may be of any shape
     walled = any(wall is not None and wall.kind != "periodic" for wall in system.each_wall)
-    if walled and margin(times[0], begin) <= 0:
+    if walled and _margins(system, begin[0]).min() <= 0:
         raise _wall_met(system, begin[0], times[0])
     if not np.isfinite(slope(times[0], begin.ravel())).all():
         raise NonFinite(f"x0: what moves the path there, or its derivatives, is not finite at t = {times[0]:g}.")

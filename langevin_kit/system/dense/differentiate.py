@@ -150,6 +150,7 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "atanh": _unary(lambda x, y: divide(_ONE, subtract(_ONE, power(x, 2)))),
     "atan": _unary(lambda x, y: divide(_ONE, sum_of([_ONE, power(x, 2)]))),
     "logcosh": _unary(lambda x, y: function("tanh", x)),
+    "sign": lambda node, g: (number(0, node.shape),),
     "abs": _unary(lambda x, y: sign(x)),
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),
     "dot": lambda node, g: (multiply(g, node.arguments[1]), multiply(g, node.arguments[0])),
