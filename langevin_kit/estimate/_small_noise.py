@@ -16,7 +16,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from langevin_kit.errors import InvalidArgument, NonFinite, did_you_mean
+from langevin_kit.errors import InvalidArgument, MobilityNotPositive, NonFinite, did_you_mean
 from langevin_kit.observables import attributes
 from langevin_kit.observables.variables import COMPONENT, COMPONENT2, TIME, Variable
 from langevin_kit.system import SpinSystem, System, initial
@@ -28,7 +28,8 @@ METHOD = "DOP853"
 START = "start"
 
 BEYOND = 1e-8
-"""How far behind a wall a path has met it: where K vanishes at a wall paths approach it, but for the steps' error."""
+"""How far behind a wall a path has met it, and how negative S must be, for its largest entry: more than steps err by,
+where paths approach walls at which K vanishes."""
 
 VARIABLES = {
     "path": ((COMPONENT,), "path at T = 0", "coordinate", ""),
@@ -81,6 +82,8 @@ def small_noise(
     ------
     InvalidArgument
         For what has no such limit, or a path that meets a wall.
+    MobilityNotPositive
+        Where S is negative on the path, at one of the times.
     NonFinite
         Where the path leaves the finite numbers.
 
@@ -107,6 +110,7 @@ def small_noise(
 
     found = _integrated(system, slope, begin, instants, above_zero("rtol", rtol), above_zero("atol", atol))
     values = dict(zip(VARIABLES, _parted(found), strict=True))
+    _require_positive(system, values["path"], instants)
     return _dataset(system, instants, values, several, {"method": METHOD, "rtol": rtol, "atol": atol})
 
 
@@ -175,6 +179,22 @@ def _integrated(
             f"t = {times[0]:g} and {times[-1]:g}. End before, or start elsewhere."
         )
     return np.asarray(found.y.reshape(*begin.shape, -1))
+
+
+def _require_positive(system: System, path: Floats, times: Floats) -> None:
+    """Refuse a path on which S is negative; of vectors S is positive but for its diagonal's texts."""
+    least, most = [], 0.0
+    for k, t in enumerate(times):
+        S = np.moveaxis(system.symmetric_mobility_at(path[..., k], t), -1, 0)
+        diagonal = system.is_dense or system.facts.is_diagonal
+        least.append((S.diagonal(axis1=1, axis2=2) if diagonal else np.linalg.eigvalsh(S)).min())
+        most = max(most, float(np.abs(S).max()))
+    k = int(np.argmin(least))
+    if least[k] < -BEYOND * most:
+        raise MobilityNotPositive(
+            f"mobility: its symmetric part has the eigenvalue {least[k]:.6g} on the path at t = {times[k]:g}; noise "
+            "needs all to be at least 0."
+        )
 
 
 def _margins(system: System, x: Floats) -> Floats:

@@ -14,7 +14,7 @@ from scipy.integrate import solve_ivp
 from scipy.linalg import expm, solve_continuous_lyapunov
 
 import langevin_kit as lk
-from langevin_kit.errors import InvalidArgument, InvalidExpression, NonFinite
+from langevin_kit.errors import InvalidArgument, InvalidExpression, MobilityNotPositive, NonFinite
 
 Floats = NDArray[np.float64]
 TIMES = np.array([0.0, 0.3, 1.0, 2.5])
@@ -23,22 +23,28 @@ EXACT = {"rtol": 1e-8, "atol": 1e-10}
 
 B = np.array([[1.0, 0.8], [-0.5, 0.6]])
 S = np.array([[1.0, 0.3], [0.3, 0.5]])
+TURN = np.array([[0.0, 0.7], [-0.7, 0.0]])
+FLAT = {"coordinates": ("x", "y"), "temperature": 0.3}
+ROUND = {"coordinates": {"v": 2}, "temperature": 0.3}
 LINEAR = {
-    "names": lk.System(
-        mobility=S.tolist(),
-        drift=["-(x + 0.8*y)", "0.5*x - 0.6*y"],
-        coordinates=("x", "y"),
-        temperature=0.3,
-    ),
-    "vector": lk.System(mobility=S, drift="-B @ v", coordinates={"v": 2}, parameters={"B": B}, temperature=0.3),
-}
+    "names": (lk.System(mobility=S.tolist(), drift=["-(x + 0.8*y)", "0.5*x - 0.6*y"], **FLAT), B, S),
+    "vector": (lk.System(mobility=S, drift="-B @ v", parameters={"B": B}, **ROUND), B, S),
+    "antisymmetric": (lk.System(energy="x**2 + y**2/2", mobility=(S + TURN).tolist(), **FLAT),
+                      (S + TURN) @ np.diag([2.0, 1.0]), S),
+    "antisymmetric vector": (lk.System(energy="v @ v/2", mobility=S + TURN, **ROUND), S + TURN, S),
+    "heavy ball": (lk.System(energy="x**2 + y**2/2", mobility=[[0, -1], [1, 0.4]], **FLAT),
+                   np.array([[0.0, -1.0], [2.0, 0.4]]), np.diag([0.0, 0.4])),
+    "low rank": (lk.System(energy="v @ v/2", mobility={"diagonal": 0.5, "factor": [[0.5], [1.0]]}, **ROUND),
+                 np.array([[0.75, 0.5], [0.5, 1.5]]), np.array([[0.75, 0.5], [0.5, 1.5]])),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", LINEAR)
 def test_of_a_linear_drift_it_is_lyapunovs_equation(name: str) -> None:
     """Σ = Σ_∞ + e^{−Bt} (Σ₀ − Σ_∞) e^{−Bᵀt}, and the mean is on the path; at two starts as at each of them."""
+    system, B, S = LINEAR[name]
     starts, first = np.array([[1.0, -2.0], [0.5, 0.0]]), np.array([[0.4, 0.1], [0.1, 0.2]])
-    found = lk.small_noise(LINEAR[name], starts, TIMES, covariance=first)
+    found = lk.small_noise(system, starts, TIMES, covariance=first)
     rest = solve_continuous_lyapunov(B, 2 * S)
     for k, t in enumerate(TIMES):
         flow = expm(-B * t)
@@ -46,7 +52,7 @@ def test_of_a_linear_drift_it_is_lyapunovs_equation(name: str) -> None:
         for r in range(2):
             np.testing.assert_allclose(found.covariance[k, ..., r], rest + flow @ (first - rest) @ flow.T, **EXACT)
     assert (found.mean_shift == 0).all()
-    alone = lk.small_noise(LINEAR[name], starts[:, 1], TIMES, covariance=first)
+    alone = lk.small_noise(system, starts[:, 1], TIMES, covariance=first)
     np.testing.assert_allclose(alone.covariance, found.covariance[..., 1], **EXACT)
     assert alone.covariance.dims == ("time", "component", "component_")
 
@@ -168,6 +174,10 @@ def test_of_a_network_by_derivatives_written_out() -> None:
         sigma, y = by_hand(t)
         np.testing.assert_allclose(found.covariance[k], sigma, **EXACT)
         np.testing.assert_allclose(found.mean_shift[k], y, **EXACT)
+    root = {"root": "sqrt(0.5 + h**2/4)*z", "divergence": "h/2"}
+    rooted = lk.small_noise(replace(NETWORK, mobility=root), START, TIMES)
+    np.testing.assert_allclose(rooted.mean_shift, found.mean_shift, **EXACT)
+    np.testing.assert_allclose(rooted.covariance, found.covariance, **EXACT)
     w = np.array([1.0, -2.0, 0.5])
     scored = replace(NETWORK, parameters={**WEIGHTS, "w": w})
     p = 1 / (1 + np.exp(found.path.values @ w))
@@ -310,6 +320,11 @@ def test_refusals(system: Any, x0: Any, message: str) -> None:
 
 def test_other_refusals() -> None:
     system = _bad(parameters={"a": 1.0})
+    narrow = _bad(energy=0, drift=["1"], mobility="2 - x")
+    skewed = lk.System(mobility=[[1, "x"], ["x", 1]], drift=["1", "0"], coordinates=("x", "y"), temperature=1.0)
+    for bad, x0 in ((narrow, [1.0]), (skewed, [0.0, 0.0])):
+        with pytest.raises(MobilityNotPositive, match="eigenvalue -1 on the path at t = 2"):
+            lk.small_noise(bad, x0, [0.0, 2.0])
     with pytest.raises(NonFinite, match="becomes infinite"):
         lk.small_noise(_bad(energy="-x**4"), [1.0], [0.0, 1.0])
     with pytest.raises(NonFinite, match="at t = 0"):
