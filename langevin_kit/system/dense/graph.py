@@ -309,6 +309,11 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
     return list(order)
 
 
+def jumps(*roots: Node) -> bool:
+    """Whether nodes hold what may make them, or their slopes, jump."""
+    return any(node.kind in ("step", "abs", "sign") for node in postorder(roots))
+
+
 def substituted(node: Node, variable: Node, value: Node) -> Node:
     """The node with another one of the same shape in the place of a variable."""
     made = {variable: value}
