@@ -14,11 +14,12 @@ from langevin_kit.backends import CPU
 from langevin_kit.codegen.adjoint import STEP_SLOPES
 from langevin_kit.errors import InvalidArgument, NonFinite
 from langevin_kit.learn.gradient._checkpoints import backwards, spine
-from langevin_kit.learn.gradient._engine import Engine
+from langevin_kit.learn.gradient._engine import Engine, together
 from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective
 from langevin_kit.learn.gradient._path import Path
-from langevin_kit.learn.gradient._solver import Solver
+from langevin_kit.learn.gradient._solver import Solver, Way
 from langevin_kit.learn.gradient._steps import Steps
+from langevin_kit.learn.gradient._tableau import Tableau
 from langevin_kit.preflight.arguments import canonical_dtype
 from langevin_kit.random import RNG
 from langevin_kit.system import System
@@ -89,8 +90,13 @@ class DiscreteAdjoint:
         path = Path.of(system, initial, times, self.solver.tableau, learn, parameters, rng)
         with path.engine(self.dtype, self.backend, by_step=self.times) as engine:
             x = path.begin(self.dtype)
-            intervals, chosen = self.solver.steps(engine, x, path.times)
-            passage = _Passage(engine, self.solver, intervals, self._kept(intervals))
+            way = self.solver.steps(engine, x, path.times, record=self.checkpoints is None)
+            intervals = way.intervals
+            passage: _Stored | _Checkpointed = (
+                _Stored(engine, self.solver.tableau, way)
+                if self.checkpoints is None
+                else _Checkpointed(engine, self.solver.tableau, intervals, x.shape[1], self.checkpoints)
+            )
             states = passage.forward(x)
             if not np.isfinite(states).all():
                 raise NonFinite("states: the path left the finite numbers; take shorter steps, or bound the field.")
@@ -105,17 +111,15 @@ class DiscreteAdjoint:
                 times=in_times,
                 temperature=in_temperature,
                 states=np.ascontiguousarray(np.swapaxes(states, 1, 2)),
-                evaluations=Evaluations(passage.forward_evaluations + chosen, passage.backward_evaluations),
+                evaluations=Evaluations(
+                    way.evaluations + passage.evaluations, passage.tableau.stages * sum(map(len, intervals))
+                ),
             )
-
-    def _kept(self, intervals: Sequence[Steps]) -> int | None:
-        n = sum(map(len, intervals))
-        return math.isqrt(n - 1) + 1 if self.checkpoints == "auto" else self.checkpoints
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Steps whose stages are kept at once, within one interval."""
+    """Steps that are gone back through at once, within one interval."""
 
     interval: int
     steps: Steps
@@ -125,77 +129,120 @@ class _Piece:
 class _Passage:
     """Forward through all steps, and back."""
 
-    def __init__(self, engine: Engine, solver: Solver, intervals: Sequence[Steps], kept: int | None) -> None:
-        self._engine, self._tableau, self._intervals = engine, solver.tableau, intervals
-        self._kept = kept
-        longest = max(map(len, intervals)) if kept is None else max(1, kept // self._tableau.stages)
-        self._pieces = list(_pieces(intervals, longest))
-        self._states: dict[int, NDArray[np.floating]] = {}
-        self._stages: dict[int, NDArray[np.floating]] = {}
-        self.forward_evaluations = self.backward_evaluations = 0
+    def __init__(self, engine: Engine, tableau: Tableau, intervals: Sequence[Steps], longest: int) -> None:
+        self.engine, self.tableau, self.intervals = engine, tableau, intervals
+        self.pieces = list(_pieces(intervals, longest))
+        self.evaluations = 0
 
     def forward(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Where particles are at the end of each interval, (k, d, N)."""
-        seen = np.empty((len(self._intervals), *x.shape), x.dtype)
-        keep = {0, *spine(len(self._pieces), self._kept)} if self._kept is not None else set()
-        for j, piece in enumerate(self._pieces):
-            if j in keep:
-                self._states[j] = x.copy()
-            if self._kept is None or j == len(self._pieces) - 1:
-                self._stages[j] = self._record(x, piece)
-            else:
-                self._move(x, piece)
+        """Where particles are at the end of each interval, (k, d, N), from x on, which is moved."""
+        seen = np.empty((len(self.intervals), *x.shape), x.dtype)
+        for j, piece in enumerate(self.pieces):
+            self.go(j, x)
             if piece.is_last:
                 seen[piece.interval] = x
         return seen
 
     def backward(self, slopes: NDArray[Any]) -> tuple[NDArray[np.floating], Floats, list[Floats]]:
         """∂L/∂x at the beginning, (d, N), slopes in parameters, and those of each interval's steps."""
-        slope = np.zeros(slopes.shape[1:], self._engine.dtype)
+        slope = np.zeros(slopes.shape[1:], self.engine.dtype)
         total: Floats | float = 0.0
-        of_steps = [np.zeros((len(STEP_SLOPES), len(steps))) for steps in self._intervals]
-        for j, stages in self._reversed():
-            piece = self._pieces[j]
+        of_steps = [np.zeros((len(STEP_SLOPES), len(steps))) for steps in self.intervals]
+        for j in self.order():
+            piece = self.pieces[j]
             if piece.is_last:
                 slope += slopes[piece.interval].astype(slope.dtype)
-            more, each = self._engine.backward(slope, piece.steps, self._tableau, stages)
-            self.backward_evaluations += len(piece.steps) * self._tableau.stages
+            more, each = self.back(j, slope)
             total = total + more
-            low = piece.steps.first - self._intervals[piece.interval].first
+            low = piece.steps.first - self.intervals[piece.interval].first
             of_steps[piece.interval][:, low : low + len(piece.steps)] += each
         return slope, np.asarray(total), of_steps
 
-    def _reversed(self) -> Iterator[tuple[int, NDArray[np.floating]]]:
-        """Numbers of the pieces, the last one first, and their stages."""
-        if self._kept is None:
-            for j in range(len(self._pieces) - 1, -1, -1):
-                yield j, self._stages.pop(j)
-            return
-        for what, low, high in backwards(len(self._pieces), self._kept):
+    def move(self, j: int, x: NDArray[np.floating], stages: NDArray[np.floating] | None = None) -> None:
+        """Take x through a piece."""
+        steps = self.pieces[j].steps
+        self.engine.forward(x, steps, self.tableau, stages)
+        self.evaluations += len(steps) * self.tableau.stages
+
+    def go(self, j: int, x: NDArray[np.floating]) -> None:
+        """Take x through a piece for the first time."""
+        raise NotImplementedError
+
+    def order(self) -> Iterator[int]:
+        """Pieces in the order in which they are gone back through."""
+        raise NotImplementedError
+
+    def back(self, j: int, slope: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Take slopes back through a piece."""
+        raise NotImplementedError
+
+
+class _Stored(_Passage):
+    """All stages are kept; those that the solver has recorded are not made again."""
+
+    def __init__(self, engine: Engine, tableau: Tableau, way: Way) -> None:
+        longest = 1 if way.stages else max(map(len, way.intervals))
+        super().__init__(engine, tableau, way.intervals, longest)
+        self._ends, self._stages = way.states, way.stages
+
+    def forward(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.array(self._ends) if self._ends else super().forward(x)
+
+    def go(self, j: int, x: NDArray[np.floating]) -> None:
+        self._stages.append(self.engine.stages(len(self.pieces[j].steps) * self.tableau.stages, x.shape[1]))
+        self.move(j, x, self._stages[j])
+
+    def order(self) -> Iterator[int]:
+        return reversed(range(len(self.pieces)))
+
+    def back(self, j: int, slope: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        return self.engine.backward(slope, self.pieces[j].steps, self.tableau, self._stages.pop())
+
+
+class _Checkpointed(_Passage):
+    """Some states are kept, and pieces are made again from them: stages are those of some particles at a time.
+
+    A piece is so long that its stages take the room of the states.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        tableau: Tableau,
+        intervals: Sequence[Steps],
+        n_particles: int,
+        kept: int | Literal["auto"],
+    ) -> None:
+        n = sum(map(len, intervals))
+        share = tableau.stages * together(n_particles) / n_particles
+        states = math.ceil(math.sqrt(n * share)) if kept == "auto" else kept + 1
+        super().__init__(engine, tableau, intervals, max(1, int(states / share)))
+        self._kept = len(self.pieces) - 1 if kept == "auto" else kept
+        self._keep = {0, *spine(len(self.pieces), self._kept)}
+        self._states: dict[int, NDArray[np.floating]] = {}
+
+    def go(self, j: int, x: NDArray[np.floating]) -> None:
+        if j in self._keep:
+            self._states[j] = x.copy()
+        self.move(j, x)
+
+    def order(self) -> Iterator[int]:
+        for what, low, high in backwards(len(self.pieces), self._kept):
             if what == "forget":
                 del self._states[low]
                 continue
-            if what == "reverse" and high - 1 in self._stages:
-                yield high - 1, self._stages.pop(high - 1)
-                continue
-            x = self._states[low].copy()
+            self._state = self._states[low].copy()
             for j in range(low, high - (what == "reverse")):
-                self._move(x, self._pieces[j])
+                self.move(j, self._state)
             if what == "advance":
-                self._states[high] = x
+                self._states[high] = self._state
             else:
-                yield high - 1, self._record(x, self._pieces[high - 1])
+                yield high - 1
 
-    def _move(self, x: NDArray[np.floating], piece: _Piece) -> None:
-        none = self._engine.none()
-        self._engine.forward(x, piece.steps, self._tableau, none, none)
-        self.forward_evaluations += len(piece.steps) * self._tableau.stages
-
-    def _record(self, x: NDArray[np.floating], piece: _Piece) -> NDArray[np.floating]:
-        stages = self._engine.stages(len(piece.steps) * self._tableau.stages, x.shape[1])
-        self._engine.forward(x, piece.steps, self._tableau, stages, self._engine.none())
-        self.forward_evaluations += len(piece.steps) * self._tableau.stages
-        return stages
+    def back(self, j: int, slope: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        steps = self.pieces[j].steps
+        self.evaluations += len(steps) * self.tableau.stages
+        return self.engine.replay(slope, self._state, steps, self.tableau)
 
 
 def _pieces(intervals: Sequence[Steps], longest: int) -> Iterator[_Piece]:

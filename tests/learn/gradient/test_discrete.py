@@ -238,7 +238,7 @@ def test_slopes_of_an_adaptive_path_are_those_of_its_steps() -> None:
 
     of = Path.of(SYSTEM, BEGIN, [0.0, 1.0], solver.tableau, None, None, None)
     with of.engine("float64", CPU(), by_step=True) as engine:
-        ((steps,), _) = solver.steps(engine, of.begin("float64"), of.times)
+        (steps,) = solver.steps(engine, of.begin("float64"), of.times).intervals
     targets = LOSS.of(SYSTEM, u=TARGETS[0])
     adaptive = DiscreteAdjoint(solver, times=True).gradient(SYSTEM, BEGIN, [0.0, 1.0], targets)
     times = np.append(steps.starts, 1.0)
