@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -130,7 +131,7 @@ class Engine:
         """Slopes in parameters, of their shapes."""
         found, at = {}, 0
         for name, shape in self._shapes.items():
-            size = int(np.prod(shape))
+            size = math.prod(shape)
             found[name] = flat[at : at + size].reshape(shape)
             at += size
         return found
@@ -147,7 +148,11 @@ class Engine:
     def _each(self, work: Callable[[int, int], None], n: int) -> None:
         """Work on whole leaves, shared among threads."""
         leaf = _leaf(n)
-        corrected = codegen.ieee_arithmetic()(work)
+
+        def corrected(low: int, high: int) -> None:
+            with codegen.ieee_arithmetic():
+                work(low, high)
+
         leaves = -(-n // leaf)
         parts = min(self._threads, leaves)
         if self._pool is None or parts == 1:
