@@ -127,7 +127,7 @@ def _minimize(loop: _Loop, optimizer: LBFGS, until: int, after_epoch: Callable[[
         after_epoch()
 
     if loop.epoch < until:
-        options = {"maxiter": until - loop.epoch, "maxcor": optimizer.memory}
+        options: dict[str, Any] = {"maxiter": until - loop.epoch, "maxcor": optimizer.memory}
         options |= {"gtol": optimizer.tolerance, "ftol": 0.0}
         found = minimize(objective, loop.x, jac=True, method="L-BFGS-B", callback=accepted, options=options)
         loop.x = np.array(found.x)
