@@ -22,6 +22,7 @@ from langevin_kit.codegen.dense import block, header
 from langevin_kit.codegen.dense_loops import Buffer, Loops
 from langevin_kit.codegen.dense_noise import Draw
 from langevin_kit.kernels.cpu.buffers import MAX_BUFFERS
+from langevin_kit.kernels.cpu.outer import LANE_BYTES, NARROW
 from langevin_kit.schemes import NOISES
 from langevin_kit.system.dense.field import AMPLITUDE, TEMPERATURE, Field
 from langevin_kit.system.dense.graph import Node, is_value
@@ -31,13 +32,13 @@ STEP_SLOPES = ("step", "time", "amplitude", "temperature")
 on them; see `Adjoint`."""
 
 WIDTH = 64
-"""Particles of a tile. Networks from 2-14-14-2 to 784-128-784 are within a tenth of the best of 32 to 256: wider tiles are
-a little faster where vectors are long, and half as fast where particles are few."""
+"""Particles of a tile. Networks from 2-14-14-2 to 784-128-784 are within a tenth of the best of 32 to 256: wider tiles
+are a little faster where vectors are long, and half as fast where particles are few."""
 
 _IMPORTS = """\
 from langevin_kit.kernels.cpu.buffers import repeat_tile
 from langevin_kit.kernels.cpu.normals import draw_words, normals_{suffix} as normals
-from langevin_kit.kernels.cpu.outer import add_outer, turn
+from langevin_kit.kernels.cpu.outer import add_narrow, add_outer, add_rows, turn
 """
 
 _STEPS = """\
@@ -269,7 +270,8 @@ class _Sums:
         self.flush_step: list[str] = []
         self.flush: list[str] = []
         self._of, self._loops = adjoint, loops
-        self._strip = 128 // (int(adjoint.dtype.removeprefix("float")) // 8)
+        item = int(adjoint.dtype.removeprefix("float")) // 8
+        self._strip, self._lanes = 128 // item, LANE_BYTES // item
         self._turned: dict[Node, str] = {}
         self._placed: dict[Node, Buffer] = {}
 
@@ -278,23 +280,43 @@ class _Sums:
         rows, columns = shape
         swapped = rows > columns
         m, n = (columns, rows) if swapped else (rows, columns)
-        total = self._array(m, -(-n // self._strip) * self._strip)
+        lefts_and_rights = [(v, u) if swapped else (u, v) for u, v in pairs]
+        if m <= NARROW:  # there is less to add up than to turn
+            total = self._array(m * n, self._lanes)
+            self.gather += [
+                f"add_narrow({self._buffer(u).name}, {self._buffer(v).name}, {total})" for u, v in lefts_and_rights
+            ]
+            row, many = f"j*{rows} + i" if swapped else f"i*{columns} + j", self._lanes
+            column = "l"
+        else:
+            total = self._array(m, -(-n // self._strip) * self._strip)
+            self.gather += [f"add_outer({self._buffer(u).name}, {self._turn(v)}, {total})" for u, v in lefts_and_rights]
+            row, many = ("j", 1) if swapped else ("i", 1)
+            column = "i" if swapped else "j"
         self.clear.append(f"{total}[:] = R(0.0)")
-        for u, v in pairs:
-            left, right = (v, u) if swapped else (u, v)
-            self.gather.append(f"add_outer({self._buffer(left).name}, {self._turn(right)}, {total})")
         at = self._of.offsets[name]
-        entry = f"{total}[j, i]" if swapped else f"{total}[i, j]"
         self.flush += [
             f"for i in range({rows}):",
             f"    for j in range({columns}):",
-            f"        total[leaf, {at} + i*{columns} + j] += {entry}",
+            f"        for l in range({many}):",
+            f"            total[leaf, {at} + i*{columns} + j] += {total}[{row}, {column}]",
         ]
 
     def other(self, name: str, node: Node) -> None:
         """The sum of a vector, or of a number of each particle."""
         rows = node.shape[0] if node.shape else 1
-        total, at = self._loops.buffer(rows), self._of.offsets[name]
+        at, standing = self._of.offsets[name], self._loops.standing(node)
+        if node.shape and standing:
+            lanes = self._array(rows, self._lanes)
+            self.clear.append(f"{lanes}[:] = R(0.0)")
+            self.gather.append(f"add_rows({standing.name}, {lanes})")
+            self.flush += [
+                f"for r in range({rows}):",
+                f"    for i in range({self._lanes}):",
+                f"        total[leaf, {at} + r] += {lanes}[r, i]",
+            ]
+            return
+        total = self._loops.buffer(rows)
         self.clear.append(f"{total.name}[:] = R(0.0)")
         self.gather += self._added(total, node)
         self.flush += [

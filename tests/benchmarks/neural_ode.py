@@ -1,4 +1,4 @@
-"""Gradients through paths of a neural ODE: ``python tests/benchmarks/neural_ode.py [--only steps memory peak threads]``.
+"""Gradients through paths: ``python tests/benchmarks/neural_ode.py [--only steps memory peak threads] [--peers PYTHON]``.
 
 The network is 2-64-64-2 with tanh, the batch 1024, in float32. Times are CPU time of one core, of a loss and all its
 slopes without an optimiser; everyone is measured in turns, in a process of their own. Losses and slopes are printed, so
@@ -158,7 +158,9 @@ def main() -> None:
     """Print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--peers", default=sys.executable, help="Python that has diffrax and torchdiffeq; else this one")
+    parser.add_argument(
+        "--peers", default=sys.executable, help="Python that has diffrax and torchdiffeq; else this one"
+    )
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--core", type=int, default=None, help="core that all timings of one thread are pinned to")
     given = parser.parse_args()

@@ -31,7 +31,7 @@ def evaluate(node: Node, x: Array, t: float, parameters: Mapping[str, Array]) ->
 
 @lru_cache(maxsize=256)
 def _order(node: Node) -> tuple[list[Node], int]:
-    """Of `postorder`, and the most numbers of a point that one of the nodes has: few points cost less than to find it."""
+    """Of `postorder`, and the most numbers that one of the nodes has of a point."""
     order = postorder([node])
     return order, max(each.shape[0] if len(each.shape) == 1 else 1 for each in order)
 
