@@ -56,6 +56,11 @@ class CPU:
             raise InvalidArgument(f"block_size: got {self.block_size}; a positive multiple of {TILE} is needed.")
 
     @property
+    def usable_threads(self) -> int:
+        """Worker threads: those asked for, or one for each core that this process may use."""
+        return self.threads or _usable_cores()
+
+    @property
     def name(self) -> str:
         """The name `simulate` takes."""
         return "cpu"
@@ -78,7 +83,7 @@ class CPUEnsemble:
         self.position = state[: program.system.n_dim]
         self._program, self._parameters = program, program.parameters
         self._block_size = backend.block_size
-        self._threads = backend.threads or _usable_cores()
+        self._threads = backend.usable_threads
         system, plan = program.system, program.plan
         self._stepper = codegen.stepper(system, program.scheme, program.dtype)
         self._measurer = codegen.measurer(plan)

@@ -1,6 +1,7 @@
 """A field and its pullback → the source of one module: Runge–Kutta steps of a tile of particles, forward and back.
 
-The discrete adjoint of explicit steps x ← x + h Σ bᵢ kᵢ, kᵢ = f(xᵢ), xᵢ = x + h Σ aᵢⱼ kⱼ is, with λ = ∂L/∂x behind a step,
+The discrete adjoint of explicit steps x ← x + h Σ bᵢ kᵢ, kᵢ = f(xᵢ), xᵢ = x + h Σ aᵢⱼ kⱼ is, with λ = ∂L/∂x behind a
+step,
 
     μᵢ = h bᵢ λ + h Σ aⱼᵢ νⱼ,    νᵢ = μᵢ ∂f/∂x(xᵢ),    λ ← λ + Σ νᵢ,    ∂L/∂θ += μᵢ ∂f/∂θ(xᵢ)
 
@@ -12,15 +13,13 @@ taken tile by tile, in one order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import ModuleType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from langevin_kit.cache import load
+from langevin_kit.cache.modules import MAX_MODULES
 from langevin_kit.codegen.dense import block, header
-from langevin_kit.codegen.dense_loops import Buffer, Loops, offsets
+from langevin_kit.codegen.dense_loops import Buffer, Loops
 from langevin_kit.codegen.dense_noise import Draw
 from langevin_kit.kernels.cpu.buffers import MAX_BUFFERS
 from langevin_kit.schemes import NOISES
@@ -28,8 +27,8 @@ from langevin_kit.system.dense.field import AMPLITUDE, TEMPERATURE, Field
 from langevin_kit.system.dense.graph import Node, is_value
 
 STEP_SLOPES = ("step", "time", "amplitude", "temperature")
-"""What `backward` sums of each step, if it is asked to: slopes in Δt, in t, in √(2T/Δt) and in T, as far as f depends on
-them; see `Adjoint`."""
+"""What `backward` sums of each step, if it is asked to: slopes in Δt, in t, in √(2T/Δt) and in T, as far as f depends
+on them; see `Adjoint`."""
 
 _IMPORTS = """\
 from langevin_kit.kernels.cpu.buffers import repeat_tile
@@ -40,7 +39,10 @@ from langevin_kit.kernels.cpu.outer import add_outer, turn
 _STEPS = """\
 
 @cached_driver
-def {name}(X, low, high, first, starts, sizes, a, b, c, parameters, temperature, key0, key1, particle0, stages, {more}):
+def {name}(X, low, high, steps, tableau, parameters, temperature, key, stages, {more}):
+    first, starts, sizes = steps
+    a, b, c = tableau
+    key0, key1, particle0 = key
     like = np.zeros(1, R)
     T = R(temperature)
     n = b.size
@@ -73,7 +75,7 @@ for s in range(sizes.size):
         if i_stage == 0 and known:
             for r in range({d}):
                 for i in range({P}):
-                    store(slopes, {slopes}, r*{P} + i, rates[0, r, first_of_tile + i if i < end - first_of_tile else first_of_tile])
+                    store(slopes, {slopes}, r*{P} + i, rates[0, r, min(first_of_tile + i, end - 1)])
         else:
 {evaluate}
         if rates.shape[0] > 0:
@@ -87,6 +89,7 @@ empty_tile(x, X, first_of_tile, end)
 """
 
 _BACKWARD = """\
+leaf = first_of_tile//leaf_size
 fill_tile(x, X, first_of_tile, end)
 {clear}
 for s in range(sizes.size - 1, -1, -1):
@@ -104,7 +107,8 @@ for s in range(sizes.size - 1, -1, -1):
             w = R(sizes[s]*a[j, i_stage])
             if w != R(0.0):
                 for at in range({size}):
-                    store({given}, {whole}, at, fma(w, load(slopes, {slopes}, j*{size} + at), load({given}, {whole}, at)))
+                    more = load(slopes, {slopes}, j*{size} + at)
+                    store({given}, {whole}, at, fma(w, more, load({given}, {whole}, at)))
 {evaluate}
 {gather}
 {flush_step}
@@ -126,8 +130,8 @@ class Adjoint:
     names : sequence of str
         Parameters whose slopes are summed.
     by_step : bool
-        Whether `backward` sums slopes of each step, too (`STEP_SLOPES`): Σᵢ μᵢ·kᵢ/Δt + Σᵢ cᵢ ∂(μᵢ·f)/∂t is the slope in
-        the step's length at fixed amplitude, Σᵢ ∂(μᵢ·f)/∂t that in the time it begins.
+        Whether `backward` sums slopes of each step, too (`STEP_SLOPES`): Σᵢ μᵢ·kᵢ/Δt + Σᵢ cᵢ ∂(μᵢ·f)/∂t is the slope
+        in the step's length at fixed amplitude, Σᵢ ∂(μᵢ·f)/∂t that in the time it begins.
 
     Attributes
     ----------
@@ -156,11 +160,13 @@ class Adjoint:
     def module(self) -> ModuleType:
         """The compiled code.
 
-        `forward(X, low, high, first, starts, sizes, a, b, c, parameters, temperature, key0, key1, particle0, stages, rates,
-        known)` moves the columns low … high of X (d, N) through steps of these sizes. It writes each stage to `stages`
-        (steps·n, d, N), and f at each stage of the last step to `rates` (n, d, N), unless they have no rows; `known` says
-        that ``rates[0]`` is f at the beginning. `backward(X, …, stages, total, of_steps)` takes λ in X back through the same steps,
-        and adds slopes to `total` (size,), and to `of_steps` (4, steps).
+        `forward(X, low, high, steps, tableau, parameters, temperature, key, stages, rates, known)` moves the columns
+        low … high of X (d, N), low a multiple of a tile, through the steps (first, starts, sizes) of a tableau
+        (a, b, c); the key is (key0, key1, particle0). It writes each stage to `stages` (steps·n, d, N), and f at each
+        stage of the last step to `rates` (n, d, N), unless they have no rows; `known` says that ``rates[0]`` is f at
+        the beginning. `backward(X, …, stages, total, of_steps, leaf_size)` takes λ in X back through the same steps,
+        and adds slopes to `total` (leaves, size), and to `of_steps` (leaves, 4, steps): a leaf is so many particles, a
+        multiple of a tile.
         """
         return load(self.source)
 
@@ -215,7 +221,7 @@ class Adjoint:
             flush_step=block(sums.flush_step, 1),
             flush=block(sums.flush, 0),
         )
-        return self._steps("backward", "total, of_steps", draw, loops, body)
+        return self._steps("backward", "total, of_steps, leaf_size", draw, loops, body)
 
     def _names(self, x: Buffer, slopes: Buffer) -> dict[str, object]:
         d, P = self.field.d, self.width
@@ -277,7 +283,7 @@ class _Sums:
         self.flush += [
             f"for i in range({rows}):",
             f"    for j in range({columns}):",
-            f"        total[{at} + i*{columns} + j] += {entry}",
+            f"        total[leaf, {at} + i*{columns} + j] += {entry}",
         ]
 
     def other(self, name: str, node: Node) -> None:
@@ -289,7 +295,7 @@ class _Sums:
         self.flush += [
             f"for r in range({rows}):",
             f"    for i in range({self._P}):",
-            f"        total[{at} + r] += {total.name}[r, i]",
+            f"        total[leaf, {at} + r] += {total.name}[r, i]",
         ]
 
     def of_step(self, row: int, node: Node, weight: str = "", scale: str = "") -> None:
@@ -297,7 +303,7 @@ class _Sums:
         total = self._loops.buffer(1)
         self.clear_step.append(f"{total.name}[:] = R(0.0)")
         self.gather += self._added(total, node, weight)
-        self.flush_step += [f"for i in range({self._P}):", f"    of_steps[{row}, s] += {total.name}[0, i]{scale}"]
+        self.flush_step += [f"for i in range({self._P}):", f"    of_steps[leaf, {row}, s] += {total.name}[0, i]{scale}"]
 
     def _added(self, total: Buffer, node: Node, weight: str = "") -> list[str]:
         rows, at = (node.shape[0], "at") if node.shape else (0, "i")
@@ -331,10 +337,10 @@ class _Sums:
         return self._turned[node]
 
 
-def flat_values(field: Field, values: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Parameters as the compiled code reads them."""
-    known = offsets(field.derived)
-    return np.concatenate([np.zeros(0), *(np.ravel(values[name]) for name in known)])
+@lru_cache(maxsize=MAX_MODULES)
+def adjoint(field: Field, dtype: str, names: tuple[str, ...], *, by_step: bool = False) -> Adjoint:
+    """The compiled module of a field; the same one for the same field."""
+    return Adjoint(field, dtype, names, by_step=by_step)
 
 
 def _width(field: Field, dtype: str) -> int:

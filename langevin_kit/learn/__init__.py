@@ -1,17 +1,40 @@
-"""Learning under noise: ensembles that recall, and parameters that follow the slope of their free energy."""
+"""Learning under noise: slopes through paths and of free energies, and ensembles that recall what they learnt."""
 
 from langevin_kit.learn._free_energy import Partition, conditional_free_energy, partition
 from langevin_kit.learn._importance import LogZ, annealed_importance
 from langevin_kit.learn._moments import energy_slope
 from langevin_kit.learn._recall_and_learn import Learned, recall_and_learn
 from langevin_kit.learn._rules import RULES, Rule
+from langevin_kit.learn.gradient import (
+    DiscreteAdjoint,
+    DormandPrince,
+    EquilibriumAdjoint,
+    Evaluations,
+    FixedSteps,
+    Gradient,
+    GradientProvider,
+    Loss,
+    Objective,
+    Solver,
+)
 
-__all__ = ["RULES", "Learned", "LogZ", "Rule", "annealed_importance", "energy_slope", "recall_and_learn"]
 __all__ = [
     "RULES",
+    "DiscreteAdjoint",
+    "DormandPrince",
+    "EquilibriumAdjoint",
+    "Evaluations",
+    "FixedSteps",
+    "Gradient",
+    "GradientProvider",
     "Learned",
+    "LogZ",
+    "Loss",
+    "Objective",
     "Partition",
     "Rule",
+    "Solver",
+    "annealed_importance",
     "conditional_free_energy",
     "energy_slope",
     "partition",

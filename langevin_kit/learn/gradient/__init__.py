@@ -1,7 +1,20 @@
 """Slopes of a loss in parameters, beginnings and times, through the paths of an ensemble."""
 
+from langevin_kit.learn.gradient._discrete import DiscreteAdjoint
 from langevin_kit.learn.gradient._equilibrium import EquilibriumAdjoint
 from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, GradientProvider, Objective
 from langevin_kit.learn.gradient._loss import Loss
+from langevin_kit.learn.gradient._solver import DormandPrince, FixedSteps, Solver
 
-__all__ = ["EquilibriumAdjoint", "Evaluations", "Gradient", "GradientProvider", "Loss", "Objective"]
+__all__ = [
+    "DiscreteAdjoint",
+    "DormandPrince",
+    "EquilibriumAdjoint",
+    "Evaluations",
+    "FixedSteps",
+    "Gradient",
+    "GradientProvider",
+    "Loss",
+    "Objective",
+    "Solver",
+]

@@ -11,17 +11,21 @@ from numpy.typing import ArrayLike
 
 from langevin_kit.errors import NotContracting
 from langevin_kit.learn.gradient import _krylov
-from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, Objective
-from langevin_kit.learn.gradient._motion import Floats, Motion, times_of
+from langevin_kit.learn.gradient._gradient import Gradient, Objective
+from langevin_kit.learn.gradient._motion import Floats, Motion, parts
 from langevin_kit.learn.gradient._rest import Relaxation
+from langevin_kit.learn.gradient._steps import times_of
 from langevin_kit.random import RNG
 from langevin_kit.system import System
 
 RITZ = 48
-"""Products with the Jacobian from which the eigenvalues of a long state are judged."""
+"""Arnoldi's steps: products with the Jacobian of a long state from which its eigenvalues are judged."""
 
 NEUTRAL = 1e-10
 """Eigenvalues closer to 0 than that part of the largest one have no sign."""
+
+UNSOLVED = 1e-8
+"""A residual that no refinement made smaller: of a Jacobian without an inverse."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class EquilibriumAdjoint:
     max_time : float
         How long to follow a path.
     path_tolerance : float
-        Of the error of a step, relative to how far the path went. What is found is at rest to round-off whatever it is.
+        Of the error of a step, relative to how far the path went. Places of rest are exact whatever it is.
     longest_dense : int
         Of longer states no Jacobian is held: Jᵀy = ∂L/∂x* is solved by GMRES.
 
@@ -62,7 +66,7 @@ class EquilibriumAdjoint:
 
     Examples
     --------
-    >>> from langevin_kit.learn.gradient import Loss
+    >>> from langevin_kit.learn import EquilibriumAdjoint, Loss
     >>> unit = System(coordinates={"x": 1}, drift="-x + tanh(w*x + 1)", temperature=0.0, parameters={"w": 0.5})
     >>> loss = Loss("sum(x)", targets={}).of(unit)
     >>> found = EquilibriumAdjoint().gradient(unit, [[0.0]], [0.0, 1.0], loss)
@@ -88,35 +92,35 @@ class EquilibriumAdjoint:
         rng: RNG = None,
     ) -> Gradient:
         """The loss and its slopes; see `GradientProvider`. No random number is drawn."""
-        motion, looks = Motion(system, initial, parameters), times_of(times)
+        motion, looks = Motion(system, initial, parameters), times_of(times)[1:]
         names = motion.field.names(learn)
         x = Relaxation(self.max_time, self.path_tolerance).rest(motion, motion.x)
         states = np.broadcast_to(x, (len(looks), *x.shape))
         loss, slopes, own = objective.slopes(looks, states)
         slope = slopes.sum(axis=0)
         y = self._adjoint(motion, x, slope)
-        back, of_parameters = motion.field.pullback_at(x, 0.0, motion.values, -y, names)
+        back, of_parameters = motion.pullback(x, -y, names)
         return Gradient(
             loss=float(loss),
             parameters=of_parameters,
             initial=np.where(motion.moving[:, None], 0.0, slope + back).T,
             objective=own,
             states=np.ascontiguousarray(np.swapaxes(states, 1, 2)),
-            evaluations=Evaluations(motion.forward, motion.backward + x.shape[1]),
+            evaluations=motion.evaluations,
         )
 
     def _adjoint(self, motion: Motion, x: Floats, slope: Floats) -> Floats:
         """Y (d, N) with Jᵀy = slope in the components that move, and 0 in the others."""
         y, m = np.zeros_like(x), int(motion.moving.sum())
         if m <= self.longest_dense:
-            for part in motion.blocks(m * len(x)):
+            for part in parts(x.shape[1], m * len(x)):
                 J = motion.jacobians(x[:, part])
                 _require_stable(np.linalg.eigvals(J), np.zeros((1, 1)), part.start)
                 right = slope[motion.moving, part].T[:, :, None]
                 y[motion.moving, part] = np.linalg.solve(J.swapaxes(1, 2), right)[:, :, 0].T
             return y
         moving = motion.moving[:, None]
-        for part in motion.blocks(m * len(x)):
+        for part in parts(x.shape[1], m * len(x)):
             places = x[:, part]
 
             def times(v: Floats, places: Floats = places) -> Floats:
@@ -125,7 +129,7 @@ class EquilibriumAdjoint:
             start = np.random.default_rng(0).normal(size=places.shape) * moving
             _require_stable(*_krylov.spectrum(times, start, RITZ), part.start)
             y[:, part], left = _krylov.solve(times, slope[:, part] * moving)
-            if left.max() > 1e-8:
+            if left.max() > UNSOLVED:
                 raise NotContracting(
                     f"initial: Jᵀy = ∂L/∂x is solved to {left.max():.3g} alone for particle "
                     f"{part.start + int(left.argmax())}; the Jacobian where it rests is singular."
@@ -140,7 +144,7 @@ def _require_stable(values: Any, error: Floats, first: int) -> None:
     for i in np.flatnonzero(worst > -NEUTRAL * np.abs(values).max(axis=1)):
         raise NotContracting(
             f"initial: where particle {first + i} comes to rest the Jacobian of dx/dt has the eigenvalue "
-            f"{values[i, growth[i].argmax()]:.6g}; all must have a negative real part, or displacements do not die out. "
-            "A start on a watershed ends in a saddle: begin elsewhere; energies with a flat direction need a term such "
-            "as sum(x**2)."
+            f"{values[i, growth[i].argmax()]:.6g}; all must have a negative real part, or displacements do not die "
+            "out. A start on a watershed ends in a saddle: begin elsewhere. A flat direction of an energy needs a term "
+            "such as sum(x**2)."
         )

@@ -45,7 +45,8 @@ def solve(times: Times, right: Floats, *, tolerance: float = EPSILON) -> tuple[F
 def spectrum(times: Times, start: Floats, steps: int) -> tuple[NDArray[np.complex128], Floats]:
     """Ritz values of each column's matrix, (n, steps), and how far each is from being an eigenvalue.
 
-    After d steps, or fewer where the start has no part in some direction, they are eigenvalues.
+    After d steps, or fewer where the start has no part in some direction, they are eigenvalues. In the place of those
+    that are not reached stands minus the size of the others.
 
     Examples
     --------
@@ -55,9 +56,11 @@ def spectrum(times: Times, start: Floats, steps: int) -> tuple[NDArray[np.comple
     """
     d, n = start.shape
     steps = min(d, steps)
-    basis, H = [start / _norm(start)], np.zeros((n, steps + 1, steps))
+    basis, H, ended = [start / _norm(start)], np.zeros((n, steps + 1, steps)), np.zeros(n, bool)
     for j in range(steps):
         H[:, : j + 2, j] = _orthogonal(times, basis).T
+        H[ended, j, j] = -np.abs(H[ended]).max(axis=(1, 2), initial=0.0)
+        ended |= H[:, j + 1, j] == 0
     values, vectors = np.linalg.eig(H[:, :steps])
     return values, np.abs(H[:, steps, steps - 1, None] * vectors[:, -1])
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -45,13 +44,11 @@ class Texts:
             self.rows += length
         kinds = {k: "matrix" if a.ndim == 2 else "parameter" for k, a in self.parameters.items()}
         own = {k: Node(kinds[k], a.shape, value=k) for k, a in self.parameters.items()}
-        self.outputs = {
-            name: parse(text, {**self.inputs, "t": Node("time", ()), **own}, field=name) for name, text in texts.items()
-        }
+        self.outputs = {name: parse(text, {**self.inputs, **own}, field=name) for name, text in texts.items()}
 
-    def values(self, x: NDArray[Any], t: float, parameters: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    def values(self, x: NDArray[Any], parameters: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         """Outputs of inputs x (rows, N)."""
-        return {name: evaluate(node, x, t, parameters) for name, node in self.outputs.items()}
+        return {name: evaluate(node, x, 0.0, parameters) for name, node in self.outputs.items()}
 
     @cached_property
     def _work(self) -> tuple[Node, dict[str, Node]]:
@@ -76,13 +73,13 @@ class Texts:
         return {name: gradient(work, node) for name, node in self.inputs.items()}, of_parameters
 
     def pullback(
-        self, x: NDArray[Any], t: float, parameters: Mapping[str, Any], cotangents: Mapping[str, NDArray[Any]]
+        self, x: NDArray[Any], parameters: Mapping[str, Any], cotangents: Mapping[str, NDArray[Any]]
     ) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         """Slopes in the inputs, and those in the parameters summed over particles, given the slopes in the outputs."""
         stacked = np.concatenate([x, *(np.reshape(cotangents[name], (-1, x.shape[1])) for name in self.outputs)])
 
         def at(node: Node) -> NDArray[Any]:
-            return evaluate(node, stacked, t, parameters)
+            return evaluate(node, stacked, 0.0, parameters)
 
         of_inputs, of_parameters = self._slopes
         summed = {}
@@ -98,12 +95,12 @@ class Texts:
 class Loss:
     r"""The mean over particles and times of a text.
 
-    .. math:: L = \frac{1}{k N} \sum_{i=1}^{k} \sum_{n=1}^{N} ℓ(x_n(t_i), y_n(t_i), t_i; θ)
+    .. math:: L = \frac{1}{k N} \sum_{i=1}^{k} \sum_{n=1}^{N} ℓ(x_n(t_i), y_n(t_i); θ)
 
     Parameters
     ----------
     text : str
-        ℓ, a scalar of the system's vectors, the targets, `t` and parameters θ of its own: a readout.
+        ℓ, a scalar of the system's vectors, the targets, and parameters θ of its own: a readout.
     targets : mapping of str to int
         Names and lengths of vectors that each particle is given.
     parameters : mapping of str to array
@@ -125,7 +122,7 @@ class Loss:
 
     text: str
     targets: Mapping[str, int]
-    parameters: Mapping[str, Any] = MappingProxyType({})
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, system: System, /, parameters: Mapping[str, Any] | None = None, **targets: ArrayLike) -> TextObjective:
         """The loss of that system's particles, each with targets (N, m), or (k, N, m) where they are of each time."""
@@ -159,10 +156,7 @@ class TextObjective:
 
     def value(self, times: Floats, states: NDArray[Any]) -> Any:
         """L of states (k, d, N)."""
-        parts = [
-            self._texts.values(self._stacked(i, x), float(t), self.parameters)["loss"].mean()
-            for i, (t, x) in enumerate(zip(times, states, strict=True))
-        ]
+        parts = [self._texts.values(self._stacked(i, x), self.parameters)["loss"].mean() for i, x in enumerate(states)]
         total = sum(parts) / len(parts)
         return total if np.iscomplexobj(total) else float(total)
 
@@ -172,8 +166,8 @@ class TextObjective:
         slopes = np.empty(states.shape)
         own = {name: np.zeros(value.shape) for name, value in self._texts.parameters.items()}
         each = {"loss": np.full(n, 1 / (k * n))}
-        for i, (t, x) in enumerate(zip(times, states, strict=True)):
-            of_inputs, of_parameters = self._texts.pullback(self._stacked(i, x), float(t), self.parameters, each)
+        for i, x in enumerate(states):
+            of_inputs, of_parameters = self._texts.pullback(self._stacked(i, x), self.parameters, each)
             slopes[i] = np.concatenate(list(of_inputs.values()))[:d]
             for name, value in of_parameters.items():
                 own[name] += value

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from langevin_kit.errors import InvalidArgument, did_you_mean
-from langevin_kit.learn.gradient._gradient import Objective
+from langevin_kit.errors import InvalidArgument
+from langevin_kit.learn.gradient._gradient import Evaluations, Objective
 from langevin_kit.system import System, arguments
 from langevin_kit.system.dense import Vector
 from langevin_kit.system.dense.derived import DenseDerived
-from langevin_kit.system.dense.field import Field
+from langevin_kit.system.dense.field import field_of
 
 Floats = NDArray[np.float64]
 Which = NDArray[np.int64]
@@ -50,8 +50,6 @@ class Motion:
         Where particles begin.
     moving : (d,) of bool
         Components that move at all: those that are clamped have f = 0 and no slope of it.
-    forward, backward : int
-        How often f was computed for a particle, and how often slopes were pulled back through it.
     """
 
     def __init__(self, system: System, initial: ArrayLike, parameters: Mapping[str, Any] | None) -> None:
@@ -63,15 +61,16 @@ class Motion:
             )
         if self.derived.depends_on_time:
             raise InvalidArgument("system: it depends on time, so that nothing comes to rest. Take DiscreteAdjoint.")
-        self.field = Field(self.derived, noisy=False)
-        self.values, self.x = values_of(self.derived, parameters), columns_of(system, initial)
-        self.forward = self.backward = 0
+        self.field = field_of(self.derived, noisy=False)
+        self.values = dict(self.derived.values(parameters))
+        self.x = columns_of(system, initial)
+        self._forward = self._backward = 0
         self.moving = self._moving()
         self._low, self._high = (np.where(self.moving, limit, sign * np.inf)[:, None]
                                  for limit, sign in ((system.lower, -1), (system.upper, 1)))  # fmt: skip
 
     def _moving(self) -> NDArray[np.bool_]:
-        moving = (self.velocity(self.x) != 0).any(axis=1)
+        moving = np.asarray((self.velocity(self.x) != 0).any(axis=1))
         for a in np.flatnonzero(~moving):
             unit = np.zeros_like(self.x)
             unit[a] = 1.0
@@ -80,7 +79,7 @@ class Motion:
 
     def velocity(self, x: NDArray[Any], which: Which | None = None) -> NDArray[Any]:
         """F, which is the same for all."""
-        self.forward += x.shape[1]
+        self._forward += x.shape[1]
         return self.field.velocity_at(x, 0.0, self.values)
 
     def times(self, x: Floats, v: Floats, which: Which | None = None) -> Floats:
@@ -89,8 +88,12 @@ class Motion:
 
     def transposed(self, x: Floats, y: Floats) -> Floats:
         """Jᵀ y."""
-        self.backward += x.shape[1]
-        return self.field.pullback_at(x, 0.0, self.values, y, ())[0]
+        return self.pullback(x, y, ())[0]
+
+    def pullback(self, x: Floats, y: Floats, names: Sequence[str]) -> tuple[Floats, dict[str, Floats]]:
+        """Jᵀ y, and y·∂f/∂θ of parameters, summed over particles."""
+        self._backward += x.shape[1]
+        return self.field.pullback_at(x, 0.0, self.values, y, names)
 
     def jacobians(self, x: Floats) -> Floats:
         """J of the components that move, (n, m, m)."""
@@ -101,14 +104,15 @@ class Motion:
         found = self.transposed(np.repeat(x, len(rows), axis=1), units.reshape(d, -1)).reshape(d, n, len(rows))
         return np.ascontiguousarray(found[rows].transpose(1, 2, 0))
 
+    @property
+    def evaluations(self) -> Evaluations:
+        """What was computed for all particles, with parts of them counted as such."""
+        n = self.x.shape[1]
+        return Evaluations(-(-self._forward // n), -(-self._backward // n))
+
     def inside(self, x: Floats) -> NDArray[np.bool_]:
         """Whether places are finite and between the walls, (n,)."""
         return np.asarray((np.isfinite(x) & (x > self._low) & (x < self._high)).all(axis=0))
-
-    def blocks(self, numbers: int) -> Iterator[slice]:
-        """Particles in parts, when each needs so many numbers."""
-        n, size = self.x.shape[1], max(1, MOST // max(1, numbers))
-        return (slice(low, min(low + size, n)) for low in range(0, n, size))
 
 
 class Nudged:
@@ -129,7 +133,7 @@ class Nudged:
         everywhere = self._rest.copy()
         everywhere[:, which] = x
         states = np.broadcast_to(everywhere, (len(self._times), *everywhere.shape))
-        return self._objective.slopes(self._times, states)[1].sum(axis=0)[:, which] * everywhere.shape[1]
+        return np.asarray(self._objective.slopes(self._times, states)[1].sum(axis=0)[:, which] * everywhere.shape[1])
 
     def velocity(self, x: Floats, which: Which) -> Floats:
         """F − β K s."""
@@ -157,19 +161,6 @@ def derived_of(system: System) -> DenseDerived:
     return system.content.derived
 
 
-def values_of(derived: DenseDerived, parameters: Mapping[str, Any] | None) -> dict[str, Floats]:
-    """All parameters, with those given in the place of the system's."""
-    values = {name: np.asarray(value) for name, value in derived.parameters.items()}
-    for name, value in (parameters or {}).items():
-        if name not in values:
-            raise InvalidArgument(f"parameters: got {name!r}{did_you_mean(name, values)}.")
-        found = np.asarray(arguments.array(f"parameters.{name}", value))
-        if found.shape != values[name].shape:
-            raise InvalidArgument(f"parameters.{name}: got shape {found.shape}; {values[name].shape} is needed.")
-        values[name] = found
-    return values
-
-
 def columns_of(system: System, initial: ArrayLike) -> Floats:
     """Where particles begin, (d, N)."""
     x = np.asarray(arguments.array("initial", initial))
@@ -178,9 +169,7 @@ def columns_of(system: System, initial: ArrayLike) -> Floats:
     return np.ascontiguousarray(x.T)
 
 
-def times_of(times: ArrayLike) -> Floats:
-    """The times at which the objective looks."""
-    found = np.asarray(arguments.array("times", times))
-    if found.ndim != 1 or len(found) < 2:
-        raise InvalidArgument(f"times: got shape {found.shape}; a beginning and one or more times are needed.")
-    return np.asarray(found[1:])
+def parts(n: int, numbers: int) -> Iterator[slice]:
+    """N particles in parts, when each needs so many numbers."""
+    size = max(1, MOST // max(1, numbers))
+    return (slice(low, min(low + size, n)) for low in range(0, n, size))

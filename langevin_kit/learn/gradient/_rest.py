@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.errors import NotContracting
 from langevin_kit.learn.gradient import _krylov
-from langevin_kit.learn.gradient._motion import Floats, Moving
+from langevin_kit.learn.gradient._motion import Floats, Moving, Which, parts
 from langevin_kit.system.arguments import above_zero
 
-NEAR = 1e-6, 1e-9, 1e-12
-"""How short a path's last step is, relative to how far it went, when Newton's method is tried."""
+FINER = 1.0, 1e-2, 1e-4, 1e-6
+"""Of the tolerance: what is allowed while Newton's method is not."""
+
+NEAR = 10.0
+"""Of the tolerance: how short a path's last step is, relative to how far it went, when Newton's method is tried.
+
+An explicit step at the limit of its stability trembles about a place of rest by its tolerance, and comes no closer."""
 
 SMALL = 1e-3
 """The longest first step with which Newton's method may begin, so that it ends where the path would."""
+
+SOLVED = 1e-9
+"""The longest last step of Newton's method, relative to how far the path went."""
+
+PRODUCTS = 64
+"""With vectors that Newton's method takes at once, about: so much memory each particle has."""
 
 NEWTON = 20
 STEPS = 100_000
@@ -53,15 +65,18 @@ class Relaxation:
         """
         path = _Path(motion, x, self)
         rest, going = x.copy(), np.arange(x.shape[1])
-        for near in NEAR:
-            path.follow(going, near)
-            rest[:, going], done = _newton(motion, path.x[:, going], path.scale[going], going)
+        for finer in FINER:
+            path.follow(going, finer * self.tolerance)
+            done = np.zeros(len(going), bool)
+            for part in parts(len(going), PRODUCTS * len(x)):
+                some = going[part]
+                rest[:, some], done[part] = _newton(motion, path.x[:, some], path.scale[some], some)
             going = going[~done]
             if not going.size:
                 return rest
         raise self.restless(motion, path.x, going)
 
-    def restless(self, motion: Moving, x: Floats, which: NDArray[np.int64]) -> NotContracting:
+    def restless(self, motion: Moving, x: Floats, which: Which) -> NotContracting:
         """The error of particles that are still on their way."""
         i = int(which[0])
         speed = np.linalg.norm(motion.velocity(x[:, which], which), axis=0)[0]
@@ -86,21 +101,21 @@ class _Path:
             first = np.where(np.isfinite(turn), 0.1 * speed / turn, about.max_time)
         self._size = np.where(np.isfinite(first), np.minimum(first, about.max_time), about.max_time)
 
-    def follow(self, which: NDArray[np.int64], near: float) -> None:
-        """Move those particles until their steps are so short."""
+    def follow(self, which: Which, tolerance: float) -> None:
+        """Move those particles until they are near rest."""
         which = which[np.abs(self.rate[:, which]).max(axis=0) > 0]
         for _ in range(STEPS):
             if not which.size:
                 return
-            moved = self._step(which)
+            moved = self._step(which, tolerance)
             length = self._size[which] * np.abs(self.rate[:, which]).max(axis=0)
-            which = which[~(moved & (length <= near * self.scale[which]))]
+            which = which[~(moved & (length <= NEAR * tolerance * self.scale[which]))]
             if (self._spent[which] > self._about.max_time).any():
                 break
         late = which[self._spent[which] > self._about.max_time]
         raise self._about.restless(self._motion, self.x, late if late.size else which)
 
-    def _step(self, which: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _step(self, which: Which, tolerance: float) -> NDArray[np.bool_]:
         """Try a step; return whose was taken."""
         x, k1, h = self.x[:, which], self.rate[:, which], self._size[which]
 
@@ -114,7 +129,7 @@ class _Path:
             k4 = f(new)
             error = np.abs(h / 72 * (-5 * k1 + 6 * k2 + 8 * k3 - 9 * k4)).max(axis=0)
             scale = np.maximum.reduce([self.scale[which], np.abs(new).max(axis=0), h * np.abs(k1).max(axis=0)])
-            error = error / (self._about.tolerance * scale)
+            error = error / (tolerance * scale)
         error = np.where(np.isfinite(error) & self._motion.inside(new), error, np.inf)
         taken = error <= 1
         moved = which[taken]
@@ -124,16 +139,20 @@ class _Path:
         return taken
 
 
-def _newton(motion: Moving, x: Floats, scale: Floats, which: NDArray[np.int64]) -> tuple[Floats, NDArray[np.bool_]]:
+def _newton(motion: Moving, x: Floats, scale: Floats, which: Which) -> tuple[Floats, NDArray[np.bool_]]:
     """Places (d, n) at rest near x, and whether there are any."""
     allowed, size = SMALL * scale, np.full(len(which), np.inf)
     with np.errstate(all="ignore"):
         for _ in range(NEWTON):
-            step = _krylov.solve(lambda v: motion.times(x, v, which), motion.velocity(x, which), tolerance=1e-9)[0]
+            step = _krylov.solve(partial(_times, motion, x, which), motion.velocity(x, which), tolerance=1e-9)[0]
             size = np.abs(step).max(axis=0)
             begins = size <= allowed
             x = np.where(begins, x - step, x)
             allowed = np.where(begins, np.minimum(allowed, size), 0.0)
             if not (begins & (size > 4 * _krylov.EPSILON * np.abs(x).max(axis=0))).any():
                 break
-    return x, motion.inside(x) & np.isfinite(size) & (size <= 1e-9 * scale)
+    return x, motion.inside(x) & np.isfinite(size) & (size <= SOLVED * scale)
+
+
+def _times(motion: Moving, x: Floats, which: Which, v: Floats) -> Floats:
+    return motion.times(x, v, which)

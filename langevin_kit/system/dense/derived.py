@@ -88,7 +88,7 @@ class DenseDerived:
         """Whether K has no antisymmetric part."""
         if not self.has_matrix_mobility:
             return True
-        k = self._matrix(self._values(None))
+        k = self._matrix(self.values(None))
         return bool((k == k.T).all())
 
     @property
@@ -147,7 +147,7 @@ class DenseDerived:
     def noise_matrices(self, parameters: Mapping[str, Any] | None = None) -> tuple[Floats, ...]:
         """The root L of a matrix K, or what K = D + U Uᵀ needs (see `low_rank`)."""
         if self.low_rank is not None:
-            return low_rank.noise_matrices(*(self._values(parameters)[name] for name in low_rank.NAMES))
+            return low_rank.noise_matrices(*(self.values(parameters)[name] for name in low_rank.NAMES))
         return (self.noise_root(parameters),) if self.has_matrix_mobility else ()
 
     def energy_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
@@ -161,14 +161,14 @@ class DenseDerived:
     def mobility_at(self, x: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """The diagonal of K, (d, ...); all of it of a matrix K or D + U Uᵀ, (d, d), and of roots, (d, d, ...)."""
         if self.noise_shapes:
-            return self._matrix(self._values(parameters))
+            return self._matrix(self.values(parameters))
         if self.roots:
             return self.times_at(*self._with_units(x), t, parameters)
         return self._vector([K for K in self.mobilities if isinstance(K, Node)], x, t, parameters)
 
     def times_at(self, x: Any, w: Any, t: float = 0.0, parameters: Mapping[str, Any] | None = None) -> Floats:
         """K w for w of the shape of x (d, ...), of a K without constant matrices."""
-        both, values = np.concatenate([x, w]), self._values(parameters)
+        both, values = np.concatenate([x, w]), self.values(parameters)
         parts = []
         for state, K in zip(self.states, self.mobilities, strict=True):
             own = Node("normals", state.shape, value="w", first=self.d + state.first)
@@ -188,7 +188,7 @@ class DenseDerived:
             return np.tensordot(self.noise_root(parameters), np.asarray(z), axes=1)
         x = np.asarray(x)
         z = np.broadcast_to(z, x.shape)
-        both, values = np.concatenate([x, z]), self._values(parameters)
+        both, values = np.concatenate([x, z]), self.values(parameters)
         parts = []
         for state, move in zip(self.states, self.moves, strict=True):
             made = evaluate(move.noise, both, t, values)
@@ -212,14 +212,14 @@ class DenseDerived:
         """L with L Lᵀ = S for a matrix K or K = D + U Uᵀ, shape (d, d)."""
         if self.low_rank is not None:
             first, second = self.noise_matrices(parameters)
-            D = self._values(parameters)[low_rank.NAMES[0]]
+            D = self.values(parameters)[low_rank.NAMES[0]]
             return np.asarray(np.sqrt(D)[:, None] * (np.eye(self.d) + second @ first))
-        K = self._matrix(self._values(parameters))
+        K = self._matrix(self.values(parameters))
         return semidefinite_root((K + K.T) / 2)
 
     def flat_parameters(self, parameters: Mapping[str, Any] | None = None) -> Floats:
         """All parameters raveled in order, then `noise_matrices`: what the kernels take at run time."""
-        values = [value.ravel() for value in self._values(parameters).values()]
+        values = [value.ravel() for value in self.values(parameters).values()]
         return np.concatenate([np.zeros(0), *values, *(matrix.ravel() for matrix in self.noise_matrices(parameters))])
 
     def quadratic(
@@ -254,7 +254,7 @@ class DenseDerived:
         x = x if np.iscomplexobj(x) else x.astype(np.float64)
         if x.ndim < 1 or x.shape[0] != self.d:
             raise InvalidArgument(f"x: got shape {x.shape}; the first axis must have length d = {self.d}.")
-        return evaluate(node, x, t, self._values(parameters))
+        return evaluate(node, x, t, self.values(parameters))
 
     def _vector(self, nodes: Sequence[Node], x: Any, t: float, parameters: Mapping[str, Any] | None) -> Floats:
         parts = []
@@ -272,7 +272,8 @@ class DenseDerived:
         factor, matrix = graph.scaled(K)
         return np.asarray(evaluate(factor, np.zeros(self.d), 0.0, values) * values[str(matrix.value)])
 
-    def _values(self, parameters: Mapping[str, Any] | None) -> Mapping[str, Floats]:
+    def values(self, parameters: Mapping[str, Any] | None) -> Mapping[str, Floats]:
+        """All parameters, with those given in the place of its own."""
         if parameters is None:
             return self.parameters
         values = {name: _array(name, parameters.get(name, own)) for name, own in self.parameters.items()}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from langevin_kit.system.dense.graph import (
     Node,
     divide,
+    dot,
     function,
     multiply,
     number,
@@ -130,9 +131,11 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "atan": _unary(lambda x, y: divide(_ONE, sum_of([_ONE, power(x, 2)]))),
     "logcosh": _unary(lambda x, y: function("tanh", x)),
     "abs": _unary(lambda x, y: sign(x)),
+    "sign": _unary(lambda x, y: number(0, x.shape)),
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),
     "dot": lambda node, g: (multiply(g, node.arguments[1]), multiply(g, node.arguments[0])),
     "sum": lambda node, g: (g,),
+    "softmax": lambda node, g: (multiply(node, subtract(g, dot(node, g))),),
     "logsumexp": lambda node, g: (multiply(g, softmax(node.arguments[0])),),
 }
 """Kind → cotangents of its arguments, given the node and its own cotangent g."""

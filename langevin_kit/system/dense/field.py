@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -134,3 +134,9 @@ class Field:
             else:
                 slopes[name] = at(self.slope(Node("parameter", shape, value=name))).sum(axis=-1)
         return np.concatenate([at(node) for node in self.pullback]), slopes
+
+
+@lru_cache(maxsize=64)
+def field_of(derived: DenseDerived, *, noisy: bool) -> Field:
+    """The field of a system; the same one for the same system."""
+    return Field(derived, noisy)
