@@ -1,20 +1,25 @@
 """Slopes of a loss in parameters, beginnings and times, through the paths of an ensemble."""
 
+from langevin_kit.learn.gradient._covariance import ThermalCovariance
 from langevin_kit.learn.gradient._discrete import DiscreteAdjoint
 from langevin_kit.learn.gradient._equilibrium import EquilibriumAdjoint
-from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, GradientProvider, Objective
+from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, GradientProvider, Objective, ParticleObjective
 from langevin_kit.learn.gradient._loss import Loss
+from langevin_kit.learn.gradient._propagation import EquilibriumPropagation
 from langevin_kit.learn.gradient._solver import DormandPrince, FixedSteps, Solver
 
 __all__ = [
     "DiscreteAdjoint",
     "DormandPrince",
     "EquilibriumAdjoint",
+    "EquilibriumPropagation",
     "Evaluations",
     "FixedSteps",
     "Gradient",
     "GradientProvider",
     "Loss",
     "Objective",
+    "ParticleObjective",
     "Solver",
+    "ThermalCovariance",
 ]

@@ -128,7 +128,7 @@ class Nudged:
         self._free, self._rest, self._times, self._objective, self._beta = free, rest, times, objective, beta
         self.inside = free.inside
 
-    def slopes(self, x: Floats, which: Which) -> Floats:
+    def slopes(self, x: Floats, which: Which | slice = slice(None)) -> Floats:
         """S."""
         everywhere = self._rest.copy()
         everywhere[:, which] = x

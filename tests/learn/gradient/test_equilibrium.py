@@ -271,7 +271,7 @@ def test_arguments_are_refused_by_name(change: dict[str, Any], given: dict[str, 
     with pytest.raises(InvalidArgument, match=match):
         EquilibriumAdjoint().gradient(**about)
     for wrong in ({"max_time": 0.0}, {"path_tolerance": -1.0}):
-        with pytest.raises(InvalidArgument, match="max_time|path_tolerance"):
+        with pytest.raises(InvalidArgument, match=r"max_time|path_tolerance"):
             EquilibriumAdjoint(**wrong).gradient(tanh_network(), starts(system, 2), TIMES, about["objective"])
 
 
