@@ -5,6 +5,7 @@ from langevin_kit.learn.gradient._discrete import DiscreteAdjoint
 from langevin_kit.learn.gradient._equilibrium import EquilibriumAdjoint
 from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, GradientProvider, Objective, ParticleObjective
 from langevin_kit.learn.gradient._loss import Loss
+from langevin_kit.learn.gradient._moments import Moments
 from langevin_kit.learn.gradient._propagation import EquilibriumPropagation
 from langevin_kit.learn.gradient._solver import DormandPrince, FixedSteps, Solver
 
@@ -18,6 +19,7 @@ __all__ = [
     "Gradient",
     "GradientProvider",
     "Loss",
+    "Moments",
     "Objective",
     "ParticleObjective",
     "Solver",

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langevin_kit.errors import InvalidArgument
+from langevin_kit.learn._data import NO_KEY
 from langevin_kit.learn.gradient._gradient import Evaluations, Objective
+from langevin_kit.run import initial_state
 from langevin_kit.system import System, arguments
 from langevin_kit.system.dense import Vector
 from langevin_kit.system.dense.derived import DenseDerived
@@ -162,11 +164,11 @@ def derived_of(system: System) -> DenseDerived:
 
 
 def columns_of(system: System, initial: ArrayLike) -> Floats:
-    """Where particles begin, (d, N)."""
+    """Where particles begin, (d, N), between walls and on manifolds."""
     x = np.asarray(arguments.array("initial", initial))
     if x.ndim != 2 or x.shape[1] != system.n_dim or not len(x):
         raise InvalidArgument(f"initial: got shape {x.shape}; (N, {system.n_dim}) is needed.")
-    return np.ascontiguousarray(x.T)
+    return np.asarray(initial_state(system, system.n_dim, x, len(x), "float64", NO_KEY), np.float64)
 
 
 def parts(n: int, numbers: int) -> Iterator[slice]:

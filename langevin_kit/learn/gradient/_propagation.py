@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from langevin_kit.errors import InvalidArgument
+from langevin_kit.errors import InvalidArgument, NotContracting
 from langevin_kit.learn._moments import GraphSlopes, energy_names
 from langevin_kit.learn.gradient._gradient import Gradient, Objective
-from langevin_kit.learn.gradient._motion import Motion, Nudged
+from langevin_kit.learn.gradient._motion import Floats, Motion, Nudged
 from langevin_kit.learn.gradient._rest import Relaxation
+from langevin_kit.learn.gradient._stable import require_stable
 from langevin_kit.learn.gradient._steps import times_of
 from langevin_kit.random import RNG
 from langevin_kit.system import System
@@ -92,10 +93,11 @@ class EquilibriumPropagation:
         slopes = GraphSlopes(system, energy_names(system) if learn is None else learn)
         about = Relaxation(self.max_time, self.path_tolerance)
         rest = about.rest(motion, motion.x)
+        require_stable(motion, rest)
         ends, of_energy, of_loss = [], [], []
         for beta in (self.beta, -self.beta) if self.symmetric else (self.beta, 0.0):
             nudged = Nudged(motion, rest, looks, objective, beta)
-            x = about.rest(nudged, rest) if beta else rest
+            x = self._nudged(about, nudged, rest, beta) if beta else rest
             ends.append(slopes.mean(x, motion.values))
             of_energy.append(motion.derived.gradient_at(x, 0.0, motion.values))
             of_loss.append(nudged.slopes(x))
@@ -111,3 +113,11 @@ class EquilibriumPropagation:
             states=np.ascontiguousarray(np.swapaxes(states, 1, 2)),
             evaluations=motion.evaluations,
         )
+
+    def _nudged(self, about: Relaxation, nudged: Nudged, rest: Floats, beta: float) -> Floats:
+        try:
+            return about.rest(nudged, rest)
+        except NotContracting as error:
+            raise NotContracting(
+                f"beta: got {self.beta:.6g}; nudged by {beta:+.6g}, {error} Or take a smaller beta."
+            ) from None
