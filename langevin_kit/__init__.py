@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from langevin_kit.backends import CPU as CPU
     from langevin_kit.backends import CUDA as CUDA
     from langevin_kit.estimate import boltzmann as boltzmann
+    from langevin_kit.estimate import expected_slope as expected_slope
+    from langevin_kit.estimate import small_noise as small_noise
     from langevin_kit.preflight import check as check
     from langevin_kit.run import open_store as open  # noqa: A004, F401  (lk.open reads as what it does)
     from langevin_kit.run import replay as replay
@@ -54,6 +56,7 @@ _HOMES = {
     "check": "preflight:check",
     "cost_to_accuracy": "studies:cost_to_accuracy",
     "errors": "errors",
+    "expected_slope": "estimate:expected_slope",
     "fokker_planck": "fokker_planck",
     "infer": "infer",
     "initial": "system.initial",
@@ -68,6 +71,7 @@ _HOMES = {
     "replay": "run:replay",
     "resume": "run:resume",
     "simulate": "run:simulate",
+    "small_noise": "estimate:small_noise",
     "sweep": "studies:sweep",
     "verify": "run:verify",
     "zoo": "system.zoo",

@@ -83,6 +83,10 @@ class NotContracting(LangevinKitError, ArithmeticError):
     """Particles do not come to rest, or not where small displacements die out, so that a place of rest has no slope."""
 
 
+class NotReversible(LangevinKitError, ArithmeticError):
+    """A path, solved for back in time, does not come back to where it was."""
+
+
 class LearningWarning(UserWarning):
     """A rule of learning under which what is learnt grows without end."""
 

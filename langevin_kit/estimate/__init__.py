@@ -9,9 +9,11 @@ from langevin_kit._lazy import lazily
 from langevin_kit.estimate._boltzmann import Boltzmann, boltzmann, closed_laws, laws
 
 if TYPE_CHECKING:
+    from langevin_kit.estimate._expected_slope import expected_slope
     from langevin_kit.estimate._methods import Measured, kl_by
     from langevin_kit.estimate._overlap import overlaps
     from langevin_kit.estimate._relaxation import MEASURE_NAMES, Cells, free_energy_of_density, relaxation
+    from langevin_kit.estimate._small_noise import small_noise
     from langevin_kit.estimate._verdict import Verdict, verdict
     from langevin_kit.estimate.autocorrelation import AutocorrelationTime, autocorrelation_time
     from langevin_kit.estimate.dissipation import dissipation as dissipation_rate
@@ -32,6 +34,7 @@ __all__ = [
     "boltzmann",
     "closed_laws",
     "dissipation_rate",
+    "expected_slope",
     "falls",
     "free_energy_of_density",
     "gaussian_relaxation",
@@ -40,6 +43,7 @@ __all__ = [
     "mean_first_passage",
     "overlaps",
     "relaxation",
+    "small_noise",
     "verdict",
     "wall_flux",
 ]
@@ -55,6 +59,7 @@ __getattr__, _ = lazily(
         "Verdict": "_verdict:Verdict",
         "autocorrelation_time": "autocorrelation:autocorrelation_time",
         "dissipation_rate": "dissipation:dissipation",
+        "expected_slope": "_expected_slope:expected_slope",
         "falls": "monotone:falls",
         "free_energy_of_density": "_relaxation:free_energy_of_density",
         "gaussian_relaxation": "gaussian:gaussian_relaxation",
@@ -62,6 +67,7 @@ __getattr__, _ = lazily(
         "mean_first_passage": "first_passage:mean_first_passage",
         "overlaps": "_overlap:overlaps",
         "relaxation": "_relaxation:relaxation",
+        "small_noise": "_small_noise:small_noise",
         "verdict": "_verdict:verdict",
         "wall_flux": "first_passage:wall_flux",
     },

@@ -8,10 +8,12 @@ from langevin_kit.networks._bipartite import bipartite
 from langevin_kit.networks._bipartite_spins import BipartiteSpins, bipartite_spins
 from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
 from langevin_kit.networks._dense_associative import DenseAssociative, dense_associative
+from langevin_kit.networks._field import Field, mlp, neural_field
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
 from langevin_kit.networks._forgetting import bounded, palimpsest, unlearn
 from langevin_kit.networks._gardner import gardner_capacity
 from langevin_kit.networks._gibbs import GibbsChains, block_gibbs
+from langevin_kit.networks._heavy_ball import heavy_ball
 from langevin_kit.networks._layers import Layer, layer
 from langevin_kit.networks._lines import (
     almeida_thouless_temperature,
@@ -35,6 +37,7 @@ __all__ = [
     "Attractors",
     "BipartiteSpins",
     "DenseAssociative",
+    "Field",
     "FixedPoints",
     "GibbsChains",
     "Layer",
@@ -59,6 +62,7 @@ __all__ = [
     "dense_associative",
     "fixed_points",
     "gardner_capacity",
+    "heavy_ball",
     "hebb",
     "layer",
     "leaky_hardtanh",
@@ -66,7 +70,9 @@ __all__ = [
     "learn_fixed_points",
     "lyapunov",
     "mixture_temperature",
+    "mlp",
     "modern",
+    "neural_field",
     "noisy_synapses",
     "palimpsest",
     "palimpsest_capacity",

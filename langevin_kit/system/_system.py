@@ -345,10 +345,10 @@ class System:
     def drift_at(self, x: Any, t: float = 0.0) -> Floats:
         """The whole drift b − K ∇E + T ∇·K + T K ∇ ln μ, shape (d, ...)."""
         force = self.force_at(x, t)
-        return force + self.temperature * self._push(x, t) if self.temperature else force
+        return force + self.temperature * self.noise_drift_at(x, t) if self.temperature else force
 
-    def _push(self, x: Any, t: float) -> Floats:
-        """∂_b(μ Kᵃᵇ)/μ."""
+    def noise_drift_at(self, x: Any, t: float = 0.0) -> Floats:
+        """What the drift has per T, μ⁻¹ ∂_b (μ Kᵃᵇ), shape (d, ...)."""
         divergence = self.mobility_divergence(x, t)
         return divergence + self._evaluate("entropic", x, t) if self.facts.has_measure else divergence
 

@@ -202,6 +202,7 @@ class Derived:
             is_underdamped=self._is_underdamped(),
             has_measure=bool(self.measure != 1),
             has_ensemble_mobility=False,
+            drift_may_jump=any(b.has(*JUMPING) for b in self.drift),
         )
 
     def _is_linear(self) -> bool:

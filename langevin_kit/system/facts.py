@@ -44,6 +44,8 @@ class Facts:
         The reference measure μ is not 1.
     has_ensemble_mobility : bool
         K is the covariance of the ensemble.
+    drift_may_jump : bool
+        The extra drift holds what may make it, or its slope, jump.
     is_spins : bool
         The coordinates are spins ±1, which no differential equation moves.
     has_short_couplings : bool
@@ -65,6 +67,7 @@ class Facts:
     is_underdamped: bool
     has_measure: bool
     has_ensemble_mobility: bool
+    drift_may_jump: bool = False
     is_spins: bool = False
     has_short_couplings: bool = False
 

@@ -15,6 +15,7 @@ from langevin_kit import cache
 from langevin_kit.system import fields
 from langevin_kit.system.ensemble import ENSEMBLE, n_values
 from langevin_kit.system.facts import Facts
+from langevin_kit.system.linear_noise import linear_noise
 
 if TYPE_CHECKING:
     from langevin_kit.system.derive import Derived
@@ -99,6 +100,17 @@ class Texts:
         """The rows of `evaluate` from coordinates of any kind of number that NumPy's functions take."""
         function = fields.compiled(self.source(what))[what]
         return list(function(np.float64(t), *x, *map(np.float64, self.values)))
+
+    def force_noise(self, x: Floats, covariance: Floats, shift: Floats, t: float) -> tuple[Floats, Floats]:
+        """What `langevin_kit.system.linear_noise` gives for the force."""
+        d = len(x)
+
+        def along(x: Any, v: Any) -> Any:
+            with np.errstate(all="ignore"):
+                jacobian = self.differentiable("drift_jacobian", x, t)[: d * d]
+                return np.stack([sum(jacobian[a * d + b] * v[b] for b in range(d)) for a in range(d)])
+
+        return linear_noise(along, x, covariance, shift)
 
 
 SHAPES: dict[str, Any] = {

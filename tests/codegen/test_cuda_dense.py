@@ -90,7 +90,10 @@ SYSTEMS = {
     ),
     # Each moved by components of the other: the second by what is held before the first moves.
     "momenta": dense(
-        name=("x", "p"), length=(3, 3), drift={"x": "p", "p": "x - x**3 - p"}, mobility={"x": 0, "p": "1 + tanh(p)**2"}
+        name=("x", "p"),
+        length=(3, 3),
+        drift={"x": "hardtanh(p)", "p": "x - x**3 - p + elu(x - p)*softplus(x)"},
+        mobility={"x": 0, "p": "1 + tanh(p)**2"},
     ),
     # No product: many steps a launch.
     "alone": dense(

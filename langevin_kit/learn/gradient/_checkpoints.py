@@ -1,7 +1,7 @@
 """Which states to keep so that steps can be gone through backwards in little memory.
 
-With s states kept and each step made again at most r times, C(s + r, s) steps can be reversed, and no schedule makes
-fewer: Griewank, Optim. Methods Softw. 1, 35, 1992.
+With s states kept, the beginning among them, and each step made at most r times before it is reversed, C(s + r, s)
+steps can be gone through: Griewank, Optim. Methods Softw. 1, 35, 1992.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ def split(n: int, kept: int) -> int:
     if kept < 1 or n < 2:
         return 0
     repeats = 1
-    while comb(kept + repeats, kept) < n:
+    while comb(kept + 1 + repeats, repeats) < n:
         repeats += 1
-    return min(n - 1, comb(kept + repeats - 1, kept))
+    # What is left over behind the split needs all repeats, what is before it one less; neither more.
+    return max(1, min(comb(kept + repeats, repeats - 1), n - comb(kept + repeats - 1, repeats - 1)))
 
 
 def spine(n: int, kept: int) -> list[int]:
@@ -38,14 +39,15 @@ def backwards(n: int, kept: int) -> Iterator[tuple[str, int, int]]:
     ("advance", i, j)
         Take the state i, which is kept, through the steps to j, and keep that.
     ("reverse", i, j)
-        Take the state i, which is kept, through steps to j = its end, and reverse the step j − 1.
+        Take the state i, which is kept, through the steps to j − 1, and reverse this one. The last of all steps comes
+        first; it may have been recorded on the way.
     ("forget", j, j)
         The state j is no longer needed.
 
     Examples
     --------
     >>> [step for step in backwards(3, 1)]
-    [('reverse', 2, 3), ('forget', 2, 2), ('reverse', 0, 2), ('reverse', 0, 1)]
+    [('reverse', 1, 3), ('reverse', 1, 2), ('forget', 1, 1), ('reverse', 0, 1)]
     """
     yield from _backwards(0, n, kept, set(spine(n, kept)))
 

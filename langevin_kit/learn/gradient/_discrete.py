@@ -141,7 +141,7 @@ class _Passage:
         for j, piece in enumerate(self._pieces):
             if j in keep:
                 self._states[j] = x.copy()
-            if self._kept is None:
+            if self._kept is None or j == len(self._pieces) - 1:
                 self._stages[j] = self._record(x, piece)
             else:
                 self._move(x, piece)
@@ -174,6 +174,9 @@ class _Passage:
         for what, low, high in backwards(len(self._pieces), self._kept):
             if what == "forget":
                 del self._states[low]
+                continue
+            if what == "reverse" and high - 1 in self._stages:
+                yield high - 1, self._stages.pop(high - 1)
                 continue
             x = self._states[low].copy()
             for j in range(low, high - (what == "reverse")):

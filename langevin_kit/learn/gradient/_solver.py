@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.errors import InvalidArgument, NonFinite, did_you_mean
+from langevin_kit.errors import InvalidArgument, did_you_mean
+from langevin_kit.learn.gradient._adaptive import Pilot, Trial
 from langevin_kit.learn.gradient._engine import Engine
 from langevin_kit.learn.gradient._steps import Steps, equal_steps
 from langevin_kit.learn.gradient._tableau import TABLEAUS, Tableau
@@ -97,87 +97,44 @@ class DormandPrince:
 
     def steps(self, engine: Engine, x: NDArray[np.floating], times: Floats) -> tuple[list[Steps], int]:
         """Steps of each interval, found by going along them."""
-        pilot = _Pilot(self, engine, x.copy(), times)
-        return [pilot.to(end) for end in times[1:]], pilot.evaluations
+        trial = _Compiled(engine, self.tableau, x.shape[1])
+        pilot = self.pilot(trial, x.copy(), float(times[0]), float(times[-1] - times[0]))
+        return [pilot.to(end) for end in times[1:]], trial.evaluations
+
+    def pilot(self, trial: Trial, x: NDArray[Any], time: float, span: float) -> Pilot:
+        """What goes along a path with these tolerances."""
+        return Pilot(
+            trial, x, time, span, rtol=self.rtol, atol=self.atol, order=self.tableau.order, most=self.most_steps
+        )
 
 
-class _Pilot:
-    """Goes along a path step by step, each as long as the error of the one before allows."""
+class _Compiled:
+    """Steps of compiled code."""
 
-    SAFETY, LEAST, MOST = 0.9, 0.2, 10.0
-
-    def __init__(self, solver: DormandPrince, engine: Engine, x: NDArray[np.floating], times: Floats) -> None:
-        self._solver, self._engine, self._x, self._time = solver, engine, x, float(times[0])
-        self._rates = engine.stages(solver.tableau.stages, x.shape[1])
-        self._begin = engine.stages(1, x.shape[1])
-        self._none, self._euler = engine.none(), TABLEAUS["euler"]
-        self._next, self._first, self._tries = x.copy(), 0, 0
+    def __init__(self, engine: Engine, tableau: Tableau, n: int) -> None:
+        self._engine, self._tableau, self._euler = engine, tableau, TABLEAUS["euler"]
+        self._none, self._rates = engine.none(), engine.stages(tableau.stages, n)
         self.evaluations = 0
-        self._evaluate(x, self._time, self._begin)
-        self._length = self._first_length(float(times[-1] - times[0]))
 
-    def to(self, end: float) -> Steps:
-        """Steps up to a time."""
-        starts, sizes = [], []
-        least = 16 * np.finfo(np.float64).eps * max(abs(end), abs(self._time))
-        while end - self._time > least:
-            left = end - self._time
-            is_last = self._length >= left * (1 - 1e-9)
-            size = left if is_last else self._length
-            error = self._try(size)
-            if error <= 1:
-                starts.append(self._time)
-                sizes.append(size)
-                self._time = end if is_last else self._time + size
-                self._x, self._next = self._next, self._x
-                self._begin[0] = self._last
-            factor = self.MOST if error == 0 else min(self.MOST, max(self.LEAST, self.SAFETY * error**-0.2))
-            # A step cut short by an observed time says nothing against a longer one.
-            self._length = max(self._length, size * factor) if is_last and error <= 1 else size * factor
-            if not self._length > least or self._tries > self._solver.most_steps:
-                raise NonFinite(
-                    f"solver: steps of {self._length:.3g} at t = {self._time:.6g} after {self._tries} tries: the path "
-                    "leaves the finite numbers or is stiff; allow a larger error, or bound the field."
-                )
-        steps = Steps(self._first, np.array(starts), np.array(sizes))
-        self._first += len(steps)
-        return steps
-
-    def _try(self, size: float) -> float:
-        """The error of a step, relative to what is allowed; infinite where it is not finite."""
-        tableau, s = self._solver.tableau, Steps(self._first, np.array([self._time]), np.array([size]))
-        assert tableau.error is not None
-        self._tries += 1
-        np.copyto(self._next, self._x)
-        self._rates[0] = self._begin[0]
-        self._engine.forward(self._next, s, tableau, self._none, self._rates, known=True)
-        last = self._engine.stages(1, self._x.shape[1])
-        self._evaluate(self._next, self._time + size, last)
-        self.evaluations += tableau.stages - 1
-        self._last = last[0]
-        difference = np.tensordot(tableau.error[:-1], self._rates, axes=1) + tableau.error[-1] * self._last
-        error = size * self._norm(difference, np.maximum(abs(self._x), abs(self._next)))
-        return error if math.isfinite(error) else math.inf
-
-    def _evaluate(self, x: NDArray[np.floating], t: float, rates: NDArray[np.floating]) -> None:
-        moved, s = x.copy(), Steps(0, np.array([t]), np.array([1.0]))
-        self._engine.forward(moved, s, self._euler, self._none, rates)
+    def rate(self, x: NDArray[Any], t: float) -> NDArray[Any]:
+        """F at a place."""
+        rates = self._engine.stages(1, x.shape[1])
+        self._engine.forward(x.copy(), Steps(0, np.array([t]), np.array([1.0])), self._euler, self._none, rates)
         self.evaluations += 1
+        found: NDArray[Any] = rates[0]
+        return found
 
-    def _norm(self, v: NDArray[np.floating], size: NDArray[np.floating]) -> float:
-        with np.errstate(all="ignore"):
-            scaled = v / (self._solver.atol + self._solver.rtol * size)
-            return float(np.sqrt(np.mean(np.square(scaled, dtype=np.float64))))
-
-    def _first_length(self, whole: float) -> float:
-        """Hairer, Nørsett & Wanner's starting step."""
-        f, x = self._begin[0], self._x
-        size, slope = self._norm(x, abs(x)), self._norm(f, abs(x))
-        first = 1e-6 if min(size, slope) < 1e-5 else 0.01 * size / slope
-        first = min(first, whole)
-        other = self._engine.stages(1, x.shape[1])
-        self._evaluate((x + first * f).astype(x.dtype), self._time + first, other)
-        curvature = self._norm(other[0] - f, abs(x)) / first
-        largest = max(slope, curvature)
-        second = max(1e-6, first * 1e-3) if largest <= 1e-15 else (0.01 / largest) ** 0.2
-        return min(100 * first, second, whole)
+    def attempt(
+        self, x: NDArray[Any], t: float, size: float, rate: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Where a step ends, f there, and the difference from the embedded result."""
+        error = self._tableau.error
+        assert error is not None
+        end = x.copy()
+        self._rates[0] = rate
+        step = Steps(0, np.array([t]), np.array([size]))
+        self._engine.forward(end, step, self._tableau, self._none, self._rates, known=True)
+        self.evaluations += self._tableau.stages - 1
+        last = self.rate(end, t + size)
+        difference = size * (np.tensordot(error[:-1], self._rates, axes=1) + error[-1] * last)
+        return end, last, np.asarray(difference)

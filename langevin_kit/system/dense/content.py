@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.system.dense.by_vector import is_by_name, is_root
-from langevin_kit.system.dense.evaluate import MOST
+from langevin_kit.system.dense.evaluate import MOST, evaluate
 from langevin_kit.system.facts import Facts
+from langevin_kit.system.linear_noise import linear_noise
 
 if TYPE_CHECKING:
     from langevin_kit.system.dense.derived import DenseDerived
@@ -84,7 +85,7 @@ class Vector:
     @cached_property
     def facts(self) -> Facts:
         """Properties of the expressions."""
-        from langevin_kit.system.dense.graph import degree, postorder
+        from langevin_kit.system.dense.graph import degree, jumps
         from langevin_kit.system.dense.rooted import Root
 
         derived = self.derived
@@ -99,14 +100,12 @@ class Vector:
             depends_on_time=derived.depends_on_time,
             has_kinks=derived.has_kinks,
             is_quadratic=degree(derived.energy) <= 2,
-            may_jump=any(
-                node.kind in ("step", "abs")
-                for node in postorder(K.noise if isinstance(K, Root) else K for K in derived.mobilities)
-            ),
+            may_jump=jumps(*(K.noise if isinstance(K, Root) else K for K in derived.mobilities)),
             is_linear=False,
             is_underdamped=False,
             has_measure=False,
             has_ensemble_mobility=False,
+            drift_may_jump=jumps(*derived.drifts),
         )
 
     @cached_property
@@ -156,6 +155,36 @@ class Vector:
             case "hessian":
                 return self._jacobian(derived.gradient_at, x, t)
         return np.stack([self._jacobian(f, x, t) for f in (derived.force_at, derived.mobility_divergence_at)])
+
+    def force_noise(self, x: Floats, covariance: Floats, shift: Floats, t: float) -> tuple[Floats, Floats]:
+        """What `langevin_kit.system.linear_noise` gives for the force."""
+
+        def along(x: Any, v: Any) -> Any:
+            parts = [self._along(node, x, v, t) for node in self._forces_along]
+            lengths = self.vectors.values()
+            return np.concatenate([np.broadcast_to(p, (n, *x.shape[1:])) for p, n in zip(parts, lengths, strict=True)])
+
+        return linear_noise(along, x, covariance, shift)
+
+    def scalar_noise(self, node: Node, x: Floats, covariance: Floats, shift: Floats, t: float) -> tuple[Floats, Floats]:
+        """What it gives for a scalar."""
+        slope = self._slope_along(node)
+        return linear_noise(lambda x, v: self._along(slope, x, v, t)[None], x, covariance, shift)
+
+    @cached_property
+    def _forces_along(self) -> list[Node]:
+        return [self._slope_along(move.force) for move in self.derived.moves]
+
+    def _slope_along(self, node: Node) -> Node:
+        """The slope of a node in the direction that stands behind the state."""
+        from langevin_kit.system.dense.differentiate import along
+        from langevin_kit.system.dense.graph import Node
+
+        states, d = self.derived.states, self.derived.d
+        return along(node, states, [Node("normals", s.shape, value="direction", first=d + s.first) for s in states])
+
+    def _along(self, slope: Node, x: Any, v: Any, t: float) -> Any:
+        return evaluate(slope, np.concatenate([x, v]), t, self.derived.parameters)
 
     def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats | None]:
         """∂E (d, n) and ∂_c S as [c, a, b, point] at x (d, n), by complex steps of E and S alone; of roots no ∂_c S."""

@@ -99,7 +99,7 @@ class DenseDerived:
     @property
     def has_kinks(self) -> bool:
         """Whether the slope of E may jump."""
-        return any(node.kind in ("step", "abs") for node in graph.postorder([self.energy]))
+        return graph.jumps(self.energy)
 
     @cached_property
     def gradients(self) -> tuple[Node, ...]:

@@ -6,9 +6,10 @@ Griewank & Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008, chapter 3.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from langevin_kit.system.dense.graph import (
+    HELD,
     Node,
     divide,
     dot,
@@ -41,6 +42,21 @@ def gradient(scalar: Node, leaf: Node) -> Node:
         if node == leaf:
             return cotangent
     return number(0, leaf.shape)
+
+
+def along(output: Node, states: Sequence[Node], directions: Sequence[Node]) -> Node:
+    """Σᵢ (∂output/∂stateᵢ) vᵢ of a scalar or a vector: uᵀ(∂output) v, linear in u, is differentiated in u.
+
+    Examples
+    --------
+    >>> v, w = Node("state", (3,), value="v"), Node("normals", (3,), value="w", first=3)
+    >>> along(power(v, 2), [v], [w]) == multiply(number(2), multiply(w, v))
+    True
+    """
+    cotangent = Node("normals", output.shape, value="cotangent")
+    scalar = dot(cotangent, output) if output.shape else output
+    slope = sum_of(dot(v, gradient(scalar, state)) for state, v in zip(states, directions, strict=True))
+    return gradient(slope, cotangent) if output.shape else slope
 
 
 def matrix_gradient(scalar: Node, name: str) -> list[tuple[Node, Node]]:
@@ -100,6 +116,10 @@ def _divide(node: Node, g: Node) -> tuple[Node, ...]:
     return divide(g, b), multiply(number(-1), divide(multiply(g, node), b))
 
 
+def _softmax(node: Node, g: Node) -> tuple[Node, ...]:
+    return (multiply(node, subtract(g, dot(g, node))),)
+
+
 def _step(node: Node, g: Node) -> tuple[Node, ...]:
     """The slope of a kink's step is 0: texts cannot use a step alone, only in products that are continuous."""
     x, _, _ = node.arguments
@@ -130,12 +150,13 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "atanh": _unary(lambda x, y: divide(_ONE, subtract(_ONE, power(x, 2)))),
     "atan": _unary(lambda x, y: divide(_ONE, sum_of([_ONE, power(x, 2)]))),
     "logcosh": _unary(lambda x, y: function("tanh", x)),
+    "sign": lambda node, g: (number(0, node.shape),),
     "abs": _unary(lambda x, y: sign(x)),
-    "sign": _unary(lambda x, y: number(0, x.shape)),
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),
     "dot": lambda node, g: (multiply(g, node.arguments[1]), multiply(g, node.arguments[0])),
     "sum": lambda node, g: (g,),
-    "softmax": lambda node, g: (multiply(node, subtract(g, dot(node, g))),),
     "logsumexp": lambda node, g: (multiply(g, softmax(node.arguments[0])),),
+    "softmax": _softmax,
+    HELD: lambda node, g: (g,),
 }
 """Kind → cotangents of its arguments, given the node and its own cotangent g."""

@@ -29,14 +29,26 @@ def evaluate(node: Node, x: Array, t: float, parameters: Mapping[str, Array]) ->
     return np.concatenate(parts, axis=-1).reshape(node.shape + x.shape[1:])
 
 
+def evaluate_all(nodes: Sequence[Node], x: Array, t: float, parameters: Mapping[str, Array]) -> list[Array]:
+    """Values of several nodes as `evaluate` gives them; what they share is computed once."""
+    values = _values(postorder(nodes), x, t, parameters)
+    return [np.broadcast_to(values[node], node.shape + x.shape[1:]) for node in nodes]
+
+
 def _evaluated(order: Sequence[Node], x: Array, t: float, parameters: Mapping[str, Array]) -> Array:
     """The value of the last of nodes in an order of `postorder`."""
+    values = _values(order, x, t, parameters)
+    return np.broadcast_to(values[order[-1]], order[-1].shape + x.shape[1:])
+
+
+def _values(order: Sequence[Node], x: Array, t: float, parameters: Mapping[str, Array]) -> dict[Node, Array]:
+    """The value of each node in an order of `postorder`, with axes of length 1 where it is the same for all."""
     values: dict[Node, Array] = {}
     with np.errstate(all="ignore"):
         for each in order:
             arguments = [values[a] for a in each.arguments]
             values[each] = np.asarray(_value(each, arguments, x, t, parameters))
-    return np.broadcast_to(values[order[-1]], order[-1].shape + x.shape[1:])
+    return values
 
 
 def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: Mapping[str, Array]) -> Any:

@@ -18,9 +18,16 @@ from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_NUMBER, marked
 REDUCTIONS: dict[str, Callable[[Node], Node]] = {"sum": graph.total, "logsumexp": graph.logsumexp}
 """Functions of a vector that give a scalar."""
 
+SHORTHANDS: dict[str, Callable[[Node], Node]] = {
+    "elu": graph.elu,
+    "hardtanh": graph.hardtanh,
+    "softplus": graph.softplus,
+}
+"""Elementwise functions that are made of others, and need their argument more than once."""
+
 CONSTANTS = {"pi": math.pi}
 
-RESERVED = frozenset({"t", "T", "leaky_relu", "relu", "sign", *CONSTANTS, *FUNCTIONS, *REDUCTIONS})
+RESERVED = frozenset({"t", "T", "leaky_relu", "relu", "sign", *CONSTANTS, *FUNCTIONS, *REDUCTIONS, *SHORTHANDS})
 """Names that no state vector or parameter may have."""
 
 WITHOUT_JUMPS = ("energy", "mobility")
@@ -44,8 +51,8 @@ def parse(text: Any, names: Mapping[str, Node], *, field: str) -> Node:
     text : str or number
         Python syntax: numbers, the declared names, ``pi``; ``+ - * /`` elementwise, where scalars broadcast; ``**``
         with an integer exponent; ``A @ v``, ``v @ A``, ``v @ A @ v`` and the inner product ``v @ w``; the functions of
-        `FUNCTIONS` elementwise; ``leaky_relu(x, slope)``; ``sum(z)`` and ``logsumexp(z)`` of a vector; and ``sign(z)``,
-        −1, 0 or 1, where no derivatives are taken: in drifts and observables.
+        `FUNCTIONS` and `SHORTHANDS` elementwise; ``leaky_relu(x, slope)``; ``sum(z)`` and ``logsumexp(z)`` of a vector;
+        and ``sign(z)``, −1, 0 or 1, where no derivatives are taken: in drifts and observables.
     names : mapping of str to Node
         State, time and parameters that may occur.
     field : str
@@ -70,7 +77,7 @@ class _Reader:
     def __init__(self, source: str, names: Mapping[str, Node], field: str) -> None:
         self.source, self.field = source, field
         self.names = {**{name: graph.number(value) for name, value in CONSTANTS.items()}, **names}
-        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS} | (
+        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS, *SHORTHANDS} | (
             {"sign"} if field.partition(".")[0] not in WITHOUT_JUMPS else set()
         )
 
@@ -128,7 +135,9 @@ class _Reader:
             x, slope = arguments
             if slope.shape != () or slope.depends_on_state:
                 raise self.fail(node, "the slope of leaky_relu must be a number or a scalar parameter")
-            return graph.multiply(graph.step(x, graph.number(1), slope), x)
+            return graph.leaky_relu(x, slope)
+        if name in SHORTHANDS:
+            return SHORTHANDS[name](arguments[0])
         return graph.sign(arguments[0]) if name == "sign" else graph.function(name, arguments[0])
 
     def unary(self, node: ast.UnaryOp, depth: int) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.dense import graph
 from langevin_kit.system.dense.derived import DenseDerived
 from langevin_kit.system.dense.differentiate import gradient, matrix_gradient
-from langevin_kit.system.dense.evaluate import evaluate
+from langevin_kit.system.dense.evaluate import evaluate_all
 from langevin_kit.system.dense.graph import Node
 
 TEMPERATURE = Node("temperature", (), value="T")
@@ -37,6 +37,7 @@ class Field:
 
     derived: DenseDerived
     noisy: bool
+    _plans: dict[tuple[str, ...], list[list[Node]]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.noisy and self.derived.noise_shapes:
@@ -115,25 +116,39 @@ class Field:
     def velocity_at(self, x: Any, t: float, values: Mapping[str, Any], z: Any = None) -> NDArray[Any]:
         """F of shape (d, N) at places x (d, N), with normals z (d, N) and the values of all that is named."""
         stacked = np.concatenate([x, np.zeros_like(x) if z is None else z])
-        return np.concatenate([evaluate(f, stacked, t, values) for f in self.velocity])
+        return np.concatenate(evaluate_all(self.velocity, stacked, t, values))
 
     def pullback_at(
-        self, x: Any, t: float, values: Mapping[str, Any], cotangent: Any, names: Sequence[str], z: Any = None
+        self, x: Any, t: float, values: Mapping[str, Any], cotangent: Any, names: Sequence[str] = (), z: Any = None
     ) -> tuple[NDArray[Any], dict[str, NDArray[Any]]]:
         """∂(λ·f)/∂x (d, N), and the sums over particles of the slopes in parameters."""
+        nodes = self._nodes(tuple(names))
         stacked = np.concatenate([x, np.zeros_like(x) if z is None else z, cotangent])
-
-        def at(node: Node) -> NDArray[Any]:
-            return evaluate(node, stacked, t, values)
-
+        found = iter(evaluate_all([n for part in nodes for n in part], stacked, t, values))
+        of_state = np.concatenate([next(found) for _ in nodes[0]])
         slopes = {}
-        for name in names:
-            shape = self.derived.parameters[name].shape
-            if len(shape) == 2:
-                slopes[name] = sum((at(u) @ at(v).T for u, v in self.factors(name)), np.zeros(shape))
-            else:
-                slopes[name] = at(self.slope(Node("parameter", shape, value=name))).sum(axis=-1)
-        return np.concatenate([at(node) for node in self.pullback]), slopes
+        for name, part in zip(names, nodes[1:], strict=True):
+            if len(self.derived.parameters[name].shape) < 2:
+                slopes[name] = next(found).sum(axis=-1)
+                continue
+            pairs = [next(found) @ next(found).T for _ in part[::2]]
+            slopes[name] = np.asarray(sum(pairs[1:], pairs[0]))
+        return of_state, slopes
+
+    def _nodes(self, names: tuple[str, ...]) -> list[list[Node]]:
+        """What `pullback_at` evaluates: of the state, and of each parameter."""
+        if names not in self._plans:
+            shapes = {name: self.derived.parameters[name].shape for name in names}
+            self._plans[names] = [
+                [*self.pullback],
+                *(
+                    [side for pair in self.factors(name) for side in pair]
+                    if len(shape) == 2
+                    else [self.slope(Node("parameter", shape, value=name))]
+                    for name, shape in shapes.items()
+                ),
+            ]
+        return self._plans[names]
 
 
 @lru_cache(maxsize=64)

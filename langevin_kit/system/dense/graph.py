@@ -195,6 +195,32 @@ def step(x: Node, above: Node, below: Node) -> Node:
     return Node("step", _broadcast(x, _elementwise("add", above, below)), (x, above, below))
 
 
+def leaky_relu(x: Node, slope: Node) -> Node:
+    """X above 0, and slope·x below."""
+    return multiply(step(x, number(1), slope), x)
+
+
+def _above_zero(x: Node) -> Node:
+    return leaky_relu(x, number(0))
+
+
+def elu(x: Node) -> Node:
+    """X above 0, and exp(x) − 1 below. Its slope at 0 is 1, as min(x, 0) = x − max(x, 0) makes it."""
+    above = _above_zero(x)
+    return add(above, subtract(function("exp", subtract(x, above)), number(1)))
+
+
+def hardtanh(x: Node) -> Node:
+    """X between −1 and 1, and these beyond; |x + 1| − |x − 1| would be 0 at large x."""
+    return subtract(number(1), _above_zero(subtract(number(2), _above_zero(add(x, number(1))))))
+
+
+def softplus(x: Node) -> Node:
+    """Log(1 + exp x), without overflow."""
+    half = multiply(number(0.5), x)
+    return add(add(half, function("logcosh", half)), number(math.log(2)))
+
+
 def product(matrix: Node, x: Node) -> Node:
     """Matrix times vector; scalar factors of both go in front."""
     factor, matrix = scaled(matrix)
@@ -281,6 +307,11 @@ def postorder(roots: Iterable[Node]) -> list[Node]:
             stack.append((node, True))
             stack.extend((argument, False) for argument in reversed(node.arguments))
     return list(order)
+
+
+def jumps(*roots: Node) -> bool:
+    """Whether nodes hold what may make them, or their slopes, jump."""
+    return any(node.kind in ("step", "abs", "sign") for node in postorder(roots))
 
 
 def substituted(node: Node, variable: Node, value: Node) -> Node:

@@ -143,3 +143,13 @@ class Functions:
     def slopes(self, x: Floats, t: float) -> tuple[Floats, Floats]:
         """∂E (d, n) and ∂_c K as [c, a, b, point] at x (d, n)."""
         return self.model.evaluate("gradient", x, t), self.model.evaluate("mobility_slope", x, t)
+
+    def force_noise(self, x: Floats, covariance: Floats, shift: Floats, t: float) -> tuple[Floats, Floats]:
+        """What `langevin_kit.system.linear_noise` gives for the force, by dual numbers."""
+        jacobian, curvature = (
+            self.model.evaluate("drift_jacobian", x, t)[0],
+            self.model.evaluate("force_curvature", x, t),
+        )
+        bend = np.einsum("abc...,bc...->a...", curvature, covariance)
+        along = np.einsum("ab...,b...->a...", jacobian, shift)
+        return np.einsum("ab...,bc...->ac...", jacobian, covariance), along + 0.5 * bend

@@ -256,7 +256,8 @@ class FunctionModel:
         what : str
             ``energy`` (1, ...), ``gradient`` (d, ...), ``hessian`` (d, d, ...), ``mobility`` K (d, d, ...),
             ``mobility_slope`` ∂_c Kᵃᵇ as [c, a, b] (d, d, d, ...),
-            ``mobility_divergence`` and ``transposed_divergence`` (d, ...), ``force`` b − K∇E (d, ...), or
+            ``mobility_divergence`` and ``transposed_divergence`` (d, ...), ``force`` b − K∇E (d, ...),
+            ``force_curvature``, its second derivatives (d, d, d, ...), or
             ``drift_jacobian`` (2, d, d, ...): the derivatives of the force and of ∇·K + K ∇ ln μ, which goes with T;
             ``measure`` (1, ...), ``log_measure_gradient`` and
             ``entropic`` K ∇ ln μ (d, ...), ``log_measure_hessian`` (d, d, ...).
@@ -291,12 +292,12 @@ class FunctionModel:
         return evaluator
 
     def _evaluator(self, what: str, dense: bool) -> str:
-        d = len(self.coordinates)
-        first, second = f"{self.state}", self._duals(dense)
+        d, g, force = len(self.coordinates), self._vector("g"), self._vector("force")
+        first, second, third = f"{self.state}", self._duals(dense), self._duals(dense, twice=True)
         call, targets, stores = {
             "energy": (f"model_energy({self._constants})", ["e"], ["e"]),
-            "gradient": (f"model_gradient({first})", self._vector("g"), self._vector("g")),
-            "hessian": (f"model_gradient({second})", self._vector("g"), _jacobian(self._vector("g"))),
+            "gradient": (f"model_gradient({first})", g, g),
+            "hessian": (f"model_gradient({second})", g, _jacobian(g, d)),
             "mobility": (
                 f"model_mobility({self._constants})",
                 self._mobility[1],
@@ -322,21 +323,18 @@ class FunctionModel:
                     for a in range(d)
                 ],
             ),
-            "force": (f"model_coefficients({first})", [*self.outputs], self._vector("force")),
+            "force": (f"model_coefficients({first})", [*self.outputs], force),
             "entropic": (f"model_coefficients({first})", [*self.outputs], self._vector("entropic")),
             "coefficients": (f"model_coefficients({first})", [*self.outputs], [*self.outputs]),
             "drift_jacobian": (
                 f"model_coefficients({second})",
                 [*self.outputs],
-                [*_jacobian(self._vector("force")), *_jacobian(self._pushes)],
+                [*_jacobian(force, d), *_jacobian(self._pushes, d)],
             ),
+            "force_curvature": (f"model_coefficients({third})", [*self.outputs], _jacobian(_jacobian(force, d), d)),
             "measure": (f"model_measure({self._constants})", ["m"], ["m"]),
-            "log_measure_gradient": (f"model_log_measure_gradient({first})", self._vector("g"), self._vector("g")),
-            "log_measure_hessian": (
-                f"model_log_measure_gradient({second})",
-                self._vector("g"),
-                _jacobian(self._vector("g")),
-            ),
+            "log_measure_gradient": (f"model_log_measure_gradient({first})", g, g),
+            "log_measure_hessian": (f"model_log_measure_gradient({second})", g, _jacobian(g, d)),
         }[what]
         return _EVALUATOR.format(
             unpack="; ".join(f"p{j} = parameters[{j}]" for j in range(len(self.parameters))) or "pass",
@@ -363,12 +361,13 @@ class FunctionModel:
     def _constants(self) -> str:
         return ", ".join(f"constant({name})" for name in self.state.split(", "))
 
-    def _duals(self, dense: bool) -> str:
-        d = len(self.coordinates)
-        x = [f"variable(x{a}, {a})" for a in range(d)]
-        x = [f"widen({v}, {d})" for v in x] if dense else x
-        p = [f"constant(p{j})" for j in range(len(self.parameters))]
-        return ", ".join(["constant(t)", *x, *p])
+    def _duals(self, dense: bool, *, twice: bool = False) -> str:
+        d, names = len(self.coordinates), self.state.split(", ")
+        for _ in range(1 + twice):
+            x = [f"variable({name}, {a})" for a, name in enumerate(names[1 : d + 1])]
+            x = [f"widen({v}, {d})" for v in x] if dense else x
+            names = [f"constant({names[0]})", *x, *(f"constant({name})" for name in names[d + 1 :])]
+        return ", ".join(names)
 
     def _source_of(self, entry: Entry) -> str:
         """A call of the function, or a literal."""
@@ -471,6 +470,7 @@ _SHAPES: dict[str, Callable[[int], tuple[int, ...]]] = {
     "transposed_divergence": lambda d: (d,),
     "force": lambda d: (d,),
     "entropic": lambda d: (d,),
+    "force_curvature": lambda d: (d, d, d),
     "drift_jacobian": lambda d: (2, d, d),
     "measure": lambda d: (1,),
     "log_measure_gradient": lambda d: (d,),
@@ -478,8 +478,8 @@ _SHAPES: dict[str, Callable[[int], tuple[int, ...]]] = {
 }
 
 
-def _jacobian(names: Sequence[str]) -> list[str]:
-    return [f"derivative({name}, {b})" for name in names for b in range(len(names))]
+def _jacobian(names: Sequence[str], d: int) -> list[str]:
+    return [f"derivative({name}, {b})" for name in names for b in range(d)]
 
 
 def _numbers(sources: Sequence[str]) -> str:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression, MobilityNotPositive
 from langevin_kit.system.dense import DenseDerived, dense
+from langevin_kit.system.dense.differentiate import along
+from langevin_kit.system.dense.evaluate import evaluate
+from langevin_kit.system.dense.graph import Node
 from langevin_kit.system.dense.root import semidefinite_root
 
 RNG = np.random.default_rng(0)
@@ -46,6 +49,7 @@ ENERGIES = [
     "sum(sinh(v)/cosh(2*v)) + sum(v**-3 + 2/v)",
     "sum(abs(v)**3) + sum(abs(A @ v)*b)",
     "sum(leaky_relu(v, 0.1)**2) + c @ leaky_relu(X @ v, s)",
+    "sum(elu(3*v)*hardtanh(v/2)) + c @ softplus(X @ v)",
     "exp(-(v - b) @ (v - b)/2)*sum(v)*t",
     "sqrt(1 + v @ v)*log(1 + (b @ v)**2) + v @ A @ b",
     "atan(3*v) @ v - sum(atan(X @ v + c)**2)*cos(t)",
@@ -66,6 +70,27 @@ def test_gradient_is_the_complex_step(energy: str) -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12 * scale)
     if system.energy.depends_on_state:
         assert np.abs(expected).max() > 1e-3
+
+
+@pytest.mark.parametrize("energy", ENERGIES)
+def test_slopes_along_a_direction_are_complex_steps(energy: str) -> None:
+    """Of ∇E, and of its slope along a direction again: what softmax, its slope and so on are differentiated to."""
+    system, h = make(energy), 1e-40
+    directions = RNG.normal(size=(D, 40))
+    way = Node("normals", (D,), value="direction", first=D)
+    first = along(system.gradients[0], system.states, [way])
+    second = along(first, system.states, [way])
+    stepped = POINTS + 1j * h * directions
+    both = np.concatenate([POINTS, directions])
+    cases = [
+        (first, system.gradient_at(stepped, 0.4)),
+        (second, evaluate(first, np.concatenate([stepped, directions]), 0.4, system.parameters)),
+    ]
+    for node, complex_values in cases:
+        expected = complex_values.imag / h
+        scale = max(1.0, float(np.abs(expected).max()))
+        got = evaluate(node, both, 0.4, system.parameters)
+        np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize(

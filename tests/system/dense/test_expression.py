@@ -39,6 +39,9 @@ def python(text: str) -> np.ndarray:
         "logsumexp": lambda z: np.log(np.sum(np.exp(z))),
         "leaky_relu": lambda x, slope: np.where(x > 0, x, slope * x),
         "logcosh": lambda x: np.log(np.cosh(x)),
+        "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+        "hardtanh": lambda x: np.clip(x, -1, 1),
+        "softplus": lambda x: np.log1p(np.exp(x)),
         "atan": np.arctan,
         "atanh": np.arctanh,
     }
@@ -80,6 +83,7 @@ def python(text: str) -> np.ndarray:
         "atanh(tanh(s*v)) + atanh(0.5)*b",
         "atan(3*v)*atan(b) + atan(2)",
         "leaky_relu(v, 0.1) + leaky_relu(A @ v, s)",
+        "elu(3*v)*hardtanh(v - b/2) + softplus(A @ v)",
         "sign(A @ v) - v*sign(-2) + sign(v - v)*sign(s)",
         "pi*v + exp(1)*b - sqrt(2)",
         "v @ (A @ v - 1)",
@@ -204,3 +208,18 @@ def test_shared_arguments_cost_no_exponential_time() -> None:
     node = parse(f"sum({text})", NAMES, field="energy")
     assert len(graph.postorder([node])) < 200
     assert graph.degree(node) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "slope"), [("elu(v)", 0.0, 1.0), ("softplus(v)", np.log(2), 0.5), ("hardtanh(v)", 0.0, 1.0)]
+)
+def test_slopes_at_zero(text: str, value: float, slope: float) -> None:
+    """Where biases are 0, networks often are: a step there must not lose the slope."""
+    node = parse(text, NAMES, field="drift")
+    at_zero = evaluate(node, np.full((3, 1), 1e-30j), T, VALUES)
+    np.testing.assert_allclose(at_zero.real, value, atol=1e-16)
+    np.testing.assert_allclose(at_zero.imag / 1e-30, slope)
+    far = evaluate(
+        parse("elu(v) + hardtanh(v) + softplus(v)", NAMES, field="drift"), np.array([[1e9, -1e9, 1e3]]).T, T, {}
+    )
+    np.testing.assert_allclose(far[:, 0], [2e9 + 1, -2, 2001])
