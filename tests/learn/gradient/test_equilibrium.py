@@ -220,15 +220,16 @@ def test_long_states_are_solved_without_matrices() -> None:
     np.testing.assert_allclose(found.parameters["b"], -np.linalg.solve(shift.T, np.ones(80)), rtol=1e-10)
 
 
-WELLS = {"energy": "sum((x**2 - 1)**2)/4 + 0*a", "parameters": {"a": 1.0}}
-
-
 @pytest.mark.parametrize(
     ("given", "initial", "about", "match"),
     [
         ({"drift": "R @ x - x*(x @ x)", "parameters": {"R": [[1.0, -1.0], [1.0, 1.0]]}}, [[0.1, 0.0]],
-         {"max_time": 50.0}, r"1 of 1 particles do not come to rest, first particle 0: .* after the time 50"),
+         {"max_time": 50.0}, r"1 of 1 particles do not come to rest within the time 50, .* first particle 0, where"),
         ({"drift": "a - 0*x", "parameters": {"a": 1.0}}, [[0.1, 0.0]], {"max_time": 50.0}, "do not come to rest"),
+        ({"energy": "-a*sum(x**4)", "parameters": {"a": 1.0}}, [[0.1, 0.5]], {}, "the finite numbers"),
+        ({"energy": "a*sum(x)", "parameters": {"a": 1.0}, "walls": {"x": lk.system.reflecting(-1, 1)}}, [[0.1, 0.5]],
+         {}, r"the walls .* where \|dx/dt\| is 1\.41"),
+        ({"energy": "a*sum(x**4)", "parameters": {"a": 1.0}}, [[0.1, 0.5]], {}, "or creep"),
         ({"energy": "a*sum((x**2 - 1)**2)/4", "parameters": {"a": 1.0}}, [[0.5, 0.5], [0.0, 0.5]], {},
          "where particle 1 comes to rest the Jacobian .* has the eigenvalue 1; all must have a negative real part"),
         ({"energy": "(sum(x) - a)**2/2", "parameters": {"a": 1.0}}, [[0.5, 0.0]], {}, "A flat direction of an energy"),
@@ -273,6 +274,29 @@ def test_arguments_are_refused_by_name(change: dict[str, Any], given: dict[str, 
     for wrong in ({"max_time": 0.0}, {"path_tolerance": -1.0}):
         with pytest.raises(InvalidArgument, match=r"max_time|path_tolerance"):
             EquilibriumAdjoint(**wrong).gradient(tanh_network(), starts(system, 2), TIMES, about["objective"])
+
+
+def test_particles_end_where_accurate_paths_do() -> None:
+    """300 starts of a network with four attractors: those of `networks.fixed_points`, whose paths have errors of 1e-8."""
+    system = networks.continuous(np.array([[1.6, 0.2], [0.2, 1.6]]), [0.05, -0.02])
+    x = np.random.default_rng(8).uniform(-1, 1, size=(300, 2))
+    known = networks.fixed_points(system, x)
+    found = EquilibriumAdjoint().gradient(system, x, TIMES, Loss("sum(x)", targets={}).of(system))
+    assert np.unique(known.reached).size == 4
+    np.testing.assert_allclose(found.states[0], known.states[known.reached], atol=1e-12)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_starts_may_be_at_rest(name: str) -> None:
+    """To the last bits: from where particles had come to rest the slopes are the same, after few steps."""
+    system = SYSTEMS[name]
+    objective = squares(system)
+    found = EquilibriumAdjoint().gradient(system, starts(system), TIMES, objective)
+    again = EquilibriumAdjoint().gradient(system, found.states[0], TIMES, objective)
+    np.testing.assert_allclose(again.states, found.states, rtol=0, atol=1e-14)
+    for key, value in found.parameters.items():
+        np.testing.assert_allclose(again.parameters[key], value, rtol=1e-11, atol=1e-13)
+    assert again.evaluations.forward < 80
 
 
 def test_scales_do_not_matter() -> None:
