@@ -277,7 +277,7 @@ def test_arguments_are_refused_by_name(change: dict[str, Any], given: dict[str, 
 
 
 def test_particles_end_where_accurate_paths_do() -> None:
-    """300 starts of a network with four attractors: those of `networks.fixed_points`, whose paths have errors of 1e-8."""
+    """300 starts, four attractors: those of `networks.fixed_points`, whose paths have errors of 1e-8."""
     system = networks.continuous(np.array([[1.6, 0.2], [0.2, 1.6]]), [0.05, -0.02])
     x = np.random.default_rng(8).uniform(-1, 1, size=(300, 2))
     known = networks.fixed_points(system, x)
