@@ -270,7 +270,8 @@ def test_covariances_are_the_slopes_of_means() -> None:
 def test_covariances_are_what_a_nudge_does() -> None:
     """(⟨∂E/∂θ⟩ in E + βℓ − in E − βℓ)/2β: by quadrature it goes to −Cov/T as β²; sampled, it is that of quadrature.
 
-    The samples' particles see the same noise under both nudges. z ≤ 4.4 of 16 seeds (5e-4 each of 7 numbers); with the other sign or a factor T it is above 10.
+    The samples' particles see the same noise under both nudges.
+    z ≤ 4.4 of 16 seeds (5e-4 each of 7 numbers); with the other sign or a factor T it is above 10.
     """
     u, y, names = 0.7, float(THERMAL.parameters["y"]), list(LEARNT)
     exact = exact_slopes(np.array([u]), np.array([y]))
