@@ -50,7 +50,9 @@ SYSTEMS = {
 def about(system: lk.System, text: str = "sum((tanh({v}) - y_{v})**2)") -> tuple[Any, ...]:
     """A system, starts, times and a loss that is not convex, with targets of each particle."""
     vectors, rng = system.coordinates.vector, np.random.default_rng(2)  # type: ignore[union-attr]
-    loss = Loss(" + ".join(text.format(v=v) for v in vectors), targets={f"y_{v}": m for v, m in vectors.items()})
+    product = "*".join(f"sum(tanh({v}))" for v in vectors)
+    terms = [text.format(v=v) for v in vectors] + [product] * (len(vectors) > 1)
+    loss = Loss(" + ".join(terms), targets={f"y_{v}": m for v, m in vectors.items()})
     targets = {f"y_{v}": rng.normal(size=(N, m)) for v, m in vectors.items()}
     return system, 0.8 * rng.uniform(-1, 1, size=(N, system.n_dim)), TIMES, loss.of(system, **targets)
 
