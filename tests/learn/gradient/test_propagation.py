@@ -105,6 +105,24 @@ def test_the_leading_error_of_a_quadratic() -> None:
     np.testing.assert_allclose((both - exact) / 0.01**2, leading, rtol=1e-3)
 
 
+@pytest.mark.parametrize("beta", [0.3, 2.0])
+def test_large_nudges_are_relaxed_to_the_end(beta: float) -> None:
+    """As in systems whose energies hold the nudge as text: ⟨∂E/∂θ⟩ of where these rest, to 1e-12."""
+    system, initial, _, objective = about(SYSTEMS["outputs"])
+    found = EquilibriumPropagation(beta).gradient(system, initial, TIMES, objective)
+    targets = np.random.default_rng(2).normal(size=(N, 4))
+
+    def rest(x: np.ndarray, y: np.ndarray, B: float) -> np.ndarray:
+        own = replace(system, energy=f"{system.energy} + B*sum((tanh(y) - z)**2)",
+                      parameters={**system.parameters, "z": y, "B": B})  # fmt: skip
+        return EquilibriumAdjoint().gradient(own, x[None], TIMES, Loss("sum(y)", targets={}).of(own)).states[0, 0]
+
+    places = [np.array([rest(*pair, B) for pair in zip(found.states[0], targets, strict=True)]) for B in (beta, -beta)]
+    plus, minus = (energy_slope(system, x.T, ["W", "b"]) for x in places)
+    for name, value in plus.items():
+        np.testing.assert_allclose(found.parameters[name], (value - minus[name]) / (2 * beta), rtol=0, atol=1e-12)
+
+
 def test_a_loss_that_couples_particles_is_nudged_as_a_whole() -> None:
     """L = ½|mean x − y|²: slopes are those of the equilibrium adjoint; N is nowhere else."""
 
