@@ -1,4 +1,4 @@
-"""Gradients through paths: ``python tests/benchmarks/neural_ode.py [--only steps memory peak threads] [--peers PYTHON]``.
+"""Gradients through paths: ``python tests/benchmarks/neural_ode.py [--peers PYTHON] [--only steps …]``.
 
 The network is 2-64-64-2 with tanh, the batch 1024, in float32. Times are CPU time of one core, of a loss and all its
 slopes without an optimiser; everyone is measured in turns, in a process of their own. Losses and slopes are printed, so
