@@ -82,7 +82,8 @@ class ContinuousAdjoint:
         for i in range(len(path.times) - 1, 0, -1):
             rate = path.field.velocity_at(states[i - 1], float(path.times[i]), path.values)
             in_times[i] = float((slopes[i - 1] * rate).sum())
-            a = back.through(i, states[i - 1], a + slopes[i - 1])
+            if (a := a + slopes[i - 1]).any():
+                a = back.through(i, states[i - 1], a)
         begin = path.field.velocity_at(path.begin("float64"), float(path.times[0]), path.values)
         in_times[0] = -float((a * begin).sum())
         return Gradient(
@@ -234,8 +235,9 @@ class _March:
     def _rates(self, tableau: Tableau, x: NDArray[Any], t: float, size: float, rate: NDArray[Any]) -> NDArray[Any]:
         rates = np.empty((tableau.stages, len(x)))
         rates[0] = rate
-        for j in range(1, tableau.stages):
-            rates[j] = self.rate(x + size * (tableau.a[j, :j] @ rates[:j]), t + tableau.c[j] * size)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is found by who asks for the step
+            for j in range(1, tableau.stages):
+                rates[j] = self.rate(x + size * (tableau.a[j, :j] @ rates[:j]), t + tableau.c[j] * size)
         return rates
 
 

@@ -99,7 +99,7 @@ class DiscreteAdjoint:
             if not np.isfinite(states).all():
                 raise NonFinite("states: the path left the finite numbers; take shorter steps, or bound the field.")
             loss, slopes, own = objective.slopes(path.times[1:], states)
-            slope, flat, of_steps = passage.backward(slopes)
+            slope, flat, of_steps = passage.backward(slopes) if slopes.any() else passage.nothing(slopes)
             in_times, in_temperature = _in_times(path, intervals, of_steps) if self.times else (None, None)
             return Gradient(
                 loss=loss,
@@ -109,9 +109,7 @@ class DiscreteAdjoint:
                 times=in_times,
                 temperature=in_temperature,
                 states=np.ascontiguousarray(np.swapaxes(states, 1, 2)),
-                evaluations=Evaluations(
-                    way.evaluations + passage.evaluations, passage.tableau.stages * sum(map(len, intervals))
-                ),
+                evaluations=Evaluations(way.evaluations + passage.evaluations, passage.pullbacks),
             )
 
 

@@ -37,6 +37,11 @@ class Engine:
         Of all parameters.
     names : sequence of str
         Those whose slopes are wanted.
+
+    Attributes
+    ----------
+    size : int
+        Numbers of all slopes in parameters.
     """
 
     def __init__(
@@ -52,7 +57,7 @@ class Engine:
         backend: CPU,
     ) -> None:
         compiled = adjoint(field, dtype, tuple(names), by_step=by_step)
-        self._module, self._size = compiled.module, compiled.size
+        self._module, self.size = compiled.module, compiled.size
         self.d, self.dtype, self._shapes = field.d, dtype, {name: values[name].shape for name in names}
         flat = [np.ravel(values[name]) for name in field.derived.parameters]
         self._values = np.concatenate([np.zeros(0), *flat])
@@ -143,7 +148,7 @@ class Engine:
     def _sums(self, n: int, steps: Steps) -> tuple[Floats, Floats]:
         """Room for slopes in parameters, and of each step, by leaf."""
         leaves = -(-n // _leaf(n))
-        return np.zeros((leaves, self._size)), np.zeros((leaves, len(STEP_SLOPES), len(steps)))
+        return np.zeros((leaves, self.size)), np.zeros((leaves, len(STEP_SLOPES), len(steps)))
 
     def _each(self, work: Callable[[int, int], None], n: int) -> None:
         """Work on whole leaves, shared among threads."""

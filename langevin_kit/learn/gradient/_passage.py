@@ -35,7 +35,7 @@ class Passage:
     def __init__(self, engine: Engine, tableau: Tableau, intervals: Sequence[Steps], longest: int) -> None:
         self.engine, self.tableau, self.intervals = engine, tableau, intervals
         self.pieces = list(_pieces(intervals, longest))
-        self.evaluations = 0
+        self.evaluations = self.pullbacks = 0
 
     def forward(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
         """Where particles are at the end of each interval, (k, d, N), from x on, which is moved."""
@@ -56,10 +56,16 @@ class Passage:
             if piece.is_last:
                 slope += slopes[piece.interval].astype(slope.dtype)
             more, each = self.back(j, slope)
+            self.pullbacks += len(piece.steps) * self.tableau.stages
             total = total + more
             low = piece.steps.first - self.intervals[piece.interval].first
             of_steps[piece.interval][:, low : low + len(piece.steps)] += each
         return slope, np.asarray(total), of_steps
+
+    def nothing(self, slopes: NDArray[Any]) -> tuple[NDArray[np.floating], Floats, list[Floats]]:
+        """What `backward` gives for slopes of 0."""
+        of_steps = [np.zeros((len(STEP_SLOPES), len(steps))) for steps in self.intervals]
+        return np.zeros(slopes.shape[1:], self.engine.dtype), np.zeros(self.engine.size), of_steps
 
     def move(self, j: int, x: NDArray[np.floating], stages: NDArray[np.floating] | None = None) -> None:
         """Take x through a piece."""

@@ -93,6 +93,8 @@ def along(function: Callable[[Floats, float], Floats], x: Floats, t: Any) -> Flo
 
 def square(name: str, value: Any) -> Floats:
     """An array of square matrices."""
+    if np.iscomplexobj(value):
+        raise InvalidArgument(f"{name}: got complex numbers; real ones are needed.")
     found = np.asarray(array(name, value))
     if found.ndim < 2 or found.shape[-1] != found.shape[-2] or not found.size:
         raise InvalidArgument(f"{name}: got shape {found.shape}; square matrices, (..., d, d), are needed.")
