@@ -1,0 +1,39 @@
+"""Noise in training: a small run gives the recorded numbers."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+STUDY = runpy.run_path(str(Path(__file__).parents[2] / "scenarios" / "noise_in_training.py"))
+
+
+def test_noise_in_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two sets, two temperatures, 40 epochs: too short for noise to help, long enough for the slope."""
+    figure = tmp_path / "noise_in_training.png"
+    found = STUDY["main"](2, (0.03, 0.3), (0, 10, 40), 100, str(figure))
+    recorded = {
+        "loss(1, 0)": 0.4928971530763609,
+        "loss(1, 0.3)": 0.5135651491145197,
+        "loss(1 + h**2, 0.03)": 0.4970111158056587,
+        "loss(1 + h**2, 0.3)": 0.5674292148544567,
+        "loss: best possible": 0.3665456801225721,
+        "error(1, 0)": 0.2195,
+        "error: best possible": 0.126,
+        "formula(1, 0)": 0.2807586095622478,
+        "paths(1, 0)": 0.27617604802950246,
+        "formula(1 + h**2, 0)": 0.4500103045669296,
+        "formula(1 + h**2, 0.3)": 0.03187080283201922,
+        "paths(1 + h**2, 0.3)": 0.03636593223387355,
+        "½ tr(0)": 0.423779063834985,
+        "½ tr(0.3)": 0.13360461394227702,
+    }
+    assert {name: found[name] for name in recorded} == pytest.approx(recorded, rel=1e-4)
+    # Three slopes within 3 standard errors, and what must be seen: a formula without a part.
+    own = "1 + h**2, 0.3"
+    assert all(abs(found[f"off({K}, {T:g})"]) < STUDY["SEEN"] for K, T in STUDY["CHECKED"])
+    assert min(abs(found[f"{name}({own})"]) for name in ("no ½ tr", "no ½ f''", "no ∇·K")) > 20
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert "paths are within 3 standard errors of the formula" in capsys.readouterr().out
