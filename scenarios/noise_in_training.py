@@ -17,7 +17,8 @@ What small noise adds to the mean loss is known without a sample, along the path
 To first order, to learn at T is to learn with this penalty times T: on how far z spreads, as ∂²L = p (1 − p) w wᵀ, and
 on how f bends. Many paths are held to it, and must tell it from one without a part of it. All T share their noise, and
 the linear response of each path, whose mean is 0, is taken away: the standard error of the slope then stays bounded as
-T → 0. The limits of the Euler–Maruyama steps themselves are off by up to half a percent of the slope.
+T → 0. The limits of the Euler–Maruyama steps themselves are off by up to half a percent of the slope. Of what
+has learnt at T = 0 the slope is that of the limit at T = 1e-6 and below alone, far below any T in training.
 
 Run it:  python scenarios/noise_in_training.py            (about five minutes; writes noise_in_training.png)
 """
