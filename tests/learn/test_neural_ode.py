@@ -112,6 +112,7 @@ def test_losses_fall(optimizer: Any) -> None:
     assert fitted.history.loss[-1] < 0.6 * fitted.history.loss[0]
     now, _, _ = fitted.model.value_and_slopes(DATA, TARGETS)
     assert now <= float(fitted.history.loss.min()) * 1.01
+    assert fitted.model.value(DATA, TARGETS) == now
 
 
 def test_a_linear_field_is_learnt_exactly() -> None:

@@ -11,7 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.learn._optimizers import LBFGS, Optimizer
-from langevin_kit.learn.gradient import DiscreteAdjoint, DormandPrince, Evaluations, GradientProvider, Loss
+from langevin_kit.learn.gradient import (
+    DiscreteAdjoint,
+    DormandPrince,
+    Evaluations,
+    Gradient,
+    GradientProvider,
+    Loss,
+    Objective,
+)
 from langevin_kit.learn.neural_ode._encoder import Begin, Encoder, padded
 from langevin_kit.learn.neural_ode._fit import Fitted, fit
 from langevin_kit.progress import Progress
@@ -140,8 +148,7 @@ class NeuralODE:
         names = list(self.learnt(learn))
         of_system = [name for name in names if name in self.system.parameters]
         places = self._repeated(begin.places(columns, {**begin.parameters, **_of(values, begin.parameters)}))
-        given = {name: self._repeated(np.asarray(value)) for name, value in (targets or {}).items()}
-        objective = self.loss.of(self.system, parameters=_of(values, self.loss.parameters), **given)
+        objective = self._objective(targets, values)
         found = self.provider.gradient(
             self.system,
             places,
@@ -157,12 +164,14 @@ class NeuralODE:
             slopes |= begin.slopes(columns, {**begin.parameters, **_of(values, begin.parameters)}, summed)
         return float(found.loss), {name: slopes[name] for name in names}, found.evaluations
 
+    def value(self, data: Any, targets: Mapping[str, Any] | None = None, *, rng: RNG = None) -> float:
+        """L alone."""
+        objective = _ValueAlone(self._objective(targets, self.parameters))
+        return float(self._carried(data, self.times, objective, rng).loss)
+
     def states(self, data: Any, times: ArrayLike | None = None, *, rng: RNG = None) -> Floats:
         """Where data are carried, (k, N·paths, d): at the model's times, or at others."""
-        columns, begin = self.read(data)
-        places = self._repeated(begin.places(columns, {**begin.parameters, **_of(self.parameters, begin.parameters)}))
-        when = self.times if times is None else times
-        return self.provider.gradient(self.system, places, when, _Nothing(), learn=[], rng=rng).states
+        return self._carried(data, self.times if times is None else times, _Nothing(), rng).states
 
     def predict(self, text: str, data: Any, times: ArrayLike | None = None, *, rng: RNG = None) -> Floats:
         """A text of the system's vectors and of all parameters where data are carried: (k, N·paths, …)."""
@@ -303,6 +312,16 @@ class NeuralODE:
             self._begins[len(rows)] = Begin(encoder, self.vectors)
         return rows, self._begins[len(rows)]
 
+    def _objective(self, targets: Mapping[str, Any] | None, values: Mapping[str, Floats]) -> Objective:
+        given = {name: self._repeated(np.asarray(value)) for name, value in (targets or {}).items()}
+        return self.loss.of(self.system, parameters=_of(values, self.loss.parameters), **given)
+
+    def _carried(self, data: Any, times: ArrayLike, objective: Objective, rng: RNG) -> Gradient:
+        """Data at times, without slopes; the compiled code is that with all of them."""
+        columns, begin = self.read(data)
+        places = self._repeated(begin.places(columns, {**begin.parameters, **_of(self.parameters, begin.parameters)}))
+        return self.provider.gradient(self.system, places, times, objective, rng=rng)
+
     def _repeated(self, value: Floats) -> Floats:
         return np.repeat(value, self.paths, axis=-2) if self.paths > 1 else value
 
@@ -310,13 +329,20 @@ class NeuralODE:
 class _Nothing:
     """A loss of 0."""
 
-    def value(self, times: Floats, states: NDArray[Any]) -> float:
+    def value(self, times: Floats, states: NDArray[Any]) -> Any:
         """0."""
         return 0.0
 
-    def slopes(self, times: Floats, states: NDArray[Any]) -> tuple[float, NDArray[Any], dict[str, Floats]]:
-        """No slopes."""
-        return 0.0, np.zeros(states.shape), {}
+    def slopes(self, times: Floats, states: NDArray[Any]) -> tuple[Any, NDArray[Any], dict[str, Floats]]:
+        """The value, and slopes of 0, for which no provider goes back."""
+        return self.value(times, states), np.zeros(states.shape), {}
+
+
+class _ValueAlone(_Nothing):
+    """A loss whose slopes nobody wants."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.value = objective.value  # type: ignore[method-assign]
 
 
 def _of(values: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ class Record:
         model = make()
         if self._validation is not None:
             data, targets = self._validation
-            row["validation_loss"] = model.value_and_slopes(data, targets, learn=[], rng=self._seed)[0]
+            row["validation_loss"] = model.value(data, targets, rng=self._seed)
         if self._spectra:
             row |= self._spectrum(model)
         self._epochs.append(row | {name: float(of(model)) for name, of in self._observe.items()})
