@@ -19,8 +19,9 @@ from types import ModuleType
 from langevin_kit.cache import load
 from langevin_kit.cache.modules import MAX_MODULES
 from langevin_kit.codegen.dense import block, header
-from langevin_kit.codegen.dense_loops import Buffer, Loops
+from langevin_kit.codegen.dense_loops import Buffer, Loops, indented
 from langevin_kit.codegen.dense_noise import Draw
+from langevin_kit.codegen.dense_places import sides_of, table_source
 from langevin_kit.kernels.cpu.buffers import MAX_BUFFERS
 from langevin_kit.schemes import NOISES
 from langevin_kit.system.dense.field import AMPLITUDE, TEMPERATURE, Field
@@ -184,7 +185,7 @@ class Adjoint:
             draw=block(self._draw(draw, loops), 1),
             evaluate=block(evaluate, 3),
         )
-        return self._steps("forward", "rates, known", draw, loops, body)
+        return table_source(loops.tables) + self._steps("forward", "rates, known", draw, loops, body)
 
     def _backward(self) -> str:
         field = self.field
@@ -192,9 +193,15 @@ class Adjoint:
         factors = {name: field.factors(name) for name, shape in shapes.items() if len(shape) == 2}
         others = {name: field.slope(Node("parameter", s, value=name)) for name, s in shapes.items() if len(s) < 2}
         scalars = self._scalars() if self.by_step else {}
-        sides = [side for pairs in factors.values() for pair in pairs for side in pair]
-        outputs = [*field.pullback, *sides, *others.values(), *scalars.values()]
-        loops = Loops(field.derived, outputs, self.width)
+        sides = [
+            (side, size)
+            for name, pairs in factors.items()
+            for pair in pairs
+            for side, size in zip(pair, shapes[name], strict=True)
+        ]
+        whole, by_place = sides_of(sides)
+        outputs = [*field.pullback, *whole, *others.values(), *scalars.values()]
+        loops = Loops(field.derived, outputs, self.width, by_place)
         draw = Draw(NOISES["gaussian"], field.d, self.width, self.dtype)
         given = loops.cotangent(field.cotangents)
         slopes, x = loops.buffer_of(f"n*{field.d}", "slopes"), loops.buffer_of(str(field.d), "x")
@@ -221,7 +228,7 @@ class Adjoint:
             flush_step=block(sums.flush_step, 1),
             flush=block(sums.flush, 0),
         )
-        return self._steps("backward", "total, of_steps, leaf_size", draw, loops, body)
+        return table_source(loops.tables) + self._steps("backward", "total, of_steps, leaf_size", draw, loops, body)
 
     def _names(self, x: Buffer, slopes: Buffer) -> dict[str, object]:
         d, P = self.field.d, self.width
@@ -277,6 +284,9 @@ class _Sums:
         self.clear.append(f"{total}[:] = R(0.0)")
         for u, v in pairs:
             left, right = (v, u) if swapped else (u, v)
+            if left.shape[0] > m:
+                self.gather += self._by_place(left, m, right, n, total)
+                continue
             self.gather.append(f"add_outer({self._buffer(left).name}, {self._turn(right)}, {total})")
         at = self._of.offsets[name]
         entry = f"{total}[j, i]" if swapped else f"{total}[i, j]"
@@ -285,6 +295,17 @@ class _Sums:
             f"    for j in range({columns}):",
             f"        total[leaf, {at} + i*{columns} + j] += {entry}",
         ]
+
+    def _by_place(self, left: Node, m: int, right: Node, n: int, total: str) -> list[str]:
+        """Σ u vᵀ over places, each turned as it comes."""
+        (before, u), (more, v) = self._place(left, m), self._place(right, n)
+        turned = self._array(self._P, -(-n // self._strip) * self._strip)
+        lines = [*before, *more, f"turn({v}, {turned})", f"add_outer({u}, {turned}, {total})"]
+        return [f"for place in range({left.shape[0] // m}):", *indented(lines)]
+
+    def _place(self, node: Node, size: int) -> tuple[list[str], str]:
+        standing = None if self._loops.has_no_buffer(node) else self._buffer(node)
+        return self._loops.place(node, size, standing)
 
     def other(self, name: str, node: Node) -> None:
         """The sum of a vector, or of a number of each particle."""
