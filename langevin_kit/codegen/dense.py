@@ -178,17 +178,21 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
     noisy += [*chain.from_iterable(map(stochastic, derived.moves)), *turned]
     noiseless = [*chain.from_iterable(map(deterministic, derived.moves)), *turned]
     each_end = [*loops.each_end, *chain.from_iterable(starmap(returned, derived.retractions.items()))]
-    return header(dtype) + table_source(loops.tables) + _ADVANCE.format(
-        suffix=dtype.replace("float", "f"),
-        scheme=scheme.name,
-        d=d,
-        P=width,
-        setup=block([*draw.setup, *loops.setup], 1),
-        each_step=block(loops.each_step, 3),
-        draw=block(draw.lines, 4),
-        noisy=block(noisy, 4),
-        noiseless=block(noiseless, 4),
-        each_end=block(each_end, 3),
+    return (
+        header(dtype)
+        + table_source(loops.tables)
+        + _ADVANCE.format(
+            suffix=dtype.replace("float", "f"),
+            scheme=scheme.name,
+            d=d,
+            P=width,
+            setup=block([*draw.setup, *loops.setup], 1),
+            each_step=block(loops.each_step, 3),
+            draw=block(draw.lines, 4),
+            noisy=block(noisy, 4),
+            noiseless=block(noiseless, 4),
+            each_end=block(each_end, 3),
+        )
     )
 
 

@@ -93,19 +93,23 @@ def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: M
             blocks = np.broadcast_to(y, node.arguments[1].shape + x.shape[1:]).reshape(-1, a.shape[1], *x.shape[1:])
             return np.moveaxis(np.tensordot(a, blocks, axes=(1, 1)), 1, 0).reshape(node.shape + x.shape[1:])
         case "gather" | "scatter":
-            block, table = block_of(node), np.array(node.table)
-            wide = np.broadcast_to(arguments[0], node.arguments[0].shape + x.shape[1:])
-            blocks, within = wide.reshape(-1, block, *x.shape[1:]), table >= 0
-            found = np.zeros((node.shape[0] // block, *blocks.shape[1:]), blocks.dtype)
-            if node.kind == "gather":
-                found[within] = blocks[table[within]]
-            else:
-                np.add.at(found, table[within], blocks[within])
-            return found.reshape(node.shape + x.shape[1:])
+            return _moved(node, np.broadcast_to(arguments[0], node.arguments[0].shape + x.shape[1:]))
         case "sum" | "dot":
             wide = [np.broadcast_to(y, z.shape + x.shape[1:]) for y, z in zip(arguments, node.arguments, strict=True)]
             return np.sum(np.multiply(*wide) if len(wide) == 2 else wide[0], axis=0)
     return _FUNCTIONS[node.kind](*arguments)
+
+
+def _moved(node: Node, x: Array) -> Array:
+    """What gathers or scatters blocks of x."""
+    shape = (block_of(node), *x.shape[1:])
+    blocks, found = x.reshape(-1, *shape), np.zeros((node.shape[0] // shape[0], *shape), x.dtype)
+    for i, j in enumerate(node.table):
+        if j >= 0 and node.kind == "gather":
+            found[i] = blocks[j]
+        elif j >= 0:
+            found[j] += blocks[i]
+    return found.reshape(node.shape + x.shape[1:])
 
 
 def _logsumexp(z: Array) -> Any:

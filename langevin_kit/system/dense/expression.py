@@ -27,7 +27,9 @@ SHORTHANDS: dict[str, Callable[[Node], Node]] = {
 
 CONSTANTS = {"pi": math.pi}
 
-RESERVED = frozenset({"t", "T", "leaky_relu", "relu", "sign", *CONSTANTS, *FUNCTIONS, *REDUCTIONS, *SHORTHANDS, *places.FUNCTIONS})
+RESERVED = frozenset(
+    {"t", "T", "leaky_relu", "relu", "sign", *CONSTANTS, *FUNCTIONS, *REDUCTIONS, *SHORTHANDS, *places.FUNCTIONS}
+)
 """Names that no state vector or parameter may have."""
 
 WITHOUT_JUMPS = ("energy", "mobility")

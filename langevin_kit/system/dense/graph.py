@@ -54,8 +54,8 @@ class Node:
     Attributes
     ----------
     kind : str
-        ``number``, ``state``, ``time``, ``parameter``, ``matrix``, `HELD`, or a member of `ELEMENTWISE`,
-        `CONTRACTIONS` or `PLACES`; ``normals``, the step's normal numbers of a vector, and ``moved``, this vector after the step;
+        ``number``, ``state``, ``time``, ``parameter``, ``matrix``, `HELD`, or a member of `ELEMENTWISE` or
+        `CONTRACTIONS`; ``normals``, the step's normal numbers of a vector, and ``moved``, this vector after the step;
         ``given``, other numbers of each particle's own, ``temperature``, and ``amplitude``, a number of the step.
     shape : tuple of int
     arguments : tuple of Node
