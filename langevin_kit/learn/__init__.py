@@ -3,6 +3,7 @@
 from langevin_kit.learn._free_energy import Partition, conditional_free_energy, partition
 from langevin_kit.learn._importance import LogZ, annealed_importance
 from langevin_kit.learn._moments import energy_slope
+from langevin_kit.learn._optimizers import LBFGS, SGD, Adam, Optimizer
 from langevin_kit.learn._recall_and_learn import Learned, recall_and_learn
 from langevin_kit.learn._rules import RULES, Rule
 from langevin_kit.learn.gradient import (
@@ -17,6 +18,7 @@ from langevin_kit.learn.gradient import (
     Objective,
     Solver,
 )
+from langevin_kit.learn.neural_ode import Encoder, Fitted, NeuralODE
 from langevin_kit.learn.stability import (
     AdjointPropagator,
     VanishingBound,
@@ -29,19 +31,26 @@ from langevin_kit.learn.stability import (
 )
 
 __all__ = [
+    "LBFGS",
     "RULES",
+    "SGD",
+    "Adam",
     "AdjointPropagator",
     "ContinuousAdjoint",
     "DiscreteAdjoint",
     "DormandPrince",
+    "Encoder",
     "Evaluations",
+    "Fitted",
     "FixedSteps",
     "Gradient",
     "GradientProvider",
     "Learned",
     "LogZ",
     "Loss",
+    "NeuralODE",
     "Objective",
+    "Optimizer",
     "Partition",
     "Rule",
     "Solver",

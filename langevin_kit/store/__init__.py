@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from langevin_kit._lazy import lazily
 from langevin_kit.store._checkpoint import START, read_state
 from langevin_kit.store._checksum import crc32c
+from langevin_kit.store._files import put
 from langevin_kit.store._metadata import read_attrs, refuse_existing
 from langevin_kit.store._open import open_store
 from langevin_kit.store._record import COMPLETE
@@ -33,6 +34,7 @@ __all__ = [
     "export_store",
     "open_store",
     "provenance",
+    "put",
     "read_attrs",
     "read_state",
     "refuse_existing",

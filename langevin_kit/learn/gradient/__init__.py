@@ -3,7 +3,7 @@
 from langevin_kit.learn.gradient._continuous import ContinuousAdjoint
 from langevin_kit.learn.gradient._discrete import DiscreteAdjoint
 from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, GradientProvider, Objective
-from langevin_kit.learn.gradient._loss import Loss
+from langevin_kit.learn.gradient._loss import Loss, Texts
 from langevin_kit.learn.gradient._solver import DormandPrince, FixedSteps, Solver
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Loss",
     "Objective",
     "Solver",
+    "Texts",
 ]

@@ -124,6 +124,13 @@ class Loss:
     text: str
     targets: Mapping[str, int]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    _known: dict[tuple[tuple[str, int], ...], Texts] = field(default_factory=dict, init=False, repr=False)
+
+    def _texts_of(self, vectors: tuple[tuple[str, int], ...]) -> Texts:
+        """The text read for a state of these vectors, once."""
+        if vectors not in self._known:
+            self._known[vectors] = Texts({**dict(vectors), **self.targets}, {"loss": self.text}, self.parameters)
+        return self._known[vectors]
 
     def of(self, system: System, /, parameters: Mapping[str, Any] | None = None, **targets: ArrayLike) -> TextObjective:
         """The loss of that system's particles, each with targets (N, m), or (k, N, m) where they are of each time."""
@@ -138,7 +145,7 @@ class Loss:
         for name in targets:
             if name not in self.targets:
                 raise InvalidArgument(f"targets: got {name!r}{did_you_mean(name, self.targets)}.")
-        texts = Texts({**names.vector, **self.targets}, {"loss": self.text}, self.parameters)
+        texts = self._texts_of(tuple(names.vector.items()))
         if texts.outputs["loss"].shape != ():
             raise InvalidExpression(f"loss: got shape {texts.outputs['loss'].shape}; a scalar is needed: sum(...).")
         given = {name: _columns(name, value, self.targets[name]) for name, value in targets.items()}
