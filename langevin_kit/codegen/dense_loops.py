@@ -286,8 +286,8 @@ class Loops:
                 (x,) = node.arguments
                 return [f"take({self._buffers[x].name}, {self.table(node)}, 0, {block_of(node)}, {out.name})"]
             case "gather":
-                lines = self.loop(node.shape[0], [node], lambda v: [f"store({out}, at, {v})"], own=node)
-                return [*self._repeated(node), *lines]
+                lines = self._repeated(node)
+                return lines + self.loop(node.shape[0], [node], lambda v: [f"store({out}, at, {v})"], own=node)
             case "scatter":
                 return [f"{out.name}[:] = R(0.0)", *self._given_back(node, out)]
             case "logsumexp" | "softmax":

@@ -2,7 +2,9 @@ r"""Vectors that hold p places of c channels, one place behind the other, and we
 
 Three kinds of nodes are enough. With the blocks :math:`x_j ∈ R^c` of a vector and a table τ of blocks,
 
-.. math:: \text{each:}\ y_j = A x_j, \quad \text{gather:}\ y_i = x_{τ_i}, \quad \text{scatter:}\ y_j = Σ_{i: τ_i = j} x_i
+.. math::
+
+    \text{each:}\ y_j = A x_j, \qquad \text{gather:}\ y_i = x_{τ_i}, \qquad \text{scatter:}\ y_j = Σ_{i: τ_i = j} x_i
 
 where a block of the number −1 is 0. Gather and scatter are each other's transposes, A and Aᵀ those of each. A
 convolution is each of patches, which are gathered; a bias at every place is gathered, and what is pooled is scattered.
