@@ -66,8 +66,8 @@ def convolutional(
 
     Notes
     -----
-    Where t is appended to the image as a channel (Chen, Rubanova, Bettencourt & Duvenaud, NeurIPS 2018), it adds less at
-    the border, where its window has zeros; here it adds the same everywhere.
+    Where t is appended to the image as a channel (Chen, Rubanova, Bettencourt & Duvenaud, NeurIPS 2018), it adds less
+    at the border, where its window has zeros; here it adds the same everywhere.
 
     Examples
     --------

@@ -90,8 +90,9 @@ def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: M
             return np.tensordot(a, np.broadcast_to(y, node.arguments[1].shape + x.shape[1:]), axes=1)
         case "each":
             a, y = arguments
-            blocks = np.broadcast_to(y, node.arguments[1].shape + x.shape[1:]).reshape(-1, a.shape[1], *x.shape[1:])
-            return np.moveaxis(np.tensordot(a, blocks, axes=(1, 1)), 1, 0).reshape(node.shape + x.shape[1:])
+            seen = np.broadcast_to(y, node.arguments[1].shape + x.shape[1:])
+            places = len(seen) // a.shape[1]
+            return (a @ seen.reshape(places, a.shape[1], seen[0].size)).reshape(node.shape + x.shape[1:])
         case "gather" | "scatter":
             return _moved(node, np.broadcast_to(arguments[0], node.arguments[0].shape + x.shape[1:]))
         case "sum" | "dot":
