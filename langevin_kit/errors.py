@@ -79,6 +79,10 @@ class UnboundedLearning(LangevinKitError, ArithmeticError):
     learned: Any = None
 
 
+class NotContracting(LangevinKitError, ArithmeticError):
+    """Particles do not come to rest, or not where small displacements die out, so that a place of rest has no slope."""
+
+
 class NotReversible(LangevinKitError, ArithmeticError):
     """A path, solved for back in time, does not come back to where it was."""
 

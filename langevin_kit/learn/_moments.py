@@ -16,7 +16,7 @@ from langevin_kit.system import System
 from langevin_kit.system.dense import Vector
 from langevin_kit.system.dense.differentiate import gradient, matrix_gradient
 from langevin_kit.system.dense.evaluate import evaluate, outer
-from langevin_kit.system.dense.graph import Node
+from langevin_kit.system.dense.graph import Node, postorder
 
 Floats = NDArray[np.float64]
 
@@ -89,6 +89,15 @@ class GraphSlopes:
     def right(self, x: Floats, parameters: Mapping[str, Floats]) -> dict[str, Floats]:
         """What stands on the right of the outer product, by name."""
         return {name: np.asarray(evaluate(self.factors[name][0][1], x, 0.0, parameters)) for name in self.outer}
+
+
+def energy_names(system: System) -> tuple[str, ...]:
+    """The parameters that the energy of a system of vectors depends on."""
+    if not isinstance(system.content, Vector):
+        raise InvalidArgument("system: its coordinates have names each; a system of vectors is needed.")
+    derived = system.content.derived
+    used = {str(node.value) for node in postorder([derived.energy]) if node.kind in ("parameter", "matrix")}
+    return tuple(name for name in derived.parameters if name in used)
 
 
 def energy_slope(system: Network, x: Any, names: Sequence[str], *, weights: Any = None) -> dict[str, Floats]:

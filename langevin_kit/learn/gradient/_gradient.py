@@ -25,6 +25,13 @@ class Objective(Protocol):
         """L, ∂L/∂(states) of shape (k, d, N), and ∂L/∂θ in parameters of its own."""
 
 
+class ParticleObjective(Objective, Protocol):
+    """A loss that is a mean over particles and times."""
+
+    def each(self, times: Floats, states: NDArray[Any]) -> NDArray[Any]:
+        """ℓ of each particle at each time, (k, N), whose mean is L."""
+
+
 @dataclass(frozen=True)
 class Evaluations:
     """How often the velocity was computed, and how often slopes were pulled back through it, for all particles."""

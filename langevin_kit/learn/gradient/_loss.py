@@ -164,9 +164,14 @@ class TextObjective:
 
     def value(self, times: Floats, states: NDArray[Any]) -> Any:
         """L of states (k, d, N)."""
-        parts = [self._texts.values(self._stacked(i, x), self.parameters)["loss"].mean() for i, x in enumerate(states)]
-        total = sum(parts) / len(parts)
+        total = self.each(times, states).mean()
         return total if np.iscomplexobj(total) else float(total)
+
+    def each(self, times: Floats, states: NDArray[Any]) -> NDArray[Any]:
+        """ℓ of each particle at each time, (k, N)."""
+        return np.array(
+            [self._texts.values(self._stacked(i, x), self.parameters)["loss"] for i, x in enumerate(states)]
+        )
 
     def slopes(self, times: Floats, states: NDArray[Any]) -> tuple[Any, NDArray[Any], dict[str, Floats]]:
         """L, its slopes in states (k, d, N), and in its own parameters."""

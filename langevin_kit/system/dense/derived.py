@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.errors import InvalidArgument, InvalidExpression, MobilityNotPositive
+from langevin_kit.errors import InvalidArgument, InvalidExpression, MobilityNotPositive, did_you_mean
 from langevin_kit.system.dense import by_vector, graph, low_rank, rooted
 from langevin_kit.system.dense import retraction as retractions
 from langevin_kit.system.dense.differentiate import gradient
@@ -276,6 +276,9 @@ class DenseDerived:
         """All parameters, with those given in the place of its own."""
         if parameters is None:
             return self.parameters
+        for name in parameters:
+            if name not in self.parameters:
+                raise InvalidArgument(f"parameters: got {name!r}{did_you_mean(name, self.parameters)}.")
         values = {name: _array(name, parameters.get(name, own)) for name, own in self.parameters.items()}
         for name, own in self.parameters.items():
             if values[name].shape != own.shape:

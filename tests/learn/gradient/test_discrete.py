@@ -264,6 +264,7 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: gradient_of(solver=FixedSteps(0.1, "heun"), temperature=0.2), "Itô"),
     (lambda: gradient_of(solver=DormandPrince(), temperature=0.2), "T > 0|Itô"),
     (lambda: gradient_of(parameters={"C": np.eye(2)}), "parameters.C"),
+    (lambda: gradient_of(parameters={"c0": 1.0}), "parameters: got 'c0'"),
     (lambda: LOSS.of(SYSTEM), "missing"),
     (lambda: LOSS.of(SYSTEM, u=TARGETS[..., :1]), "targets"),
     (lambda: LOSS.of(SYSTEM, u=TARGETS, v=TARGETS), "did you mean|known"),
