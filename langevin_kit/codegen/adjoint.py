@@ -299,7 +299,7 @@ class _Sums:
     def _by_place(self, left: Node, m: int, right: Node, n: int, total: str) -> list[str]:
         """Σ u vᵀ over places, each turned as it comes."""
         (before, u), (more, v) = self._place(left, m), self._place(right, n)
-        turned = self._array(self._P, -(-n // self._strip) * self._strip)
+        turned = self._array(self._loops.P, -(-n // self._strip) * self._strip)
         lines = [*before, *more, f"turn({v}, {turned})", f"add_outer({u}, {turned}, {total})"]
         return [f"for place in range({left.shape[0] // m}):", *indented(lines)]
 

@@ -14,6 +14,7 @@ from scipy.signal import correlate2d
 
 from langevin_kit.errors import InvalidArgument, InvalidExpression
 from langevin_kit.learn import energy_slope
+from langevin_kit.learn._layers import layers_of
 from langevin_kit.system import System
 from langevin_kit.system.dense import graph, places
 from langevin_kit.system.dense.differentiate import gradient, matrix_gradient
@@ -127,6 +128,16 @@ def test_mean_slopes_of_an_energy_sum_over_places() -> None:
     blocks = x.reshape(4, 2, 5)
     expected = np.einsum("pir,pjr->ij", blocks, blocks) / 10
     np.testing.assert_allclose(energy_slope(system, x, ["S"])["S"], expected, rtol=1e-13)
+
+
+def test_what_needs_one_outer_product_refuses_several_places() -> None:
+    energy = "v @ v/2 + h @ h/2 - v @ {}"
+    U = {"U": VALUES["S"]}
+    one = System(coordinates={"v": 2, "h": 2}, energy=energy.format("(U @ h)"), temperature=1.0, parameters=U)
+    assert len(layers_of(one)) == 2
+    many = System(coordinates={"v": 4, "h": 4}, energy=energy.format("each(U, h)"), temperature=1.0, parameters=U)
+    with pytest.raises(InvalidArgument, match="not that of two layers"):
+        layers_of(many)
 
 
 def test_both_products_of_a_quadratic_form_become_one() -> None:
