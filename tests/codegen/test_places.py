@@ -42,7 +42,8 @@ SYSTEMS = {
         temperature=0.3,
     ),
     # All others: gathered by loops, by products of whole vectors and by such as cut blocks in two; scattered likewise;
-    # blocks of parameters that loops and products take, and of what time changes; places of a vector that has moved.
+    # blocks of parameters that loops and products take, and of what time changes; places of a vector that has moved;
+    # noise of channels that belong together.
     "others": lk.System(
         coordinates={"x": 12, "y": 6},
         energy="logsumexp(windows(tanh(x), 4, 3)) + sum(places_mean(each(A, x*x), 2)**2) + x @ each(S, x)/2 + x @ x",
@@ -50,7 +51,9 @@ SYSTEMS = {
             "x": "W @ windows(x, 6, 3)*sin(t) + each(B, windows(x, 6, 3)) + repeat(b, 4) - repeat(b*t + b, 4)",
             "y": "places_mean(x, 6) - y + repeat(places_mean(tanh(x), 3), 2) + each(A, repeat(c, 2))",
         },
+        mobility={"x": 1.0, "y": {"root": "each(R, z) + each(A, repeat(places_mean(z, 2), 2))", "divergence": 0.0}},
         parameters={
+            "R": numbers(11, 2, 2),
             "A": numbers(5, 3, 2),
             "B": numbers(6, 1, 3),
             "S": numbers(7, 4, 4),
