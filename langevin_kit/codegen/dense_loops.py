@@ -115,7 +115,7 @@ class Loops:
         self._matrices: dict[Node, str] = {}
         self._n_matrices = 0
         self._offsets = offsets(derived)
-        self._parts: dict[Node, Buffer] = {}
+        self._parts: dict[tuple[Node, int], Buffer] = {}
         order = postorder([*outputs, *(sides or {})])
         self._scalars = straight(order)
         self._name_scalars(order)
@@ -321,9 +321,9 @@ class Loops:
         buffer = standing or self._buffers.get(node)
         if buffer:
             return [], f"{buffer.name}[place*{size}:(place + 1)*{size}]"
-        if node not in self._parts:
-            self._parts[node] = self.buffer(size)
-        part = self._parts[node].name
+        if (node, size) not in self._parts:
+            self._parts[node, size] = self.buffer(size)
+        part = self._parts[node, size].name
         if node.kind == "gather":
             block, given = block_of(node), self._buffers[node.arguments[0]].name
             return [f"take({given}, {self.table(node)}, place*{size // block}, {block}, {part})"], part

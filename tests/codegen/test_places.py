@@ -26,15 +26,17 @@ def numbers(seed: int, *shape: int) -> NDArray[np.float64]:
 
 
 SYSTEMS = {
-    # Patches that products take place by place, and products that are scattered place by place.
+    # Patches that products take place by place, also two places at once, and products that are scattered likewise.
     "image": lk.System(
         coordinates={"x": 32},
-        energy="x @ x/2 + sum(logcosh(each(K, patches(x, 4, 4, 3)) + repeat(b, 16)))",
+        energy="x @ x/2 + sum(logcosh(each(K, patches(x, 4, 4, 3)) + repeat(b, 16)))"
+        " + sum(sin(each(M, patches(x, 4, 4, 3))))",
         drift="each(L, patches(sin(each(K, patches(x, 4, 4, 3)) + repeat(b, 16)*t), 4, 4, 3)) + repeat(c, 16)",
         mobility="repeat(k, 16)",
         parameters={
             "K": numbers(1, 3, 18),
             "L": numbers(2, 2, 27),
+            "M": numbers(12, 6, 36),
             "b": numbers(3, 3),
             "c": numbers(4, 2),
             "k": np.array([0.5, 1.5]),

@@ -15,10 +15,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from langevin_kit.system.dense.graph import Node, Shape, is_value, multiply, number, product, scaled
+from langevin_kit.system.dense.graph import Node, Shape, add, is_value, multiply, number, product, scaled, subtract
 
 MAX_LENGTH = 2**20
 """Components that a vector made here may have; a tile of particles of 2²⁰ takes a quarter of a gigabyte."""
+
+
+_SUMS: dict[str, Callable[[Node, Node], Node]] = {"add": add, "subtract": subtract}
 
 
 class DoesNotFit(ValueError):
@@ -44,8 +47,18 @@ def gather(x: Node, table: tuple[int, ...], block: int) -> Node:
 
 
 def scatter(x: Node, table: tuple[int, ...], length: int) -> Node:
-    """The vector of that length in which each block of x is added where a table says: the transpose of `gather`."""
+    """The vector of that length in which each block of x is added where a table says: the transpose of `gather`.
+
+    Of a sum of products at places each is scattered, so that none has to stand whole.
+    """
+    if x.kind in _SUMS and _is_of_products(x):
+        return _SUMS[x.kind](*(scatter(part, table, length) for part in x.arguments))
     return _moved("scatter", x, table, (length,))
+
+
+def _is_of_products(x: Node) -> bool:
+    _, x = scaled(x)
+    return x.kind == "each" or (x.kind in _SUMS and all(map(_is_of_products, x.arguments)))
 
 
 def _moved(kind: str, x: Node, table: tuple[int, ...], shape: Shape) -> Node:
