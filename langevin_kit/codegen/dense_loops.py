@@ -8,12 +8,13 @@ the loop that uses it. What depends on neither state nor time is computed once, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from langevin_kit.codegen.dense_body import Body
 from langevin_kit.codegen.dense_places import is_of_parameter, passed_on, rows_of, table_name
 from langevin_kit.system.dense.derived import DenseDerived
-from langevin_kit.system.dense.graph import CONTRACTIONS, HELD, PLACES, Node, is_value, postorder
+from langevin_kit.system.dense.graph import CONTRACTIONS, HELD, PLACES, Node, postorder
 from langevin_kit.system.dense.places import block_of
 
 _COSTLY = frozenset({"exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "atan", "atanh", "logcosh", "divide"})
@@ -22,9 +23,6 @@ _TAKES_BUFFER = frozenset({"product", "logsumexp", "softmax"}) | PLACES
 
 _NUMBERS = {"time": "t", "temperature": "T", "amplitude": "amplitude"}
 """Numbers that are the same for all particles, and what generated source calls them."""
-
-_NAMES = {"abs": "absolute"}
-"""Functions that have another name in `langevin_kit.kernels.elementary`."""
 
 _EXPONENTIALS = """\
 for i in range({P}):
@@ -351,94 +349,6 @@ class Loops:
         """A variable that no other loop uses."""
         self._n_names += 1
         return f"v{self._n_names}"
-
-
-class Body:
-    """The lines of one loop; equal nodes are computed once.
-
-    Parameters
-    ----------
-    kept : collection of Node
-        What is not computed here but held elsewhere: `held` names it.
-    new_name : function
-        Gives a variable that no other loop uses.
-    """
-
-    def __init__(self, kept: Collection[Node], new_name: Callable[[], str]) -> None:
-        self.lines: list[str] = []
-        self._kept = kept
-        self._new_name = new_name
-        self._known: dict[Node, str] = {}
-
-    def held(self, node: Node) -> str:
-        """The name of a value that stands elsewhere, or "" for one that is computed here."""
-        raise NotImplementedError
-
-    def value(self, node: Node) -> str:
-        """The name that holds a node's value."""
-        if node.is_number:
-            return f"R({float(node.value)!r})"
-        if node not in self._known:
-            self._known[node] = self.held(node) or self._computed(node)
-        return self._known[node]
-
-    def assign(self, source: str) -> str:
-        """A new name for what a line computes."""
-        name = self._new_name()
-        self.lines.append(f"{name} = {source}")
-        return name
-
-    def _computed(self, node: Node) -> str:
-        a = node.arguments
-        match node.kind:
-            case "add":
-                return self._sum(*a)
-            case "subtract":
-                return self._difference(*a)
-            case "multiply" if is_value(a[0], -1):
-                return self.assign(f"-{self.value(a[1])}")
-            case "multiply":
-                return self.assign(f"{self.value(a[0])}*{self.value(a[1])}")
-            case "divide":
-                return self.assign(f"{self.value(a[0])}/{self.value(a[1])}")
-            case "power":
-                return self._power(self.value(a[0]), int(node.value))
-            case "step":
-                x, above, below = map(self.value, a)
-                return self.assign(f"{above} if {x} > R(0.0) else {below}")
-            case "held":
-                return self.value(a[0])
-        return self.assign(f"{_NAMES.get(node.kind, node.kind)}({self.value(a[0])})")
-
-    def _is_product(self, node: Node) -> bool:
-        return node.kind == "multiply" and node not in self._kept
-
-    def _sum(self, a: Node, b: Node) -> str:
-        if not self._is_product(b):
-            a, b = b, a
-        if self._is_product(b):
-            x, y = map(self.value, b.arguments)
-            return self.assign(f"fma({x}, {y}, {self.value(a)})")
-        return self.assign(f"{self.value(b)} + {self.value(a)}")
-
-    def _difference(self, a: Node, b: Node) -> str:
-        if self._is_product(b):
-            x, y = map(self.value, b.arguments)
-            return self.assign(f"fma(-{x}, {y}, {self.value(a)})")
-        if self._is_product(a):
-            x, y = map(self.value, a.arguments)
-            return self.assign(f"fma({x}, {y}, -{self.value(b)})")
-        return self.assign(f"{self.value(a)} - {self.value(b)}")
-
-    def _power(self, square: str, count: int) -> str:
-        result = ""
-        while count:
-            if count & 1:
-                result = self.assign(f"{result}*{square}") if result else square
-            count >>= 1
-            if count:
-                square = self.assign(f"{square}*{square}")
-        return result
 
 
 class _TileBody(Body):
