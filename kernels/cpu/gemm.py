@@ -27,7 +27,7 @@ _NARROW = (4, 32)
 """Rows of a block and bytes of a vector, for 32 registers of 64 bytes and for 16 of 32: sums and operands must fit."""
 
 
-def _fits(context: Any) -> tuple[int, int]:
+def fits(context: Any) -> tuple[int, int]:
     """The block for the processor that is compiled for; the bits are the same for all."""
     _, _, features = context.codegen().magic_tuple()
     return _WIDE if "+avx512f" in features else _NARROW
@@ -49,7 +49,7 @@ def block(typingctx: Any, rows: Any, adds: Any, U: Any, X: Any, Y: Any, row: Any
         depth = cgutils.unpack_tuple(builder, x.shape)[0]
         panel, height_of_panel = builder.mul(row, depth), ir.Constant(row.type, rows.literal_value)
         x_columns = cgutils.unpack_tuple(builder, x.shape)[1]
-        height, vector_bytes = _fits(context)
+        height, vector_bytes = fits(context)
         width = vector_bytes * 8 // scalar.bitwidth
         vector = ir.VectorType(context.get_value_type(scalar), width)
         name = f"llvm.fma.v{width}f{scalar.bitwidth}"

@@ -66,7 +66,13 @@ class Peers:
 @contextmanager
 def worker(kind: str, name: str, dtype: str, *, python: str = sys.executable, **environment: str) -> Iterator[Measure]:
     """A process of `contestants.py`."""
-    command = [python, str(HERE / "contestants.py"), kind, name, dtype]
+    with contestant([python, str(HERE / "contestants.py"), kind, name, dtype], **environment) as (_, measure):
+        yield measure
+
+
+@contextmanager
+def contestant(command: list[str], **environment: str) -> Iterator[tuple[str, Measure]]:
+    """A process that says "ready", and then answers each line with a number: what it says beside it, and how to ask."""
     one_thread = dict.fromkeys(("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     process = subprocess.Popen(
         command,
@@ -87,9 +93,9 @@ def worker(kind: str, name: str, dtype: str, *, python: str = sys.executable, **
 
     try:
         greeting = answers.readline().strip()
-        if greeting != "ready":
+        if not greeting.startswith("ready"):
             raise Absent(greeting.removeprefix("absent: ") or "it died at its start")
-        yield measure
+        yield greeting.removeprefix("ready").strip(), measure
     finally:
         requests.close()
         process.wait()

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from langevin_kit.backends import CPU
-from langevin_kit.codegen.adjoint import STEP_SLOPES
 from langevin_kit.errors import InvalidArgument, NonFinite
-from langevin_kit.learn.gradient._checkpoints import backwards, spine
-from langevin_kit.learn.gradient._engine import Engine
 from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective
+from langevin_kit.learn.gradient._passage import Checkpointed, Stored
 from langevin_kit.learn.gradient._path import Path
 from langevin_kit.learn.gradient._solver import Solver
 from langevin_kit.learn.gradient._steps import Steps
@@ -37,8 +34,9 @@ class DiscreteAdjoint:
     ----------
     solver : FixedSteps or DormandPrince
     checkpoints : int, "auto", or None
-        States that are kept on the way forward; the others are computed again, in the order that needs fewest steps.
-        All stages of all steps are kept with None, and as many states as the root of the number of steps with "auto".
+        States that are kept on the way forward, beside the first; what is between them is computed again, in the order
+        that needs fewest steps, some particles at a time. All stages of all steps are kept with None; with "auto" as
+        many states as let each step be computed just twice, which grows as the root of the number of steps.
     times : bool
         Whether slopes in times, and in T, are wanted, too.
     dtype : "float64" or "float32"
@@ -48,7 +46,8 @@ class DiscreteAdjoint:
 
     Notes
     -----
-    Memory is that of what is kept: N d numbers a state, as many a stage. Hager, Numer. Math. 87, 247, 2000; Griewank &
+    Memory is that of what is kept: N d numbers a state, as many a stage, and beside the states stages in as much room
+    again for each thread. Hager, Numer. Math. 87, 247, 2000; Griewank &
     Walther, "Evaluating Derivatives", 2nd ed., SIAM 2008.
 
     Examples
@@ -89,8 +88,13 @@ class DiscreteAdjoint:
         path = Path.of(system, initial, times, self.solver.tableau, learn, parameters, rng)
         with path.engine(self.dtype, self.backend, by_step=self.times) as engine:
             x = path.begin(self.dtype)
-            intervals, chosen = self.solver.steps(engine, x, path.times)
-            passage = _Passage(engine, self.solver, intervals, self._kept(intervals))
+            way = self.solver.steps(engine, x, path.times, record=self.checkpoints is None)
+            intervals = way.intervals
+            passage: Stored | Checkpointed = (
+                Stored(engine, self.solver.tableau, way)
+                if self.checkpoints is None
+                else Checkpointed(engine, self.solver.tableau, intervals, x.shape[1], self.checkpoints)
+            )
             states = passage.forward(x)
             if not np.isfinite(states).all():
                 raise NonFinite("states: the path left the finite numbers; take shorter steps, or bound the field.")
@@ -105,104 +109,10 @@ class DiscreteAdjoint:
                 times=in_times,
                 temperature=in_temperature,
                 states=np.ascontiguousarray(np.swapaxes(states, 1, 2)),
-                evaluations=Evaluations(passage.forward_evaluations + chosen, passage.backward_evaluations),
+                evaluations=Evaluations(
+                    way.evaluations + passage.evaluations, passage.tableau.stages * sum(map(len, intervals))
+                ),
             )
-
-    def _kept(self, intervals: Sequence[Steps]) -> int | None:
-        n = sum(map(len, intervals))
-        return math.isqrt(n - 1) + 1 if self.checkpoints == "auto" else self.checkpoints
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """Steps whose stages are kept at once, within one interval."""
-
-    interval: int
-    steps: Steps
-    is_last: bool
-
-
-class _Passage:
-    """Forward through all steps, and back."""
-
-    def __init__(self, engine: Engine, solver: Solver, intervals: Sequence[Steps], kept: int | None) -> None:
-        self._engine, self._tableau, self._intervals = engine, solver.tableau, intervals
-        self._kept = kept
-        longest = max(map(len, intervals)) if kept is None else max(1, kept // self._tableau.stages)
-        self._pieces = list(_pieces(intervals, longest))
-        self._states: dict[int, NDArray[np.floating]] = {}
-        self._stages: dict[int, NDArray[np.floating]] = {}
-        self.forward_evaluations = self.backward_evaluations = 0
-
-    def forward(self, x: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Where particles are at the end of each interval, (k, d, N)."""
-        seen = np.empty((len(self._intervals), *x.shape), x.dtype)
-        keep = {0, *spine(len(self._pieces), self._kept)} if self._kept is not None else set()
-        for j, piece in enumerate(self._pieces):
-            if j in keep:
-                self._states[j] = x.copy()
-            if self._kept is None or j == len(self._pieces) - 1:
-                self._stages[j] = self._record(x, piece)
-            else:
-                self._move(x, piece)
-            if piece.is_last:
-                seen[piece.interval] = x
-        return seen
-
-    def backward(self, slopes: NDArray[Any]) -> tuple[NDArray[np.floating], Floats, list[Floats]]:
-        """∂L/∂x at the beginning, (d, N), slopes in parameters, and those of each interval's steps."""
-        slope = np.zeros(slopes.shape[1:], self._engine.dtype)
-        total: Floats | float = 0.0
-        of_steps = [np.zeros((len(STEP_SLOPES), len(steps))) for steps in self._intervals]
-        for j, stages in self._reversed():
-            piece = self._pieces[j]
-            if piece.is_last:
-                slope += slopes[piece.interval].astype(slope.dtype)
-            more, each = self._engine.backward(slope, piece.steps, self._tableau, stages)
-            self.backward_evaluations += len(piece.steps) * self._tableau.stages
-            total = total + more
-            low = piece.steps.first - self._intervals[piece.interval].first
-            of_steps[piece.interval][:, low : low + len(piece.steps)] += each
-        return slope, np.asarray(total), of_steps
-
-    def _reversed(self) -> Iterator[tuple[int, NDArray[np.floating]]]:
-        """Numbers of the pieces, the last one first, and their stages."""
-        if self._kept is None:
-            for j in range(len(self._pieces) - 1, -1, -1):
-                yield j, self._stages.pop(j)
-            return
-        for what, low, high in backwards(len(self._pieces), self._kept):
-            if what == "forget":
-                del self._states[low]
-                continue
-            if what == "reverse" and high - 1 in self._stages:
-                yield high - 1, self._stages.pop(high - 1)
-                continue
-            x = self._states[low].copy()
-            for j in range(low, high - (what == "reverse")):
-                self._move(x, self._pieces[j])
-            if what == "advance":
-                self._states[high] = x
-            else:
-                yield high - 1, self._record(x, self._pieces[high - 1])
-
-    def _move(self, x: NDArray[np.floating], piece: _Piece) -> None:
-        none = self._engine.none()
-        self._engine.forward(x, piece.steps, self._tableau, none, none)
-        self.forward_evaluations += len(piece.steps) * self._tableau.stages
-
-    def _record(self, x: NDArray[np.floating], piece: _Piece) -> NDArray[np.floating]:
-        stages = self._engine.stages(len(piece.steps) * self._tableau.stages, x.shape[1])
-        self._engine.forward(x, piece.steps, self._tableau, stages, self._engine.none())
-        self.forward_evaluations += len(piece.steps) * self._tableau.stages
-        return stages
-
-
-def _pieces(intervals: Sequence[Steps], longest: int) -> Iterator[_Piece]:
-    for i, steps in enumerate(intervals):
-        for low in range(0, len(steps), longest):
-            high = min(low + longest, len(steps))
-            yield _Piece(i, steps.part(low, high), high == len(steps))
 
 
 def _in_times(path: Path, intervals: Sequence[Steps], of_steps: Sequence[Floats]) -> tuple[Floats, float | None]:

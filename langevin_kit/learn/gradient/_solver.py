@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,28 @@ from langevin_kit.system.arguments import above_zero, at_least_zero
 Floats = NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class Way:
+    """Steps along a path.
+
+    Attributes
+    ----------
+    intervals : list of Steps
+        Of each interval between times.
+    evaluations : int
+        Of the velocity, to choose them.
+    states : list of (d, N)
+        Where the intervals end, if that is known by then.
+    stages : list of arrays
+        Of each step, with them.
+    """
+
+    intervals: list[Steps]
+    evaluations: int = 0
+    states: list[NDArray[np.floating]] = field(default_factory=list)
+    stages: list[NDArray[np.floating]] = field(default_factory=list)
+
+
 class Solver(Protocol):
     """How steps are chosen."""
 
@@ -25,8 +47,8 @@ class Solver(Protocol):
     def tableau(self) -> Tableau:
         """The scheme of each."""
 
-    def steps(self, engine: Engine, x: NDArray[np.floating], times: Floats) -> tuple[list[Steps], int]:
-        """Steps of each interval between times, and what choosing them cost in evaluations of the velocity."""
+    def steps(self, engine: Engine, x: NDArray[np.floating], times: Floats, *, record: bool = False) -> Way:
+        """Steps from x on; a solver that goes along them to choose them also records what it comes by."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +76,9 @@ class FixedSteps:
         """The scheme's coefficients."""
         return TABLEAUS[self.scheme]
 
-    def steps(self, engine: Engine, x: NDArray[np.floating], times: Floats) -> tuple[list[Steps], int]:
+    def steps(self, engine: Engine, x: NDArray[np.floating], times: Floats, *, record: bool = False) -> Way:
         """Equal steps in each interval; nothing is evaluated to choose them."""
-        return equal_steps(times, self.time_step), 0
+        return Way(equal_steps(times, self.time_step))
 
 
 @dataclass(frozen=True)
@@ -95,11 +117,15 @@ class DormandPrince:
         """The scheme's coefficients."""
         return TABLEAUS["dormand_prince"]
 
-    def steps(self, engine: Engine, x: NDArray[np.floating], times: Floats) -> tuple[list[Steps], int]:
+    def steps(self, engine: Engine, x: NDArray[np.floating], times: Floats, *, record: bool = False) -> Way:
         """Steps of each interval, found by going along them."""
-        trial = _Compiled(engine, self.tableau, x.shape[1])
-        pilot = self.pilot(trial, x.copy(), float(times[0]), float(times[-1] - times[0]))
-        return [pilot.to(end) for end in times[1:]], trial.evaluations
+        trial = _Compiled(engine, self.tableau, x.shape[1], record=record)
+        pilot = self.pilot(trial, x, float(times[0]), float(times[-1] - times[0]))
+        intervals, states, stages = [], [], []
+        for end in times[1:]:
+            intervals.append(pilot.to(end, lambda _t, _x: stages.append(trial.stages)))
+            states.append(pilot.x)
+        return Way(intervals, trial.evaluations, states, stages) if record else Way(intervals, trial.evaluations)
 
     def pilot(self, trial: Trial, x: NDArray[Any], time: float, span: float) -> Pilot:
         """What goes along a path with these tolerances."""
@@ -109,17 +135,26 @@ class DormandPrince:
 
 
 class _Compiled:
-    """Steps of compiled code."""
+    """Steps of compiled code.
 
-    def __init__(self, engine: Engine, tableau: Tableau, n: int) -> None:
-        self._engine, self._tableau, self._euler = engine, tableau, TABLEAUS["euler"]
-        self._none, self._rates = engine.none(), engine.stages(tableau.stages, n)
-        self.evaluations = 0
+    Attributes
+    ----------
+    evaluations : int
+        Of the velocity.
+    stages : array
+        Of the step that was tried last, if they are recorded.
+    """
+
+    def __init__(self, engine: Engine, tableau: Tableau, n: int, *, record: bool) -> None:
+        assert tableau.error is not None
+        self._engine, self._tableau, self._error = engine, tableau.to_the_end, tableau.error
+        self._rates, self._record = engine.rates(self._tableau.stages, n), record
+        self.stages, self.evaluations = engine.stages(0, 0), 0
 
     def rate(self, x: NDArray[Any], t: float) -> NDArray[Any]:
         """F at a place."""
-        rates = self._engine.stages(1, x.shape[1])
-        self._engine.forward(x.copy(), Steps(0, np.array([t]), np.array([1.0])), self._euler, self._none, rates)
+        rates = self._engine.rates(1, x.shape[1])
+        self._engine.forward(x.copy(), Steps(0, np.array([t]), np.array([1.0])), TABLEAUS["euler"], rates=rates)
         self.evaluations += 1
         found: NDArray[Any] = rates[0]
         return found
@@ -128,13 +163,11 @@ class _Compiled:
         self, x: NDArray[Any], t: float, size: float, rate: NDArray[Any]
     ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Where a step ends, f there, and the difference from the embedded result."""
-        error = self._tableau.error
-        assert error is not None
-        end = x.copy()
-        self._rates[0] = rate
+        end, rates = x.copy(), self._rates
+        rates[0] = rate
+        if self._record:
+            self.stages = self._engine.stages(len(rates), x.shape[1])
         step = Steps(0, np.array([t]), np.array([size]))
-        self._engine.forward(end, step, self._tableau, self._none, self._rates, known=True)
-        self.evaluations += self._tableau.stages - 1
-        last = self.rate(end, t + size)
-        difference = size * (np.tensordot(error[:-1], self._rates, axes=1) + error[-1] * last)
-        return end, last, np.asarray(difference)
+        self._engine.forward(end, step, self._tableau, self.stages, rates, known=True)
+        self.evaluations += len(rates) - 1
+        return end, rates[-1].copy(), np.asarray(size * np.tensordot(self._error, rates, axes=1))

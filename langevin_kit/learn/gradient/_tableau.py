@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -34,6 +35,14 @@ class Tableau:
     def stages(self) -> int:
         """Evaluations of f."""
         return len(self.b)
+
+    @cached_property
+    def to_the_end(self) -> Tableau:
+        """The same steps with a further stage where a step ends: its f is the next step's first."""
+        n = self.stages
+        a = np.zeros((n + 1, n + 1))
+        a[:n, :n], a[n, :n] = self.a, self.b
+        return replace(self, a=a, b=np.append(self.b, 0.0), c=np.append(self.c, 1.0))
 
 
 def _tableau(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,20 @@ MOST = 2**22
 
 def evaluate(node: Node, x: Array, t: float, parameters: Mapping[str, Array]) -> Array:
     """Value of shape (m, ...) of a vector or (...) of a scalar node, for x of shape (d, ...)."""
-    order = postorder([node])
-    longest = max(each.shape[0] if len(each.shape) == 1 else 1 for each in order)
+    order, longest = _order(node)
     n, points = int(np.prod(x.shape[1:])), max(1, MOST // longest)
     if n <= points:
         return _evaluated(order, x, t, parameters)
     flat = x.reshape(len(x), n)
     parts = [_evaluated(order, flat[:, low : low + points], t, parameters) for low in range(0, n, points)]
     return np.concatenate(parts, axis=-1).reshape(node.shape + x.shape[1:])
+
+
+@lru_cache(maxsize=256)
+def _order(node: Node) -> tuple[list[Node], int]:
+    """Of `postorder`, and the most numbers that one of the nodes has of a point."""
+    order = postorder([node])
+    return order, max(each.shape[0] if len(each.shape) == 1 else 1 for each in order)
 
 
 def evaluate_all(nodes: Sequence[Node], x: Array, t: float, parameters: Mapping[str, Array]) -> list[Array]:

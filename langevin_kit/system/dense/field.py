@@ -97,6 +97,12 @@ class Field:
         """∂(λ·f)/∂(matrix of that name) as a sum of outer products."""
         return matrix_gradient(self.work, name)
 
+    @cached_property
+    def _used(self) -> frozenset[str]:
+        """The parameters that f depends on."""
+        nodes = graph.postorder(self.velocity)
+        return frozenset(str(n.value) for n in nodes if n.kind in ("parameter", "matrix"))
+
     def names(self, learn: Sequence[str] | None) -> tuple[str, ...]:
         """The parameters whose slopes are wanted: all that f depends on, or those asked for.
 
@@ -104,7 +110,7 @@ class Field:
         ------
         InvalidArgument
         """
-        used = {str(n.value) for n in graph.postorder(self.velocity) if n.kind in ("parameter", "matrix")}
+        used = self._used
         known = [name for name in self.derived.parameters if name in used]
         for name in learn or ():
             if name not in self.derived.parameters:
