@@ -59,7 +59,6 @@ def found(name: str, scheme: str, **options: Any) -> Gradient:
     return provider.gradient(system, begin(system), TIMES, LOSS.of(system, u=TARGETS), rng=3)
 
 
-@pytest.mark.claim("D14")
 @pytest.mark.parametrize(
     ("name", "scheme"), [("image", "rk4"), pytest.param("others", "euler", marks=pytest.mark.slow)]
 )
