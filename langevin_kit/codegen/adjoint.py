@@ -19,8 +19,9 @@ from types import ModuleType
 from langevin_kit.cache import load
 from langevin_kit.cache.modules import MAX_MODULES
 from langevin_kit.codegen.dense import block, header
-from langevin_kit.codegen.dense_loops import Buffer, Loops
+from langevin_kit.codegen.dense_loops import Buffer, Loops, indented
 from langevin_kit.codegen.dense_noise import Draw
+from langevin_kit.codegen.dense_places import sides_of, table_source
 from langevin_kit.kernels.cpu.buffers import MAX_BUFFERS
 from langevin_kit.kernels.cpu.outer import LANE_BYTES, NARROW
 from langevin_kit.schemes import NOISES
@@ -190,7 +191,7 @@ class Adjoint:
             draw=block(self._draw(draw, loops), 1),
             evaluate=block(evaluate, 3),
         )
-        return self._steps("forward", "rates, known", draw, loops, body)
+        return table_source(loops.tables) + self._steps("forward", "rates, known", draw, loops, body)
 
     def _backward(self) -> str:
         field = self.field
@@ -198,9 +199,15 @@ class Adjoint:
         factors = {name: field.factors(name) for name, shape in shapes.items() if len(shape) == 2}
         others = {name: field.slope(Node("parameter", s, value=name)) for name, s in shapes.items() if len(s) < 2}
         scalars = self._scalars() if self.by_step else {}
-        sides = [side for pairs in factors.values() for pair in pairs for side in pair]
-        outputs = [*field.pullback, *sides, *others.values(), *scalars.values()]
-        loops = Loops(field.derived, outputs, WIDTH)
+        sides = [
+            (side, size)
+            for name, pairs in factors.items()
+            for pair in pairs
+            for side, size in zip(pair, shapes[name], strict=True)
+        ]
+        whole, by_place = sides_of(sides)
+        outputs = [*field.pullback, *whole, *others.values(), *scalars.values()]
+        loops = Loops(field.derived, outputs, WIDTH, by_place)
         draw = Draw(NOISES["gaussian"], field.d, WIDTH, self.dtype)
         given = loops.cotangent(field.cotangents)
         slopes, x = loops.buffer_of(f"n*{field.d}", "slopes"), loops.buffer_of(str(field.d), "x")
@@ -227,7 +234,7 @@ class Adjoint:
             flush_step=block(sums.flush_step, 1),
             flush=block(sums.flush, 0),
         )
-        return self._steps("backward", "total, of_steps, leaf_size", draw, loops, body)
+        return table_source(loops.tables) + self._steps("backward", "total, of_steps, leaf_size", draw, loops, body)
 
     def _names(self, x: Buffer, slopes: Buffer) -> dict[str, object]:
         d, P = self.field.d, WIDTH
@@ -282,17 +289,15 @@ class _Sums:
         m, n = (columns, rows) if swapped else (rows, columns)
         lefts_and_rights = [(v, u) if swapped else (u, v) for u, v in pairs]
         if m <= NARROW:  # there is less to add up than to turn
-            total = self._array(m * n, self._lanes)
-            self.gather += [
-                f"add_narrow({self._buffer(u).name}, {self._buffer(v).name}, {total})" for u, v in lefts_and_rights
-            ]
+            total, add = self._array(m * n, self._lanes), self._narrow
             row, many = f"j*{rows} + i" if swapped else f"i*{columns} + j", self._lanes
             column = "l"
         else:
-            total = self._array(m, -(-n // self._strip) * self._strip)
-            self.gather += [f"add_outer({self._buffer(u).name}, {self._turn(v)}, {total})" for u, v in lefts_and_rights]
+            total, add = self._array(m, self._strips(n)), self._wide
             row, many = ("j", 1) if swapped else ("i", 1)
             column = "i" if swapped else "j"
+        for u, v in lefts_and_rights:
+            self.gather += add(u, v, total) if u.shape[0] == m else self._by_place(u, m, v, n, total)
         self.clear.append(f"{total}[:] = R(0.0)")
         at = self._of.offsets[name]
         self.flush += [
@@ -301,6 +306,26 @@ class _Sums:
             f"        for l in range({many}):",
             f"            total[leaf, {at} + i*{columns} + j] += {total}[{row}, {column}]",
         ]
+
+    def _narrow(self, left: Node, right: Node, total: str) -> list[str]:
+        return [f"add_narrow({self._buffer(left).name}, {self._buffer(right).name}, {total})"]
+
+    def _wide(self, left: Node, right: Node, total: str) -> list[str]:
+        return [f"add_outer({self._buffer(left).name}, {self._turn(right)}, {total})"]
+
+    def _by_place(self, left: Node, m: int, right: Node, n: int, total: str) -> list[str]:
+        """Σ u vᵀ over places, each turned as it comes."""
+        (before, u), (more, v) = self._place(left, m), self._place(right, n)
+        if m <= NARROW:
+            lines = [f"add_narrow({u}, {v}, {total})"]
+        else:
+            turned = self._array(WIDTH, self._strips(n))
+            lines = [f"turn({v}, {turned})", f"add_outer({u}, {turned}, {total})"]
+        return [f"for place in range({left.shape[0] // m}):", *indented([*before, *more, *lines])]
+
+    def _place(self, node: Node, size: int) -> tuple[list[str], str]:
+        standing = None if self._loops.has_no_buffer(node) else self._buffer(node)
+        return self._loops.place(node, size, standing)
 
     def other(self, name: str, node: Node) -> None:
         """The sum of a vector, or of a number of each particle."""
@@ -342,6 +367,10 @@ class _Sums:
 
         return self._loops.loop(rows, [node], finish)
 
+    def _strips(self, n: int) -> int:
+        """Columns of whole strips."""
+        return -(-n // self._strip) * self._strip
+
     def _array(self, rows: int, columns: int) -> str:
         name = self._loops.new_name()
         self._loops.setup.append(f"{name} = aligned({rows}, {columns}, like)")
@@ -357,9 +386,8 @@ class _Sums:
 
     def _turn(self, node: Node) -> str:
         if node not in self._turned:
-            columns = -(-node.shape[0] // self._strip) * self._strip
             buffer = self._buffer(node)
-            self._turned[node] = self._array(WIDTH, columns)
+            self._turned[node] = self._array(WIDTH, self._strips(node.shape[0]))
             self.gather.append(f"turn({buffer.name}, {self._turned[node]})")
         return self._turned[node]
 

@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 from langevin_kit.codegen.cuda_dense_loops import Draw, Graph, Kernel
 from langevin_kit.codegen.dense import FUNCTIONS, LEAST_EXPONENT, check_scheme, ends, mirrored
 from langevin_kit.codegen.dense_loops import changes
+from langevin_kit.errors import BackendUnavailable
 from langevin_kit.kernels import noise, walls
 from langevin_kit.kernels.counter_rng import STREAM_DYNAMICS, philox
 from langevin_kit.kernels.cuda.device import Device
 from langevin_kit.kernels.cuda.products import COLUMNS, product_kernel, row_blocks
 from langevin_kit.kernels.jit import fma
 from langevin_kit.schemes import Scheme, scheme_from
-from langevin_kit.system.dense import DenseDerived, Move
-from langevin_kit.system.dense.graph import MOVED, Node, is_value, postorder
+from langevin_kit.system.dense import DenseDerived, Move, places
+from langevin_kit.system.dense.graph import MOVED, PLACES, Node, is_value, postorder
 
 _SCALARS = {
     "first": types.int64,
@@ -183,6 +184,8 @@ def program(
     ------
     InvalidArgument
         For a scheme that a vector of coordinates does not take.
+    BackendUnavailable
+        For weights that places share.
     """
     check_scheme(scheme)
     outputs = [output for move in derived.moves for output in move.outputs]
@@ -218,6 +221,10 @@ class _Maker:
         self._walled = walled
         self._device, self._fast = Device(fast=fast), fast
         self._graph = Graph(derived, [*outputs, *returns])
+        if any(node.kind in PLACES for node in self._graph.order):
+            raise BackendUnavailable(
+                f"backend: a GPU takes no {', '.join(places.FUNCTIONS)} in this version. Use backend='cpu'."
+            )
         self._draw = Draw(derived.d, scheme.noise.per_call[dtype], *scheme.group(derived.d, dtype))
         self._matrices: dict[str, Matrix] = {}
         self._buffers: dict[str, int] = {}

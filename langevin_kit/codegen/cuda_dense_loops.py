@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from langevin_kit.codegen.dense_loops import Body, changes, in_buffers, indented, inside, offsets, straight
+from langevin_kit.codegen.dense_body import Body
+from langevin_kit.codegen.dense_loops import changes, in_buffers, indented, inside, offsets, straight
 from langevin_kit.system.dense import DenseDerived
 from langevin_kit.system.dense.graph import Node, postorder
 

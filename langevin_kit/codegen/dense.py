@@ -15,10 +15,11 @@ from types import ModuleType
 from langevin_kit.cache import load
 from langevin_kit.codegen.dense_loops import Loops, indented
 from langevin_kit.codegen.dense_noise import Draw
+from langevin_kit.codegen.dense_places import table_source
 from langevin_kit.errors import InvalidArgument
 from langevin_kit.schemes import Scheme
 from langevin_kit.system.dense import DenseDerived, Move
-from langevin_kit.system.dense.graph import CONTRACTIONS, Node, is_value, postorder
+from langevin_kit.system.dense.graph import CONTRACTIONS, PLACES, Node, is_value, postorder
 
 LEAST_EXPONENT = {"float32": -64.0, "float64": -600.0}
 """Below it an exponential beside 1 is 0 in sums of exponentials: far under rounding, and products with numbers that are
@@ -36,6 +37,7 @@ import math
 import numpy as np
 from langevin_kit.kernels.cpu.buffers import aligned, empty_tile, fill_tile, load, store
 from langevin_kit.kernels.cpu.gemm import gemm, pack, pack_symmetric
+from langevin_kit.kernels.cpu.places import give, take
 from langevin_kit.kernels.jit import cached_driver, fma
 from langevin_kit.kernels.elementary.{dtype} import {functions}
 R = np.{dtype}
@@ -73,7 +75,9 @@ def advance(X, low, high, block_size, first, n_steps, parameters, time_step, tem
 _SCALARS = """\
 from langevin_kit.kernels.cpu.buffers import aligned, empty_tile, fill_tile, load, store
 from langevin_kit.kernels.cpu.gemm import gemm, pack, pack_symmetric
+from langevin_kit.kernels.cpu.places import give, take
 LEAST = R({least})
+{tables}
 
 @cached_driver
 def {name}(X, low, high, t, parameters, out):
@@ -105,7 +109,7 @@ def row_width(outputs: Sequence[Node]) -> int:
 
     Those take four vectors at a time (`langevin_kit.kernels.wide`), and with fewer up to four times as long.
     """
-    return _ROW if any(node.kind in CONTRACTIONS and node.kind != "product" for node in postorder(outputs)) else 0
+    return _ROW if any(node.kind in CONTRACTIONS - PLACES - {"product"} for node in postorder(outputs)) else 0
 
 
 def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Collection[int] = ()) -> str:
@@ -174,17 +178,21 @@ def stepper_source(derived: DenseDerived, scheme: Scheme, dtype: str, walled: Co
     noisy += [*chain.from_iterable(map(stochastic, derived.moves)), *turned]
     noiseless = [*chain.from_iterable(map(deterministic, derived.moves)), *turned]
     each_end = [*loops.each_end, *chain.from_iterable(starmap(returned, derived.retractions.items()))]
-    return header(dtype) + _ADVANCE.format(
-        suffix=dtype.replace("float", "f"),
-        scheme=scheme.name,
-        d=d,
-        P=width,
-        setup=block([*draw.setup, *loops.setup], 1),
-        each_step=block(loops.each_step, 3),
-        draw=block(draw.lines, 4),
-        noisy=block(noisy, 4),
-        noiseless=block(noiseless, 4),
-        each_end=block(each_end, 3),
+    return (
+        header(dtype)
+        + table_source(loops.tables)
+        + _ADVANCE.format(
+            suffix=dtype.replace("float", "f"),
+            scheme=scheme.name,
+            d=d,
+            P=width,
+            setup=block([*draw.setup, *loops.setup], 1),
+            each_step=block(loops.each_step, 3),
+            draw=block(draw.lines, 4),
+            noisy=block(noisy, 4),
+            noiseless=block(noiseless, 4),
+            each_end=block(each_end, 3),
+        )
     )
 
 
@@ -215,6 +223,7 @@ def scalars_source(derived: DenseDerived, name: str, scalars: Mapping[int, Node]
     return _SCALARS.format(
         name=name,
         least=LEAST_EXPONENT["float64"],
+        tables=table_source(loops.tables),
         d=derived.d,
         P=width,
         setup=block(loops.setup, 1),

@@ -8,21 +8,21 @@ the loop that uses it. What depends on neither state nor time is computed once, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from langevin_kit.codegen.dense_body import Body
+from langevin_kit.codegen.dense_places import is_of_parameter, passed_on, rows_of, table_name
 from langevin_kit.system.dense.derived import DenseDerived
-from langevin_kit.system.dense.graph import CONTRACTIONS, HELD, Node, is_value, postorder
+from langevin_kit.system.dense.graph import CONTRACTIONS, HELD, PLACES, Node, postorder
+from langevin_kit.system.dense.places import block_of
 
 _COSTLY = frozenset({"exp", "log", "sqrt", "sin", "cos", "sinh", "cosh", "tanh", "atan", "atanh", "logcosh", "divide"})
-_TAKES_BUFFER = frozenset({"product", "logsumexp", "softmax"})
+_TAKES_BUFFER = frozenset({"product", "logsumexp", "softmax"}) | PLACES
 """Contractions whose argument stands in a buffer; `dot` and `sum` compute theirs as they go."""
 
 _NUMBERS = {"time": "t", "temperature": "T", "amplitude": "amplitude"}
 """Numbers that are the same for all particles, and what generated source calls them."""
-
-_NAMES = {"abs": "absolute"}
-"""Functions that have another name in `langevin_kit.kernels.elementary`."""
 
 _EXPONENTIALS = """\
 for i in range({P}):
@@ -81,9 +81,13 @@ class Loops:
         What the caller's own loops will compute, through `loop`.
     width : int
         Particles P of a tile.
+    sides : mapping of Node to int
+        What the caller takes place by place, through `place`, and the components of a place.
 
     Attributes
     ----------
+    tables : dict
+        Its keys are what `langevin_kit.codegen.dense_places.table_source` has to define in the module.
     setup : list of str
         Lines before the particles: buffers, packed matrices, parameters, and what is constant.
     each_step, each_draw, each_end : list of str
@@ -93,8 +97,11 @@ class Loops:
         Those that are needed in a buffer.
     """
 
-    def __init__(self, derived: DenseDerived, outputs: Sequence[Node], width: int) -> None:
+    def __init__(
+        self, derived: DenseDerived, outputs: Sequence[Node], width: int, sides: Mapping[Node, int] | None = None
+    ) -> None:
         self.P = width
+        self.tables: dict[tuple[int, ...], None] = {}
         self.setup: list[str] = []
         self.each_step: list[str] = []
         self.each_draw: list[str] = []
@@ -106,17 +113,20 @@ class Loops:
         self._matrices: dict[Node, str] = {}
         self._n_matrices = 0
         self._offsets = offsets(derived)
-        order = postorder(outputs)
+        self._parts: dict[tuple[Node, int], Buffer] = {}
+        order = postorder([*outputs, *(sides or {})])
         self._scalars = straight(order)
         self._name_scalars(order)
-        kept = in_buffers(order, outputs, self._scalars)
+        self._passed = passed_on(order, outputs, sides or {})
+        kept = in_buffers(order, [*outputs, *(sides or {})], self._scalars, self._passed)
         self.normals = [node for node in order if node.kind in ("normals", "given")]
         for node in self.normals:
             self._buffers[node] = self.buffer(node.shape[0])
         places = {state.first: self._buffers[state] for state in derived.states}
         self._buffers |= {node: places[node.first] for node in order if node.kind == "moved"}
         taken = {node.arguments[-1] for node in order if node.kind in _TAKES_BUFFER}
-        rows = [node for node in kept if node.kind in _COSTLY and node.shape and not (changes(node) or node in taken)]
+        own = [node for node in kept if (node.kind in _COSTLY and node.shape) or is_of_parameter(node)]
+        rows = [node for node in own if not (changes(node) or node in taken)]
         for node in kept:
             if node not in rows:
                 self._buffers[node] = self.buffer(node.shape[0] if node.shape else 1)
@@ -150,6 +160,10 @@ class Loops:
     def standing(self, node: Node) -> Buffer | None:
         """The buffer that holds a vector, if one does."""
         return self._buffers.get(node)
+
+    def has_no_buffer(self, node: Node) -> bool:
+        """Whether a vector is at hand place by place alone, through `place`."""
+        return node in self._passed
 
     def load(self, node: Node) -> str:
         """The entry `at` of a vector that stands in a buffer."""
@@ -232,12 +246,26 @@ class Loops:
 
     def _constant(self, node: Node) -> list[str]:
         """The lines that compute a vector that is the same for all particles: a number for each row, not a buffer."""
+        if is_of_parameter(node):
+            return self._repeated(node)
         body = _TileBody(self, node)
         value, name = body.value(node), f"c{len(self._vectors)}"
         self._vectors[node] = name
         # Of a buffer the first particle's entry is read.
         lines = [f"at, i = r*{self.P}, 0", *body.row_lines, *body.lines, f"{name}[r] = {value}"]
         return [f"{name} = np.zeros({node.shape[0]}, R)", f"for r in range({node.shape[0]}):", *indented(lines)]
+
+    def _repeated(self, node: Node) -> list[str]:
+        """The same for blocks of a parameter."""
+        name, given, size = f"c{len(self._vectors)}", self._vectors[node.arguments[0]], block_of(node)
+        self._vectors[node] = name
+        return [
+            f"{name} = np.zeros({node.shape[0]}, R)",
+            f"for r in range({node.shape[0]}):",
+            f"    block = {self.table(node)}[r//{size}]",
+            "    if block >= 0:",
+            f"        {name}[r] = {given}[block*{size} + r % {size}]",
+        ]
 
     def _filled(self, node: Node) -> list[str]:
         """The lines that fill a node's buffer."""
@@ -246,6 +274,20 @@ class Loops:
             case "product":
                 matrix, x = node.arguments
                 return [f"gemm({self._matrices[matrix]}, {self._buffers[x].name}, {out.name})"]
+            case "each":
+                matrix, x = node.arguments
+                m, k = matrix.shape
+                lines, source = self.place(x, k)
+                lines += [f"gemm({self._matrices[matrix]}, {source}, {out.name}[place*{m}:(place + 1)*{m}])"]
+                return [f"for place in range({node.shape[0] // m}):", *indented(lines)]
+            case "gather" if not is_of_parameter(node):
+                (x,) = node.arguments
+                return [f"take({self._buffers[x].name}, {self.table(node)}, 0, {block_of(node)}, {out.name})"]
+            case "gather":
+                lines = self._repeated(node)
+                return lines + self.loop(node.shape[0], [node], lambda v: [f"store({out}, at, {v})"], own=node)
+            case "scatter":
+                return [f"{out.name}[:] = R(0.0)", *self._given_back(node, out)]
             case "logsumexp" | "softmax":
                 return self._exponentials(node, out)
             case "dot" | "sum":
@@ -259,6 +301,38 @@ class Loops:
                 return zero + self.loop(node.arguments[0].shape[0], node.arguments, finish, by_row=True)
         rows, index = (node.shape[0], "at") if node.shape else (0, "i")
         return self.loop(rows, [node], lambda v: [f"store({out}, {index}, {v})"], own=node)
+
+    def _given_back(self, node: Node, out: Buffer) -> list[str]:
+        """The lines that add what is scattered to a buffer."""
+        (x,), size = node.arguments, block_of(node)
+        if x in self._buffers:
+            return [f"give({self._buffers[x].name}, {self.table(node)}, 0, {size}, {out.name})"]
+        lines, source = self.place(x, rows_of(x))
+        lines += [f"give({source}, {self.table(node)}, place*{rows_of(x) // size}, {size}, {out.name})"]
+        return [f"for place in range({x.shape[0] // rows_of(x)}):", *indented(lines)]
+
+    def place(self, node: Node, size: int, standing: Buffer | None = None) -> tuple[list[str], str]:
+        """Lines that have the components of the place of number `place` at hand, and the array in which they stand.
+
+        `standing` is the buffer of a vector that the caller has put there.
+        """
+        buffer = standing or self._buffers.get(node)
+        if buffer:
+            return [], f"{buffer.name}[place*{size}:(place + 1)*{size}]"
+        if (node, size) not in self._parts:
+            self._parts[node, size] = self.buffer(size)
+        part = self._parts[node, size].name
+        if node.kind == "gather":
+            block, given = block_of(node), self._buffers[node.arguments[0]].name
+            return [f"take({given}, {self.table(node)}, place*{size // block}, {block}, {part})"], part
+        matrix, x = node.arguments
+        lines, source = self.place(x, matrix.shape[1])
+        return [*lines, f"gemm({self._matrices[matrix]}, {source}, {part})"], part
+
+    def table(self, node: Node) -> str:
+        """The name of a node's table."""
+        self.tables[node.table] = None
+        return table_name(node.table)
 
     def _exponentials(self, node: Node, out: Buffer) -> list[str]:
         (z,) = node.arguments
@@ -275,94 +349,6 @@ class Loops:
         """A variable that no other loop uses."""
         self._n_names += 1
         return f"v{self._n_names}"
-
-
-class Body:
-    """The lines of one loop; equal nodes are computed once.
-
-    Parameters
-    ----------
-    kept : collection of Node
-        What is not computed here but held elsewhere: `held` names it.
-    new_name : function
-        Gives a variable that no other loop uses.
-    """
-
-    def __init__(self, kept: Collection[Node], new_name: Callable[[], str]) -> None:
-        self.lines: list[str] = []
-        self._kept = kept
-        self._new_name = new_name
-        self._known: dict[Node, str] = {}
-
-    def held(self, node: Node) -> str:
-        """The name of a value that stands elsewhere, or "" for one that is computed here."""
-        raise NotImplementedError
-
-    def value(self, node: Node) -> str:
-        """The name that holds a node's value."""
-        if node.is_number:
-            return f"R({float(node.value)!r})"
-        if node not in self._known:
-            self._known[node] = self.held(node) or self._computed(node)
-        return self._known[node]
-
-    def assign(self, source: str) -> str:
-        """A new name for what a line computes."""
-        name = self._new_name()
-        self.lines.append(f"{name} = {source}")
-        return name
-
-    def _computed(self, node: Node) -> str:
-        a = node.arguments
-        match node.kind:
-            case "add":
-                return self._sum(*a)
-            case "subtract":
-                return self._difference(*a)
-            case "multiply" if is_value(a[0], -1):
-                return self.assign(f"-{self.value(a[1])}")
-            case "multiply":
-                return self.assign(f"{self.value(a[0])}*{self.value(a[1])}")
-            case "divide":
-                return self.assign(f"{self.value(a[0])}/{self.value(a[1])}")
-            case "power":
-                return self._power(self.value(a[0]), int(node.value))
-            case "step":
-                x, above, below = map(self.value, a)
-                return self.assign(f"{above} if {x} > R(0.0) else {below}")
-            case "held":
-                return self.value(a[0])
-        return self.assign(f"{_NAMES.get(node.kind, node.kind)}({self.value(a[0])})")
-
-    def _is_product(self, node: Node) -> bool:
-        return node.kind == "multiply" and node not in self._kept
-
-    def _sum(self, a: Node, b: Node) -> str:
-        if not self._is_product(b):
-            a, b = b, a
-        if self._is_product(b):
-            x, y = map(self.value, b.arguments)
-            return self.assign(f"fma({x}, {y}, {self.value(a)})")
-        return self.assign(f"{self.value(b)} + {self.value(a)}")
-
-    def _difference(self, a: Node, b: Node) -> str:
-        if self._is_product(b):
-            x, y = map(self.value, b.arguments)
-            return self.assign(f"fma(-{x}, {y}, {self.value(a)})")
-        if self._is_product(a):
-            x, y = map(self.value, a.arguments)
-            return self.assign(f"fma({x}, {y}, -{self.value(b)})")
-        return self.assign(f"{self.value(a)} - {self.value(b)}")
-
-    def _power(self, square: str, count: int) -> str:
-        result = ""
-        while count:
-            if count & 1:
-                result = self.assign(f"{result}*{square}") if result else square
-            count >>= 1
-            if count:
-                square = self.assign(f"{square}*{square}")
-        return result
 
 
 class _TileBody(Body):
@@ -406,8 +392,10 @@ def straight(order: Iterable[Node]) -> set[Node]:
     return found
 
 
-def in_buffers(order: Sequence[Node], outputs: Sequence[Node], scalars: Set[Node]) -> list[Node]:
-    """The nodes beside variables that get a buffer, in order; `scalars` are those of `straight`."""
+def in_buffers(
+    order: Sequence[Node], outputs: Sequence[Node], scalars: Set[Node], passed: Set[Node] = frozenset()
+) -> list[Node]:
+    """The nodes beside variables that get a buffer, in order; `scalars` are those of `straight`, `passed` get none."""
     variables = {node for node in order if node.is_variable}
     chosen: set[Node] = set()
     for node in order:
@@ -415,7 +403,7 @@ def in_buffers(order: Sequence[Node], outputs: Sequence[Node], scalars: Set[Node
             continue
         if node.kind in CONTRACTIONS or node.kind == HELD:
             chosen.add(node)
-        if node.kind in _TAKES_BUFFER:
+        if node.kind in _TAKES_BUFFER and not is_of_parameter(node):
             chosen.add(node.arguments[-1])
         if node.shape != ():
             chosen.update(a for a in node.arguments if a.shape == () and a not in scalars)
@@ -423,7 +411,7 @@ def in_buffers(order: Sequence[Node], outputs: Sequence[Node], scalars: Set[Node
             chosen.add(node)
     if any(output.shape for output in outputs):
         chosen.update(output for output in outputs if output.shape == () and output not in scalars)
-    chosen -= variables
+    chosen -= variables | passed
     uses: Counter[Node] = Counter()
     kept = chosen | scalars | variables
     for expressions in [*(_computed(node) for node in chosen), outputs]:

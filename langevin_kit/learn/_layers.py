@@ -112,9 +112,8 @@ def layers_of(system: System, name: str = "U") -> tuple[Layer, Layer]:
     if not system.temperature > 0:
         raise InvalidArgument("system: got T = 0; a free energy needs T > 0.")
     slopes = GraphSlopes(system, [name])
-    terms = slopes.factors.get(name, [])
     states = system.content.derived.states  # type: ignore[union-attr]
-    if len(terms) != 1 or len(states) != 2:
+    if name not in slopes.outer or len(states) != 2:
         raise InvalidArgument(
             f"system: its energy is not that of two layers, … − g·({name} f), as of networks.bipartite."
         )
@@ -123,7 +122,7 @@ def layers_of(system: System, name: str = "U") -> tuple[Layer, Layer]:
         if wall is not None and np.isfinite(wall.lower) and np.isfinite(wall.upper):
             rest[row] = (wall.lower + wall.upper) / 2
     rows = [np.arange(state.first, state.first + state.shape[0]) for state in states]
-    made = [Layer(system, row, node, rest) for row, node in zip(rows, terms[0], strict=True)]
+    made = [Layer(system, row, node, rest) for row, node in zip(rows, slopes.factors[name][0], strict=True)]
     _require_separable(system, made)
     return made[0], made[1]
 

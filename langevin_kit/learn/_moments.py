@@ -15,7 +15,7 @@ from langevin_kit.networks import BipartiteSpins
 from langevin_kit.system import System
 from langevin_kit.system.dense import Vector
 from langevin_kit.system.dense.differentiate import gradient, matrix_gradient
-from langevin_kit.system.dense.evaluate import evaluate
+from langevin_kit.system.dense.evaluate import evaluate, outer
 from langevin_kit.system.dense.graph import Node, postorder
 
 Floats = NDArray[np.float64]
@@ -59,13 +59,17 @@ class GraphSlopes:
         for name in names:
             if name not in derived.parameters:
                 raise InvalidArgument(f"learn: got {name!r}{did_you_mean(name, derived.parameters)}.")
-        shapes = {name: derived.parameters[name].shape for name in names}
+        self._shapes = shapes = {name: derived.parameters[name].shape for name in names}
         E = derived.energy
         self.factors = {name: matrix_gradient(E, name) for name, shape in shapes.items() if len(shape) == 2}
         self._nodes = {
             name: gradient(E, Node("parameter", shape, value=name)) for name, shape in shapes.items() if len(shape) < 2
         }
-        self.outer = tuple(name for name, terms in self.factors.items() if len(terms) == 1)
+        self.outer = tuple(
+            name
+            for name, terms in self.factors.items()
+            if len(terms) == 1 and terms[0][0].shape[0] == shapes[name][0]  # not one at each of several places
+        )
         for name in names:
             if not self.factors.get(name, True) or (name in self._nodes and self._nodes[name].is_number):
                 raise InvalidArgument(f"learn: the energy does not depend on {name!r}, so that nothing can be learnt.")
@@ -75,7 +79,8 @@ class GraphSlopes:
         w = np.full(x.shape[1], 1 / x.shape[1]) if weights is None else weights
         found = {}
         for name, terms in self.factors.items():
-            products = [(evaluate(a, x, 0.0, parameters) * w) @ evaluate(b, x, 0.0, parameters).T for a, b in terms]
+            sides = [(evaluate(a, x, 0.0, parameters) * w, evaluate(b, x, 0.0, parameters)) for a, b in terms]
+            products = [outer(a, b, self._shapes[name]) for a, b in sides]
             found[name] = np.asarray(sum(products[1:], products[0]))
         for name, node in self._nodes.items():
             found[name] = np.asarray(evaluate(node, x, 0.0, parameters) @ w)

@@ -7,6 +7,7 @@ from langevin_kit.networks._attractors import Attractors, attractors, lyapunov
 from langevin_kit.networks._bipartite import bipartite
 from langevin_kit.networks._bipartite_spins import BipartiteSpins, bipartite_spins
 from langevin_kit.networks._continuous import continuous, continuous_energy, continuous_outputs
+from langevin_kit.networks._convolutional import convolutional
 from langevin_kit.networks._dense_associative import DenseAssociative, dense_associative
 from langevin_kit.networks._field import Field, mlp, neural_field
 from langevin_kit.networks._fixed_points import LearnedFixedPoints, learn_fixed_points
@@ -58,6 +59,7 @@ __all__ = [
     "continuous",
     "continuous_energy",
     "continuous_outputs",
+    "convolutional",
     "critical_load",
     "dense_associative",
     "fixed_points",

@@ -95,10 +95,7 @@ def mlp(
     {'W1': (14, 2), 'c1': (14,), 'b1': (14,), 'W2': (2, 14), 'b2': (2,)}
     """
     f, size = activation_text(activation), above_zero("scale", scale)
-    lengths = {**inputs, **{f"widths[{i}]": n for i, n in enumerate(widths)}, "n_out": n_out}
-    for name, length in lengths.items():
-        if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
-            raise InvalidArgument(f"{name}: got length {length!r}; a positive integer is needed.")
+    check_lengths({**inputs, **{f"widths[{i}]": n for i, n in enumerate(widths)}, "n_out": n_out})
     if not inputs:
         raise InvalidArgument("inputs: got none; names of vectors and their lengths are needed, such as {'h': 2}.")
     draw = np.random.default_rng(seed_sequence(rng))
@@ -166,6 +163,13 @@ def neural_field(field: Field, *, mobility: Any = 1.0, temperature: float = 0.0)
         coordinates=dict(field.inputs),
         parameters=field.parameters,
     )
+
+
+def check_lengths(lengths: Mapping[str, Any]) -> None:
+    """Refuse what is no positive integer, by its name."""
+    for name, length in lengths.items():
+        if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 1:
+            raise InvalidArgument(f"{name}: got length {length!r}; a positive integer is needed.")
 
 
 def activation_text(activation: str | Activation) -> str:

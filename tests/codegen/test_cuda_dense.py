@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 import langevin_kit as lk
 from langevin_kit.codegen.dense import ends, stepper
-from langevin_kit.errors import InvalidArgument
+from langevin_kit.errors import BackendUnavailable, InvalidArgument
 from langevin_kit.kernels.cpu.gemm import gemm, pack
 from langevin_kit.schemes import scheme_from
-from langevin_kit.system.dense import DenseDerived, dense
+from langevin_kit.system.dense import DenseDerived, dense, graph
 from langevin_kit.testing.ptxvm import Machine
 from langevin_kit.testing.sass import assemble
 
 require_compiler()
 
-from langevin_kit.codegen.cuda_dense import Call, DenseProgram, Launch, Product, program  # noqa: E402
+from langevin_kit.codegen.cuda_dense import Call, DenseProgram, Launch, Product, program, scalars_program  # noqa: E402
 
 
 def numbers(seed: int, *shape: int) -> NDArray[np.float64]:
@@ -344,6 +344,15 @@ def test_matrices_are_rounded_as_the_cpu_rounds_them() -> None:
     got = matrix.operand(system.flat_parameters(), "float32")
     np.testing.assert_array_equal(got, (A + A.T).astype("float32"))
     assert (got != A.astype("float32") + A.T.astype("float32")).any()
+
+
+def test_weights_that_places_share_are_refused() -> None:
+    shared = dense(name="x", length=4, drift="each(A, x) + repeat(b, 2)", parameters={"A": np.eye(2), "b": [1.0, 2.0]})
+    with pytest.raises(BackendUnavailable, match="a GPU takes no each, patches, windows, repeat, places_mean"):
+        program(shared, SCHEME, "float32", fast=False)
+    (energy,) = dense(name="x", length=4, energy="sum(places_mean(x, 2)**2)").gradients
+    with pytest.raises(BackendUnavailable, match="Use backend='cpu'"):
+        scalars_program(SYSTEMS["alone"], {0: graph.total(energy)})
 
 
 def test_other_schemes_are_refused() -> None:

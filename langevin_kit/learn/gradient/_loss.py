@@ -14,7 +14,7 @@ from langevin_kit.errors import InvalidArgument, InvalidExpression, did_you_mean
 from langevin_kit.system import System, arguments
 from langevin_kit.system.dense import Components, graph
 from langevin_kit.system.dense.differentiate import gradient, matrix_gradient
-from langevin_kit.system.dense.evaluate import evaluate
+from langevin_kit.system.dense.evaluate import evaluate, outer
 from langevin_kit.system.dense.expression import parse
 from langevin_kit.system.dense.graph import Node
 
@@ -87,7 +87,8 @@ class Texts:
             if isinstance(found, Node):
                 summed[name] = np.asarray(at(found).sum(axis=-1))
             else:
-                summed[name] = sum((at(u) @ at(v).T for u, v in found), np.zeros(self.parameters[name].shape))
+                shape = self.parameters[name].shape
+                summed[name] = sum((outer(at(u), at(v), shape) for u, v in found), np.zeros(shape))
         return {name: at(node) for name, node in of_inputs.items()}, summed
 
 

@@ -27,6 +27,7 @@ from langevin_kit.system.dense.graph import (
     total,
     transpose,
 )
+from langevin_kit.system.dense.places import at_each, block_of, gather, scatter
 
 
 def gradient(scalar: Node, leaf: Node) -> Node:
@@ -62,6 +63,9 @@ def along(output: Node, states: Sequence[Node], directions: Sequence[Node]) -> N
 def matrix_gradient(scalar: Node, name: str) -> list[tuple[Node, Node]]:
     """∂(scalar)/∂(matrix of that name) as a sum of outer products: their factors, (m,) and (k,) for a matrix (m, k).
 
+    Where places share the matrix, factors are (p m,) and (p k,): the sum runs over their blocks as well, as `outer` of
+    `langevin_kit.system.dense.evaluate` does it.
+
     Examples
     --------
     >>> from langevin_kit.system.dense.graph import dot
@@ -71,7 +75,7 @@ def matrix_gradient(scalar: Node, name: str) -> list[tuple[Node, Node]]:
     """
     terms = []
     for node, cotangent in _backwards(scalar, Node("matrix", (), value=name)):
-        if node.kind == "product" and node.arguments[0].value == name:
+        if node.kind in ("product", "each") and node.arguments[0].value == name:
             matrix, x = node.arguments
             terms += [(cotangent, x)] if matrix.orientation in ("", "S") else []
             terms += [(x, cotangent)] if matrix.orientation in ("T", "S") else []
@@ -153,6 +157,9 @@ _DERIVATIVES: dict[str, Callable[[Node, Node], tuple[Node, ...]]] = {
     "sign": lambda node, g: (number(0, node.shape),),
     "abs": _unary(lambda x, y: sign(x)),
     "product": lambda node, g: (_ONE, product(transpose(node.arguments[0]), g)),
+    "each": lambda node, g: (_ONE, at_each(transpose(node.arguments[0]), g)),
+    "gather": lambda node, g: (scatter(g, node.table, node.arguments[0].shape[0]),),
+    "scatter": lambda node, g: (gather(g, node.table, block_of(node)),),
     "dot": lambda node, g: (multiply(g, node.arguments[1]), multiply(g, node.arguments[0])),
     "sum": lambda node, g: (g,),
     "logsumexp": lambda node, g: (multiply(g, softmax(node.arguments[0])),),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from langevin_kit.system.dense.graph import Node, postorder
+from langevin_kit.system.dense.places import block_of
 
 Array = NDArray[Any]
 
@@ -40,6 +41,21 @@ def evaluate_all(nodes: Sequence[Node], x: Array, t: float, parameters: Mapping[
     """Values of several nodes as `evaluate` gives them; what they share is computed once."""
     values = _values(postorder(nodes), x, t, parameters)
     return [np.broadcast_to(values[node], node.shape + x.shape[1:]) for node in nodes]
+
+
+def outer(u: Array, v: Array, shape: tuple[int, ...]) -> Array:
+    """Σ u vᵀ over particles, of factors (m, N) and (k, N) of a matrix (m, k), or also over blocks, (p m, N), (p k, N).
+
+    Examples
+    --------
+    >>> outer(np.ones((4, 3)), np.ones((2, 3)), (2, 1))
+    array([[6.],
+           [6.]])
+    """
+    if len(u) == shape[0]:
+        return np.asarray(u @ v.T)
+    by_place = u.reshape(-1, shape[0], u.shape[1]), v.reshape(-1, shape[1], v.shape[1])
+    return np.asarray(np.tensordot(*by_place, axes=([0, 2], [0, 2])))
 
 
 def _evaluated(order: Sequence[Node], x: Array, t: float, parameters: Mapping[str, Array]) -> Array:
@@ -79,10 +95,29 @@ def _value(node: Node, arguments: list[Array], x: Array, t: float, parameters: M
         case "product":
             a, y = arguments
             return np.tensordot(a, np.broadcast_to(y, node.arguments[1].shape + x.shape[1:]), axes=1)
+        case "each":
+            a, y = arguments
+            seen = np.broadcast_to(y, node.arguments[1].shape + x.shape[1:])
+            places = len(seen) // a.shape[1]
+            return (a @ seen.reshape(places, a.shape[1], seen[0].size)).reshape(node.shape + x.shape[1:])
+        case "gather" | "scatter":
+            return _moved(node, np.broadcast_to(arguments[0], node.arguments[0].shape + x.shape[1:]))
         case "sum" | "dot":
             wide = [np.broadcast_to(y, z.shape + x.shape[1:]) for y, z in zip(arguments, node.arguments, strict=True)]
             return np.sum(np.multiply(*wide) if len(wide) == 2 else wide[0], axis=0)
     return _FUNCTIONS[node.kind](*arguments)
+
+
+def _moved(node: Node, x: Array) -> Array:
+    """What gathers or scatters blocks of x."""
+    shape = (block_of(node), *x.shape[1:])
+    blocks, found = x.reshape(-1, *shape), np.zeros((node.shape[0] // shape[0], *shape), x.dtype)
+    for i, j in enumerate(node.table):
+        if j >= 0 and node.kind == "gather":
+            found[i] = blocks[j]
+        elif j >= 0:
+            found[j] += blocks[i]
+    return found.reshape(node.shape + x.shape[1:])
 
 
 def _logsumexp(z: Array) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from langevin_kit.errors import InvalidExpression, did_you_mean
-from langevin_kit.system.dense import graph
+from langevin_kit.system.dense import graph, places
 from langevin_kit.system.dense.graph import FUNCTIONS, Node
 from langevin_kit.system.text import MAX_DEPTH, MAX_EXPONENT, MAX_NUMBER, marked, syntax_tree
 
@@ -27,7 +27,9 @@ SHORTHANDS: dict[str, Callable[[Node], Node]] = {
 
 CONSTANTS = {"pi": math.pi}
 
-RESERVED = frozenset({"t", "T", "leaky_relu", "relu", "sign", *CONSTANTS, *FUNCTIONS, *REDUCTIONS, *SHORTHANDS})
+RESERVED = frozenset(
+    {"t", "T", "leaky_relu", "relu", "sign", *CONSTANTS, *FUNCTIONS, *REDUCTIONS, *SHORTHANDS, *places.FUNCTIONS}
+)
 """Names that no state vector or parameter may have."""
 
 WITHOUT_JUMPS = ("energy", "mobility")
@@ -52,7 +54,14 @@ def parse(text: Any, names: Mapping[str, Node], *, field: str) -> Node:
         Python syntax: numbers, the declared names, ``pi``; ``+ - * /`` elementwise, where scalars broadcast; ``**``
         with an integer exponent; ``A @ v``, ``v @ A``, ``v @ A @ v`` and the inner product ``v @ w``; the functions of
         `FUNCTIONS` and `SHORTHANDS` elementwise; ``leaky_relu(x, slope)``; ``sum(z)`` and ``logsumexp(z)`` of a vector;
-        and ``sign(z)``, −1, 0 or 1, where no derivatives are taken: in drifts and observables.
+        and ``sign(z)``, −1, 0 or 1, where no derivatives are taken: in drifts and observables. Of vectors that hold
+        places of c channels, one place behind the other, where sizes are numbers:
+
+        - ``each(W, x)``, a matrix (m, k) times every k components of x (p k), (p m);
+        - ``patches(x, height, width, size)``, for every pixel of an image, row after row, the channels of the
+          size × size pixels around it, zeros beyond the border, (height width size² c); size is odd;
+        - ``windows(x, length, size)``, the same of a sequence, (length size c);
+        - ``repeat(b, n)``, a vector n times, and ``places_mean(x, channels)``, the mean over places, (channels,).
     names : mapping of str to Node
         State, time and parameters that may occur.
     field : str
@@ -77,7 +86,7 @@ class _Reader:
     def __init__(self, source: str, names: Mapping[str, Node], field: str) -> None:
         self.source, self.field = source, field
         self.names = {**{name: graph.number(value) for name, value in CONSTANTS.items()}, **names}
-        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS, *SHORTHANDS} | (
+        self.functions = {"leaky_relu", *FUNCTIONS, *REDUCTIONS, *SHORTHANDS, *places.FUNCTIONS} | (
             {"sign"} if field.partition(".")[0] not in WITHOUT_JUMPS else set()
         )
 
@@ -121,10 +130,16 @@ class _Reader:
         if name not in self.functions:
             hint = f": {_HINTS[name]}" if name in _HINTS else did_you_mean(name, self.functions)
             raise self.fail(node, f"{name!r} is no function of dense expressions{hint}")
-        count = 2 if name == "leaky_relu" else 1
+        placed = places.FUNCTIONS.get(name)
+        count = placed.count if placed else 2 if name == "leaky_relu" else 1
         if len(node.args) != count or node.keywords:
             raise self.fail(node, f"{name} takes {count} argument{'s' * (count > 1)}, got {len(node.args)}")
         arguments = [self.read(argument, depth) for argument in node.args]
+        if placed:
+            try:
+                return placed.make(*arguments)
+            except places.DoesNotFit as error:
+                raise self.fail(node, str(error)) from None
         if len(arguments[0].shape) == 2:
             raise self.fail(node, f"{name} of a matrix of shape {arguments[0].shape}; a vector is needed")
         if name in REDUCTIONS:

@@ -14,7 +14,7 @@ from langevin_kit.errors import InvalidArgument, did_you_mean
 from langevin_kit.system.dense import graph
 from langevin_kit.system.dense.derived import DenseDerived
 from langevin_kit.system.dense.differentiate import gradient, matrix_gradient
-from langevin_kit.system.dense.evaluate import evaluate_all
+from langevin_kit.system.dense.evaluate import evaluate_all, outer
 from langevin_kit.system.dense.graph import Node
 
 TEMPERATURE = Node("temperature", (), value="T")
@@ -137,7 +137,8 @@ class Field:
             if len(self.derived.parameters[name].shape) < 2:
                 slopes[name] = next(found).sum(axis=-1)
                 continue
-            pairs = [next(found) @ next(found).T for _ in part[::2]]
+            shape = self.derived.parameters[name].shape
+            pairs = [outer(next(found), next(found), shape) for _ in part[::2]]
             slopes[name] = np.asarray(sum(pairs[1:], pairs[0]))
         return of_state, slopes
 

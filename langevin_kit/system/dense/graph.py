@@ -31,8 +31,11 @@ FUNCTIONS: dict[str, Callable[[float], float]] = {
 ELEMENTWISE = frozenset({"add", "subtract", "multiply", "divide", "power", "step", "sign", *FUNCTIONS})
 """Kinds whose component i depends on the components i of their arguments."""
 
-CONTRACTIONS = frozenset({"product", "dot", "sum", "logsumexp", "softmax"})
-"""Kinds whose components depend on all components of an argument."""
+PLACES = frozenset({"gather", "scatter", "each"})
+"""Kinds that take vectors as blocks of components, one behind the other (`langevin_kit.system.dense.places`)."""
+
+CONTRACTIONS = frozenset({"product", "dot", "sum", "logsumexp", "softmax"}) | PLACES
+"""Kinds whose components depend on several, or other, components of an argument."""
 
 HELD = "held"
 """Kind of what is its argument, computed before any vector of the state moves."""
@@ -63,6 +66,8 @@ class Node:
     first : int
         Of a state vector, also of one that has moved: the row of the state where it begins; of normals and of what is
         given, that many rows behind the state's.
+    table : tuple of int
+        Of what gathers or scatters blocks: the number of the block that each comes from or goes to, −1 for none.
     """
 
     kind: str
@@ -71,6 +76,7 @@ class Node:
     value: float | str = 0.0
     orientation: str = ""
     first: int = 0
+    table: tuple[int, ...] = field(default=(), repr=False)
     depends_on_state: bool = field(init=False, compare=False)
     depends_on_time: bool = field(init=False, compare=False)
     stage: int = field(init=False, compare=False)
@@ -84,7 +90,7 @@ class Node:
         stage = max((a.stage for a in self.arguments), default=_STAGES.get(self.kind, CONSTANT))
         object.__setattr__(self, "stage", stage)
         # Kept, since hashing shared arguments again and again takes exponential time.
-        key = (self.kind, self.shape, self.arguments, self.value, self.orientation, self.first)
+        key = (self.kind, self.shape, self.arguments, self.value, self.orientation, self.first, self.table)
         object.__setattr__(self, "_hash", hash(key))
 
     def __hash__(self) -> int:
@@ -286,7 +292,7 @@ def sum_of(terms: Iterable[Node]) -> Node:
         factor, rest = scaled(term)
         matrix, x = rest.arguments
         symmetric = Node("matrix", matrix.shape, value=matrix.value, orientation="S")
-        merged[partner] = product(multiply(factor, symmetric), x)
+        merged[partner] = multiply(factor, replace(rest, arguments=(symmetric, x)))
     result = merged[0]
     for term in merged[1:]:
         result = add(result, term)
@@ -339,7 +345,7 @@ def _homogeneity(node: Node, degrees: list[float]) -> float:
             return math.nan
         case "add" | "subtract":
             return degrees[0]
-        case "multiply" | "product" | "dot" | "sum":
+        case "multiply" | "product" | "dot" | "sum" | "gather" | "scatter" | "each":
             return sum(degrees)
         case "divide" if degrees[1] == 0:
             return degrees[0]
@@ -362,7 +368,7 @@ def _degree(node: Node, degrees: list[float]) -> float:
             return 1
         case "add" | "subtract":
             return max(degrees)
-        case "multiply" | "product" | "dot" | "sum":
+        case "multiply" | "product" | "dot" | "sum" | "gather" | "scatter" | "each":
             return sum(degrees)
         case "divide" if degrees[1] == 0:
             return degrees[0]
@@ -373,7 +379,7 @@ def _degree(node: Node, degrees: list[float]) -> float:
 
 def _are_transposed(a: Node, b: Node) -> bool:
     (factor_a, a), (factor_b, b) = scaled(a), scaled(b)
-    if not (a.kind == b.kind == "product" and factor_a == factor_b and a.arguments[1] == b.arguments[1]):
+    if not (a.kind == b.kind in ("product", "each") and factor_a == factor_b and a.arguments[1] == b.arguments[1]):
         return False
     m, n = a.arguments[0], b.arguments[0]
     return m.value == n.value and {m.orientation, n.orientation} == {"", "T"}
