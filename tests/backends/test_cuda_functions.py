@@ -84,7 +84,7 @@ def matrix(x: Any, y: Any) -> Any:
     return (1 + x**2, x * y / 4), (x * y / 4, 1 + y**2)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_a_run_is_that_of_the_cpu(dtype: str) -> None:
     """Positions, moments, energies and whatever else a run gives; and the fast mode is near, and not the same."""
     arguments: dict[str, Any] = {"observables": OBSERVABLES, "dtype": dtype}

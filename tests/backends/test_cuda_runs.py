@@ -83,8 +83,14 @@ ON_A_SIMPLEX = lk.System(
 
 
 @pytest.mark.claim("F01")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("system", [WELL, BOX, MOVING], ids=["well", "box", "moving"])
+@pytest.mark.parametrize(
+    ("system", "dtype"),
+    [
+        pytest.param(system, dtype, id=f"{name}-{dtype}", marks=[] if dtype == often else [pytest.mark.slow])
+        for name, system, often in (("well", WELL, "float32"), ("box", BOX, "float64"), ("moving", MOVING, "float32"))
+        for dtype in ("float32", "float64")
+    ],
+)
 def test_a_run_is_that_of_the_cpu(system: lk.System, dtype: str) -> None:
     """Positions, moments, energies, observables, extremes, histograms and estimates; saved times inside groups."""
     arguments: dict[str, Any] = {"observables": OBSERVABLES, "dtype": dtype}
@@ -231,7 +237,7 @@ def test_through_cupy(block_size: int | None, monkeypatch: pytest.MonkeyPatch, t
     assert_same(run(BOX, store=tmp_path / "cuda.zarr", backend=backend, **arguments), expected)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_products_through_cupy(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The words that cuBLAS is given, with a stand-in that reads them as it documents them; TF32 on request alone."""
     monkeypatch.setitem(sys.modules, "cupy", cupy_on_host.cupy())

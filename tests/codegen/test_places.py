@@ -82,7 +82,9 @@ def advance(
     return x
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize(
+    "name", [name if name == "image" else pytest.param(name, marks=pytest.mark.slow) for name in SYSTEMS]
+)
 def test_paths_equal_the_numpy_reference(name: str) -> None:
     system = SYSTEMS[name]
     x = start(system)

@@ -107,7 +107,7 @@ ENDS = [FAR[0], FAR[2], NEAR[0], NEAR[1]]
 @pytest.mark.parametrize(
     ("n", "kl", "kind"),
     [
-        slow_unless(case in ENDS and (kind == "shift" or case == FAR[2]), *case, kind)
+        slow_unless(case in ENDS and kind == "shift", *case, kind)
         for case in FAR + NEAR
         for kind in ("shift", "wide", "narrow")
     ],
@@ -159,7 +159,11 @@ SHAPES = {
 
 @pytest.mark.parametrize(
     ("shape", "n"),
-    [slow_unless(n == 10**5, shape, n) for shape in SHAPES for n in (10**5, 10**6)],
+    [
+        slow_unless(n == 10**5 and shape in ("tilted", "rippled", "start"), shape, n)
+        for shape in SHAPES
+        for n in (10**5, 10**6)
+    ],
 )
 def test_intervals_of_bins_cover_beside_a_double_well(shape: str, n: int) -> None:
     """Over 4000 repeats; the jump biases bins by most of a standard deviation at 10⁵, and is in their error."""

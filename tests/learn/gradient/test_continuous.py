@@ -115,7 +115,7 @@ def test_paths_stay_on_the_sphere_they_begin_on() -> None:
     begin /= np.linalg.norm(begin, axis=1, keepdims=True)
     objective = Loss("x @ x", targets={}).of(system)
     for tolerance in (1e-6, 1e-9):
-        found = DiscreteAdjoint(DormandPrince(tolerance, tolerance)).gradient(system, begin, [0, 3], objective)
+        found = ContinuousAdjoint(DormandPrince(tolerance, tolerance)).gradient(system, begin, [0, 3], objective)
         assert np.abs(np.linalg.norm(found.states[0], axis=1) - 1).max() < 20 * tolerance
         # |x|² = 1 wherever it begins on the sphere: its slope there is x alone, which leads off it.
         along = found.initial - (found.initial * begin).sum(axis=1, keepdims=True) * begin

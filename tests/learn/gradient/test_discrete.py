@@ -100,7 +100,7 @@ def test_noise_without_its_root_is_another_slope() -> None:
 
 
 @pytest.mark.claim("C17")
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", ["float64", pytest.param("float32", marks=pytest.mark.slow)])
 def test_euler_steps_are_those_of_a_run(dtype: str) -> None:
     # T = 0: bit for bit. T > 0: the same numbers, added in another order.
     for T in (0.0, 0.2):
@@ -316,6 +316,7 @@ def test_paths_that_leave_the_numbers_are_named() -> None:
             DiscreteAdjoint(solver, times=True).gradient(system, [[3.0, 1.0]], [0.0, 20.0], objective)
 
 
+@pytest.mark.slow
 def test_all_learn_subsets_agree() -> None:
     whole = found(0.0)
     for names in itertools.combinations(["C", "b"], 1):
@@ -324,3 +325,23 @@ def test_all_learn_subsets_agree() -> None:
         )
         assert set(some.parameters) == set(names)
         np.testing.assert_array_equal(some.parameters[names[0]], whole.parameters[names[0]])
+
+
+def test_single_precision() -> None:
+    system = lk.System(
+        coordinates={"x": 3},
+        drift="W @ tanh(x) + b",
+        parameters={"W": RNG.normal(size=(3, 3)), "b": RNG.normal(size=3)},
+        temperature=0.0,
+    )
+    begin = RNG.normal(size=(200, 3))
+    objective = Loss("x @ x", targets={}).of(system)
+    gradient = DiscreteAdjoint(FixedSteps(0.1), dtype="float32").gradient(system, begin, [0.0, 1.0], objective)
+    for name, value in system.parameters.items():
+
+        def of(v: Any, name: str = name) -> Any:
+            return objective.value(
+                np.array([1.0]), path(system, begin, (0.0, 1.0), scheme="rk4", time_step=0.1, parameters={name: v})
+            )
+
+        assert worst(gradient.parameters[name], complex_step(of, value)) < 1e-5
