@@ -125,6 +125,7 @@ def outputs(made: learn.NeuralODE, points: Floats, temperature: float, paths: in
         n_steps=n_steps,
         save_every=n_steps,
         save_positions=True,
+        check=False,  # each of many models is one that has just been learnt
         rng=0,
     )
     z = made.parameters["w"] @ ds.position.values[-1] + made.parameters["c"]
