@@ -9,7 +9,7 @@ Then the same fit with other ways along the paths: with Euler's and classical Ru
 suits the steps. Each learnt field is followed once by its own steps and once by exact ones: where these differ, the
 steps are a part of what was learnt, and it is no ODE.
 
-Run it:  python scenarios/neural_ode_spiral.py            (two minutes; writes neural_ode_spiral.png)
+Run it:  python scenarios/neural_ode_spiral.py            (a minute; writes neural_ode_spiral.png)
 """
 
 from __future__ import annotations
