@@ -231,6 +231,10 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: MODEL.fit({"p": DATA["p"][:, :2]}, TARGETS, n_epochs=1, optimizer=Adam()), "data"),
     (lambda: NeuralODE(SYSTEM, LOSS).fit(np.zeros((N, 4)), TARGETS, n_epochs=1, optimizer=Adam()), "longer vector"),
     (lambda: NeuralODE(SYSTEM, LOSS, paths=0), "paths"),
+    (lambda: NeuralODE(SYSTEM, "sum(h)"), "loss"),  # type: ignore[arg-type]
+    (lambda: NeuralODE(SYSTEM, LOSS, provider="adjoint"), "provider"),  # type: ignore[arg-type]
+    (lambda: NeuralODE(SYSTEM, LOSS, encoder="p"), "encoder"),  # type: ignore[arg-type]
+    (lambda: fit(optimizer="adam"), "optimizer"),
     (lambda: NeuralODE(lk.System(energy="x**2", temperature=0.0), LOSS), "vectors"),
     (lambda: NeuralODE(SYSTEM, Loss("sum(W @ h)", {}, {"W": np.zeros((1, 3))})), "'W'.*taken"),
     (lambda: MODEL.with_parameters({"Q": 1.0}), "parameters"),

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langevin_kit.errors import InvalidArgument, NotReversible
-from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective
+from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective, require_objective
 from langevin_kit.learn.gradient._path import Path
 from langevin_kit.learn.gradient._solver import DormandPrince, FixedSteps
 from langevin_kit.learn.gradient._steps import equal_steps
 from langevin_kit.learn.gradient._tableau import Tableau
 from langevin_kit.random import RNG
 from langevin_kit.system import System
+from langevin_kit.system.arguments import above_zero
 
 Rate = Callable[[float, NDArray[Any]], NDArray[Any]]
 
@@ -55,6 +56,11 @@ class ContinuousAdjoint:
     backsolve: bool = False
     tolerance: float = 1e-2
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.solver, FixedSteps | DormandPrince):
+            raise InvalidArgument(f"solver: got {self.solver!r}; FixedSteps or DormandPrince is needed.")
+        above_zero("tolerance", self.tolerance)
+
     def gradient(
         self,
         system: System,
@@ -67,6 +73,7 @@ class ContinuousAdjoint:
         rng: RNG = None,
     ) -> Gradient:
         """The loss and its slopes: see `GradientProvider`. Slopes in times are always among them."""
+        require_objective(objective)
         if system.temperature > 0:
             raise InvalidArgument(
                 f"temperature: got {system.temperature}; paths of noise have no adjoint equation in this version. Use "

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from langevin_kit.backends import CPU
 from langevin_kit.errors import InvalidArgument, NonFinite
-from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective
+from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective, require_objective
 from langevin_kit.learn.gradient._passage import Checkpointed, Stored
 from langevin_kit.learn.gradient._path import Path
 from langevin_kit.learn.gradient._solver import Solver
@@ -69,6 +69,10 @@ class DiscreteAdjoint:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dtype", canonical_dtype(self.dtype))
+        if not hasattr(self.solver, "tableau"):
+            raise InvalidArgument(f"solver: got {self.solver!r}; FixedSteps or DormandPrince is needed.")
+        if not isinstance(self.backend, CPU):
+            raise InvalidArgument(f"backend: got {self.backend!r}; slopes take a langevin_kit.CPU alone here.")
         kept = self.checkpoints
         if not (kept is None or kept == "auto" or (isinstance(kept, int) and not isinstance(kept, bool) and kept >= 0)):
             raise InvalidArgument(f"checkpoints: got {kept!r}; a number of states, 'auto', or None for all stages.")
@@ -85,6 +89,7 @@ class DiscreteAdjoint:
         rng: RNG = None,
     ) -> Gradient:
         """The loss and its slopes: see `GradientProvider`."""
+        require_objective(objective)
         path = Path.of(system, initial, times, self.solver.tableau, learn, parameters, rng)
         with path.engine(self.dtype, self.backend, by_step=self.times) as engine:
             x = path.begin(self.dtype)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from langevin_kit.errors import InvalidArgument
 from langevin_kit.random import RNG
 from langevin_kit.system import System
 
@@ -70,6 +71,19 @@ class Gradient:
     temperature: float | None = None
     states: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
     evaluations: Evaluations = Evaluations(0, 0)
+
+
+def require_objective(objective: Any) -> None:
+    """Refuse what has no slopes.
+
+    Raises
+    ------
+    InvalidArgument
+    """
+    if not hasattr(objective, "slopes"):
+        raise InvalidArgument(
+            f"objective: got {type(objective).__name__}; a loss with its targets is needed: loss.of(system, y=...)."
+        )
 
 
 class GradientProvider(Protocol):

@@ -196,4 +196,6 @@ def _columns(name: str, value: ArrayLike, length: int) -> Floats:
     found = np.asarray(value, np.float64)
     if found.ndim not in (2, 3) or found.shape[-1] != length:
         raise InvalidArgument(f"targets: got shape {found.shape} for {name!r}; (N, {length}) or (k, N, {length}).")
+    if not np.isfinite(found).all():
+        raise InvalidArgument(f"targets: got numbers that are not finite for {name!r}.")
     return np.ascontiguousarray(np.swapaxes(found, -1, -2))

@@ -68,6 +68,8 @@ def fit(
 ) -> Fitted:
     """See `NeuralODE.fit`."""
     require_count("n_epochs", n_epochs)
+    if not (isinstance(optimizer, LBFGS) or hasattr(optimizer, "moved")):
+        raise InvalidArgument(f"optimizer: got {optimizer!r}; SGD, Adam or LBFGS of langevin_kit.learn is needed.")
     bound = np.inf if largest_slope is None else above_zero("largest_slope", largest_slope)
     given = _Batches(model, data, targets or {}, batch_size, seed)
     names = model.learnt(learn)

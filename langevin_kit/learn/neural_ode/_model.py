@@ -83,6 +83,12 @@ class NeuralODE:
     def __post_init__(self) -> None:
         if not isinstance(self.system, System) or not isinstance(self.system.names, Components):
             raise InvalidArgument("system: a System of vectors is needed, as in coordinates={'x': 2}.")
+        if not isinstance(self.loss, Loss):
+            raise InvalidArgument(f"loss: got {type(self.loss).__name__}; a learn.Loss is needed.")
+        if not isinstance(self.encoder, Encoder | None):
+            raise InvalidArgument(f"encoder: got {type(self.encoder).__name__}; a learn.Encoder is needed, or none.")
+        if not hasattr(self.provider, "gradient"):
+            raise InvalidArgument(f"provider: got {self.provider!r}; one such as learn.DiscreteAdjoint is needed.")
         if isinstance(self.paths, bool) or not isinstance(self.paths, int) or self.paths < 1:
             raise InvalidArgument(f"paths: got {self.paths!r}; a positive integer is needed.")
         self.parameters  # noqa: B018  (names that clash are refused here)

@@ -277,6 +277,10 @@ BAD: list[tuple[Callable[[], Any], str]] = [
     (lambda: DormandPrince(rtol=-1), "rtol"),
     (lambda: DiscreteAdjoint(FixedSteps(0.1), checkpoints="all"), "checkpoints"),  # type: ignore[arg-type]
     (lambda: DiscreteAdjoint(FixedSteps(0.1), dtype="float16"), "dtype"),
+    (lambda: DiscreteAdjoint(0.1), "solver"),  # type: ignore[arg-type]
+    (lambda: DiscreteAdjoint(FixedSteps(0.1), backend="cuda"), "backend"),  # type: ignore[arg-type]
+    (lambda: DiscreteAdjoint(FixedSteps(0.1)).gradient(SYSTEM, BEGIN, TIMES, LOSS), "loss.of"),  # type: ignore[arg-type]
+    (lambda: LOSS.of(SYSTEM, u=TARGETS * np.nan), "finite"),
     (lambda: gradient_of(system=lk.System(energy="x**2", temperature=0.0)), "vectors"),
     (lambda: gradient_of(initial=BEGIN[:, :4]), "initial"),
     (lambda: gradient_of(times=[0.0]), "times"),
