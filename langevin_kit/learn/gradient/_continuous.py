@@ -17,7 +17,6 @@ from langevin_kit.learn.gradient._steps import equal_steps
 from langevin_kit.learn.gradient._tableau import Tableau
 from langevin_kit.random import RNG
 from langevin_kit.system import System
-from langevin_kit.system.arguments import above_zero
 
 Rate = Callable[[float, NDArray[Any]], NDArray[Any]]
 
@@ -59,7 +58,8 @@ class ContinuousAdjoint:
     def __post_init__(self) -> None:
         if not isinstance(self.solver, FixedSteps | DormandPrince):
             raise InvalidArgument(f"solver: got {self.solver!r}; FixedSteps or DormandPrince is needed.")
-        above_zero("tolerance", self.tolerance)
+        if not self.tolerance > 0:
+            raise InvalidArgument(f"tolerance: got {self.tolerance!r}; above 0 is needed, infinity to look at nothing.")
 
     def gradient(
         self,
