@@ -198,6 +198,17 @@ def test_data_without_an_encoder_are_augmented_by_zeros() -> None:
     assert set(model.parameters) == {*SYSTEM.parameters, "D"}
 
 
+def test_slopes_of_zero_cost_a_way_back_as_others_do() -> None:
+    # Evaluations on the way back are those of the equation, whatever the loss: only what looks alone has none.
+    from langevin_kit.learn import ContinuousAdjoint
+
+    for provider in (MODEL.provider, ContinuousAdjoint(FixedSteps(0.125), backsolve=True)):
+        flat = replace(MODEL, loss=Loss("0*sum(h)", {}), provider=provider)
+        _, slopes, cost = flat.value_and_slopes(DATA)
+        assert cost.backward == 32
+        assert not any(np.any(value) for value in slopes.values())
+
+
 def test_losses_that_are_not_finite_leave_what_was_learnt() -> None:
     with pytest.raises(UnboundedLearning, match="smaller learning_rate") as caught, np.errstate(all="ignore"):
         fit(optimizer=SGD(1e6), n_epochs=50)

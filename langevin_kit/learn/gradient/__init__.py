@@ -4,7 +4,14 @@ from langevin_kit.learn.gradient._continuous import ContinuousAdjoint
 from langevin_kit.learn.gradient._covariance import ThermalCovariance
 from langevin_kit.learn.gradient._discrete import DiscreteAdjoint
 from langevin_kit.learn.gradient._equilibrium import EquilibriumAdjoint
-from langevin_kit.learn.gradient._gradient import Evaluations, Gradient, GradientProvider, Objective, ParticleObjective
+from langevin_kit.learn.gradient._gradient import (
+    Evaluations,
+    Gradient,
+    GradientProvider,
+    Objective,
+    ParticleObjective,
+    WithoutSlopes,
+)
 from langevin_kit.learn.gradient._loss import Loss, Texts
 from langevin_kit.learn.gradient._moments import Moments
 from langevin_kit.learn.gradient._propagation import EquilibriumPropagation
@@ -27,4 +34,5 @@ __all__ = [
     "Solver",
     "Texts",
     "ThermalCovariance",
+    "WithoutSlopes",
 ]

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from langevin_kit.errors import InvalidArgument, NotReversible
-from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective, require_objective
+from langevin_kit.learn.gradient._gradient import (
+    Evaluations,
+    Floats,
+    Gradient,
+    Objective,
+    WithoutSlopes,
+    require_objective,
+)
 from langevin_kit.learn.gradient._path import Path
 from langevin_kit.learn.gradient._solver import DormandPrince, FixedSteps
 from langevin_kit.learn.gradient._steps import equal_steps
@@ -89,8 +96,8 @@ class ContinuousAdjoint:
         for i in range(len(path.times) - 1, 0, -1):
             rate = path.field.velocity_at(states[i - 1], float(path.times[i]), path.values)
             in_times[i] = float((slopes[i - 1] * rate).sum())
-            if (a := a + slopes[i - 1]).any():
-                a = back.through(i, states[i - 1], a)
+            if not isinstance(objective, WithoutSlopes):
+                a = back.through(i, states[i - 1], a + slopes[i - 1])
         begin = path.field.velocity_at(path.begin("float64"), float(path.times[0]), path.values)
         in_times[0] = -float((a * begin).sum())
         return Gradient(

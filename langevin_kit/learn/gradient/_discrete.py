@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 
 from langevin_kit.backends import CPU
 from langevin_kit.errors import InvalidArgument, NonFinite
-from langevin_kit.learn.gradient._gradient import Evaluations, Floats, Gradient, Objective, require_objective
+from langevin_kit.learn.gradient._gradient import (
+    Evaluations,
+    Floats,
+    Gradient,
+    Objective,
+    WithoutSlopes,
+    require_objective,
+)
 from langevin_kit.learn.gradient._passage import Checkpointed, Stored
 from langevin_kit.learn.gradient._path import Path
 from langevin_kit.learn.gradient._solver import Solver
@@ -104,7 +111,8 @@ class DiscreteAdjoint:
             if not np.isfinite(states).all():
                 raise NonFinite("states: the path left the finite numbers; take shorter steps, or bound the field.")
             loss, slopes, own = objective.slopes(path.times[1:], states)
-            slope, flat, of_steps = passage.backward(slopes) if slopes.any() else passage.nothing(slopes)
+            goes_back = not isinstance(objective, WithoutSlopes)
+            slope, flat, of_steps = passage.backward(slopes) if goes_back else passage.nothing(slopes)
             in_times, in_temperature = _in_times(path, intervals, of_steps) if self.times else (None, None)
             return Gradient(
                 loss=loss,

@@ -73,6 +73,18 @@ class Gradient:
     evaluations: Evaluations = Evaluations(0, 0)
 
 
+class WithoutSlopes:
+    """An objective that only looks where particles are: providers do not go back for it."""
+
+    def value(self, times: Floats, states: NDArray[Any]) -> Any:
+        """0."""
+        return 0.0
+
+    def slopes(self, times: Floats, states: NDArray[Any]) -> tuple[Any, NDArray[Any], dict[str, Floats]]:
+        """The value, and slopes of 0."""
+        return self.value(times, states), np.zeros(states.shape), {}
+
+
 def require_objective(objective: Any) -> None:
     """Refuse what has no slopes.
 

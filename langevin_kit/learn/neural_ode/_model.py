@@ -19,6 +19,7 @@ from langevin_kit.learn.gradient import (
     GradientProvider,
     Loss,
     Objective,
+    WithoutSlopes,
 )
 from langevin_kit.learn.neural_ode._encoder import Begin, Encoder, padded
 from langevin_kit.learn.neural_ode._fit import Fitted, fit
@@ -177,7 +178,7 @@ class NeuralODE:
 
     def states(self, data: Any, times: ArrayLike | None = None, *, rng: RNG = None) -> Floats:
         """Where data are carried, (k, N·paths, d): at the model's times, or at others."""
-        return self._carried(data, self.times if times is None else times, _Nothing(), rng).states
+        return self._carried(data, self.times if times is None else times, WithoutSlopes(), rng).states
 
     def predict(self, text: str, data: Any, times: ArrayLike | None = None, *, rng: RNG = None) -> Floats:
         """A text of the system's vectors and of all parameters where data are carried: (k, N·paths, …)."""
@@ -332,19 +333,7 @@ class NeuralODE:
         return np.repeat(value, self.paths, axis=-2) if self.paths > 1 else value
 
 
-class _Nothing:
-    """A loss of 0."""
-
-    def value(self, times: Floats, states: NDArray[Any]) -> Any:
-        """0."""
-        return 0.0
-
-    def slopes(self, times: Floats, states: NDArray[Any]) -> tuple[Any, NDArray[Any], dict[str, Floats]]:
-        """The value, and slopes of 0, for which no provider goes back."""
-        return self.value(times, states), np.zeros(states.shape), {}
-
-
-class _ValueAlone(_Nothing):
+class _ValueAlone(WithoutSlopes):
     """A loss whose slopes nobody wants."""
 
     def __init__(self, objective: Objective) -> None:
