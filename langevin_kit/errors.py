@@ -72,19 +72,35 @@ class UnboundedLearning(LangevinKitError, ArithmeticError):
 
     Attributes
     ----------
-    learned : Learned or None
-        What was learnt before: `langevin_kit.learn.recall_and_learn` goes on with it.
+    learned : Learned, Fitted or None
+        What was learnt before: `langevin_kit.learn.recall_and_learn` and `NeuralODE.fit` go on with it.
     """
 
     learned: Any = None
 
 
 class NotContracting(LangevinKitError, ArithmeticError):
-    """Particles do not come to rest, or not where small displacements die out, so that a place of rest has no slope."""
+    """Particles do not come to rest, or not where small displacements die out, so that a place of rest has no slope.
+
+    Attributes
+    ----------
+    learned : Fitted or None
+        What a fit had learnt before.
+    """
+
+    learned: Any = None
 
 
 class NotReversible(LangevinKitError, ArithmeticError):
-    """A path, solved for back in time, does not come back to where it was."""
+    """A path, solved for back in time, does not come back to where it was.
+
+    Attributes
+    ----------
+    learned : Fitted or None
+        What a fit had learnt before.
+    """
+
+    learned: Any = None
 
 
 class LearningWarning(UserWarning):

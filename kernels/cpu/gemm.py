@@ -8,6 +8,7 @@ van de Geijn, ACM Trans. Math. Softw. 34, 12, 2008).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..jit import driver, inline
+
+Array = NDArray[np.floating]
 
 STRIP_BYTES = 128
 """Width of a strip: two of the widest vectors. The columns of a tile must be a multiple of it."""
@@ -100,24 +103,33 @@ def block(typingctx: Any, rows: Any, adds: Any, U: Any, X: Any, Y: Any, row: Any
     return types.void(rows, adds, U, X, Y, types.intp, types.intp), codegen
 
 
-@driver
-def gemm(U: NDArray[np.floating], X: NDArray[np.floating], Y: NDArray[np.floating]) -> None:
-    """Y = A X for a U (k, m) that `pack` made of A, C-contiguous X (k, P) and Y (m, P); P is a multiple of a strip."""
-    m = U.shape[1]
-    strip = STRIP_BYTES // X.itemsize
-    for column in range(0, X.shape[1], strip):
-        row = 0
-        while row + 8 <= m:
-            block(8, False, U, X, Y, row, column)
-            row += 8
-        if m & 4:
-            block(4, False, U, X, Y, row, column)
-            row += 4
-        if m & 2:
-            block(2, False, U, X, Y, row, column)
-            row += 2
-        if m & 1:
-            block(1, False, U, X, Y, row, column)
+def by_blocks(name: str, *, adds: bool) -> Callable[[Array, Array, Array], None]:
+    """A loop over strips and blocks of rows of Y (m, P); P is a multiple of a strip."""
+
+    def product(U: Array, X: Array, Y: Array) -> None:
+        m = Y.shape[0]
+        strip = STRIP_BYTES // X.itemsize
+        for column in range(0, X.shape[1], strip):
+            row = 0
+            while row + 8 <= m:
+                block(8, adds, U, X, Y, row, column)
+                row += 8
+            if m & 4:
+                block(4, adds, U, X, Y, row, column)
+                row += 4
+            if m & 2:
+                block(2, adds, U, X, Y, row, column)
+                row += 2
+            if m & 1:
+                block(1, adds, U, X, Y, row, column)
+
+    # Machine code of two processes may meet in a third: names of symbols must tell functions apart.
+    product.__name__ = product.__qualname__ = name
+    return product
+
+
+gemm = driver(by_blocks("gemm", adds=False))
+"""Y = A X for a U (k, m) that `pack` made of A, C-contiguous X (k, P) and Y (m, P); P is a multiple of a strip."""
 
 
 @inline

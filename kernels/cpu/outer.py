@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..jit import driver
-from .gemm import STRIP_BYTES, block, fits
+from .gemm import by_blocks, fits
 
 LANE_BYTES = 64
 """Of the partial sums of a row: of every sixteenth float32, or eighth float64."""
@@ -90,24 +90,8 @@ def turn(X: NDArray[np.floating], Y: NDArray[np.floating]) -> None:
             Y[i, r] = X[r, i]
 
 
-@driver
-def add_outer(U: NDArray[np.floating], V: NDArray[np.floating], Y: NDArray[np.floating]) -> None:
-    """Y (m, n) += U V for U (m, P) and V (P, n), C-contiguous; n is a multiple of a strip."""
-    m = U.shape[0]
-    strip = STRIP_BYTES // U.itemsize
-    for column in range(0, V.shape[1], strip):
-        row = 0
-        while row + 8 <= m:
-            block(8, True, U, V, Y, row, column)
-            row += 8
-        if m & 4:
-            block(4, True, U, V, Y, row, column)
-            row += 4
-        if m & 2:
-            block(2, True, U, V, Y, row, column)
-            row += 2
-        if m & 1:
-            block(1, True, U, V, Y, row, column)
+add_outer = driver(by_blocks("add_outer", adds=True))
+"""Y (m, n) += U V for U (m, P) and V (P, n), C-contiguous; n is a multiple of a strip."""
 
 
 @intrinsic

@@ -43,7 +43,10 @@ def expected_rows(x: np.ndarray, start: np.ndarray, t: float) -> np.ndarray:
     return np.vstack([x, energy, moved.sum(axis=0), moved[-1], first, now, first * now])
 
 
-@pytest.mark.parametrize(("d", "dtype"), [(2, "float64"), (3, "float32"), (40, "float64")])
+@pytest.mark.parametrize(
+    ("d", "dtype"),
+    [(2, "float64"), (3, "float32"), (40, "float64"), pytest.param(10, "float32", marks=pytest.mark.slow)],
+)
 def test_rows_of_any_number_of_coordinates(d: int, dtype: str) -> None:
     made = planned(d, vector=d >= 10)
     rng = np.random.default_rng(d)

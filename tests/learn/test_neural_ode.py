@@ -12,18 +12,21 @@ import pytest
 from paths import complex_step, path
 
 import langevin_kit as lk
-from langevin_kit.errors import InvalidArgument, StoreCorrupt, StoreMismatch, UnboundedLearning
+from langevin_kit.errors import InvalidArgument, NotReversible, StoreCorrupt, StoreMismatch, UnboundedLearning
 from langevin_kit.learn import (
     LBFGS,
     SGD,
     Adam,
+    ContinuousAdjoint,
     DiscreteAdjoint,
     DormandPrince,
     Encoder,
+    EquilibriumAdjoint,
     Fitted,
     FixedSteps,
     Loss,
     NeuralODE,
+    ThermalCovariance,
 )
 
 RNG = np.random.default_rng(0)
@@ -150,6 +153,86 @@ def test_a_checkpoint_goes_on_where_a_crash_left_it(tmp_path: Path) -> None:
     assert file.read_bytes() == held
 
 
+def test_a_schedule_is_known_again_by_its_values(tmp_path: Path) -> None:
+    # Another process has other functions.
+    def falling(share: float) -> Adam:
+        return Adam(lambda k: share / (1 + k))
+
+    file = tmp_path / "fit.npz"
+    whole = fit(optimizer=falling(0.01))
+    fit(optimizer=falling(0.01), checkpoint=file, n_epochs=2)
+    same(fit(optimizer=falling(0.01), checkpoint=file), whole)
+    with pytest.raises(StoreMismatch, match="optimizer"):
+        fit(optimizer=falling(0.02), checkpoint=file)
+
+
+def test_a_later_stage_goes_on_with_what_was_learnt(tmp_path: Path) -> None:
+    # Of other parameters and by another optimiser; killed, it goes on to its own end.
+    first = fit(n_epochs=2)
+    second = fit(n_epochs=2, start=first, learn=["g"], optimizer=SGD(0.01, 0.9))
+    assert (second.epoch, second.history.sizes["update"]) == (4, 12)
+    np.testing.assert_array_equal(second.model.parameters["W"], first.model.parameters["W"])
+    assert second.model.parameters["g"] != first.model.parameters["g"]
+    turns, file, asked = iter(range(1)), tmp_path / "second.npz", {"turn": lambda model: 1.0}
+    begun = fit(n_epochs=2, observe=asked)
+    with pytest.raises(StopIteration):
+        fit(n_epochs=2, start=begun, checkpoint=file, observe={"turn": lambda model: next(turns) + 1.0})
+    same(fit(n_epochs=2, start=begun, checkpoint=file, observe=asked), fit(n_epochs=2, start=begun, observe=asked))
+
+
+def test_histories_with_other_numbers_are_refused_before_anything_is_learnt() -> None:
+    plain, tested = fit(n_epochs=1), fit(n_epochs=1, validation=(DATA, TARGETS), spectra=2)
+    for start, options in (
+        (plain, {"validation": (DATA, TARGETS)}),
+        (tested, {"validation": (DATA, TARGETS)}),
+        (tested, {"validation": (DATA, TARGETS), "spectra": 3}),
+    ):
+        with pytest.raises(InvalidArgument, match="start: its history"):
+            fit(start=start, **options)
+    went_on = fit(n_epochs=1, start=tested, validation=(DATA, TARGETS), spectra=2).history
+    assert went_on.sizes == {"update": 6, "epoch": 2, "place": 4, "mode": 5}
+
+
+def test_every_provider_looks_without_slopes() -> None:
+    system = lk.System(
+        coordinates={"x": 2}, energy="a*(x @ x)/2 - x @ u", parameters={"a": 2.0, "u": [1.0, 0.0]}, temperature=0.3
+    )
+    data, loss = np.zeros((10, 2)), Loss("(x - y) @ (x - y)", {"y": 2})
+    warm = NeuralODE(system, loss, provider=ThermalCovariance(0.05, n_samples=5, burn_in=20, replicas=4))
+    targets = {"y": np.tile([0.5, 0.0], (10, 1))}
+    assert warm.value(data, targets, rng=0) == pytest.approx(warm.value_and_slopes(data, targets, rng=0)[0], rel=1e-12)
+    assert warm.states(data, rng=0).shape == (1, 10, 2)
+    still = NeuralODE(replace(system, temperature=0.0), loss, provider=EquilibriumAdjoint())
+    np.testing.assert_allclose(still.states(data)[0], targets["y"], atol=1e-12)
+    history = warm.fit(data, targets, n_epochs=2, optimizer=SGD(0.1), validation=(data, targets), rng=0).history
+    assert np.isfinite(history.validation_loss).all()
+
+
+def test_a_path_that_cannot_be_solved_back_is_no_runaway() -> None:
+    drift = {"h": "W @ tanh(V @ h + c*t) + B @ m - 40*h", "m": "-g*m"}
+    provider = ContinuousAdjoint(FixedSteps(0.02), backsolve=True)
+    with pytest.raises(NotReversible, match="contracts") as caught:
+        fit(replace(MODEL, system=replace(SYSTEM, drift=drift), provider=provider))
+    assert caught.value.learned.update == 0
+
+
+def test_progress_is_told_by_epochs() -> None:
+    told: list[Any] = []
+
+    class Meter:
+        def start(self, total: int, description: str) -> None:
+            told.append((total, description))
+
+        def advance(self, steps: float) -> None:
+            told.append(steps)
+
+        def stop(self) -> None:
+            told.append("stop")
+
+    fit(n_epochs=3, progress=Meter())
+    assert told == [(3, "learning"), 1, 1, 1, "stop"]
+
+
 def test_checkpoints_of_other_fits_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "fit.npz"
     fit(checkpoint=file, n_epochs=1)
@@ -158,6 +241,7 @@ def test_checkpoints_of_other_fits_are_refused(tmp_path: Path) -> None:
         ({"rng": 6}, "seed"),
         ({"optimizer": Adam(0.02)}, "optimizer"),
         ({"batch_size": 8}, "batch_size"),
+        ({"largest_slope": 1.0}, "largest_slope"),
         ({"model": MODEL.with_parameters({"g": 0.5})}, "parameters"),
         ({"model": replace(MODEL, times=(0.0, 0.5, 1.1))}, "times"),
     ):
@@ -200,8 +284,6 @@ def test_data_without_an_encoder_are_augmented_by_zeros() -> None:
 
 def test_slopes_of_zero_cost_a_way_back_as_others_do() -> None:
     # Evaluations on the way back are those of the equation, whatever the loss: only what looks alone has none.
-    from langevin_kit.learn import ContinuousAdjoint
-
     for provider in (MODEL.provider, ContinuousAdjoint(FixedSteps(0.125), backsolve=True)):
         flat = replace(MODEL, loss=Loss("0*sum(h)", {}), provider=provider)
         _, slopes, cost = flat.value_and_slopes(DATA)

@@ -257,11 +257,5 @@ class _March:
 
 def _contraction(path: Path, x: Floats, t: float, most: int = 16) -> float:
     """The fastest rate at which neighbouring paths approach each other, at some particles' places."""
-    d, some = len(x), x[:, :most]
-    units = np.eye(d)
-    rows = [
-        path.field.pullback_at(some, t, path.values, np.repeat(unit[:, None], some.shape[1], axis=1))[0]
-        for unit in units
-    ]
-    J = np.moveaxis(np.array(rows), -1, 0)
+    J = path.field.jacobians_at(x[:, :most], t, path.values, range(len(x)))
     return float(-np.linalg.eigvalsh((J + np.swapaxes(J, 1, 2)) / 2).min())

@@ -80,6 +80,10 @@ class WithoutSlopes:
         """0."""
         return 0.0
 
+    def each(self, times: Floats, states: NDArray[Any]) -> Floats:
+        """0 for each particle at each time."""
+        return np.zeros((len(states), states.shape[-1]))
+
     def slopes(self, times: Floats, states: NDArray[Any]) -> tuple[Any, NDArray[Any], dict[str, Floats]]:
         """The value, and slopes of 0."""
         return self.value(times, states), np.zeros(states.shape), {}

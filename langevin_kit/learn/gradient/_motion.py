@@ -99,12 +99,9 @@ class Motion:
 
     def jacobians(self, x: Floats) -> Floats:
         """J of the components that move, (n, m, m)."""
-        d, n = x.shape
         rows = np.flatnonzero(self.moving)
-        units = np.zeros((d, n, len(rows)))
-        units[rows, :, range(len(rows))] = 1.0
-        found = self.transposed(np.repeat(x, len(rows), axis=1), units.reshape(d, -1)).reshape(d, n, len(rows))
-        return np.ascontiguousarray(found[rows].transpose(1, 2, 0))
+        self._backward += x.shape[1] * len(rows)
+        return np.ascontiguousarray(self.field.jacobians_at(x, 0.0, self.values, rows)[..., rows])
 
     @property
     def evaluations(self) -> Evaluations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,7 +30,7 @@ class Piece:
     is_last: bool
 
 
-class Passage:
+class Passage(ABC):
     """Forward through all steps, and back."""
 
     def __init__(self, engine: Engine, tableau: Tableau, intervals: Sequence[Steps], longest: int) -> None:
@@ -73,17 +74,17 @@ class Passage:
         self.engine.forward(x, steps, self.tableau, stages)
         self.evaluations += len(steps) * self.tableau.stages
 
+    @abstractmethod
     def go(self, j: int, x: NDArray[np.floating]) -> None:
         """Take x through a piece for the first time."""
-        raise NotImplementedError
 
+    @abstractmethod
     def order(self) -> Iterator[int]:
         """Pieces in the order in which they are gone back through."""
-        raise NotImplementedError
 
+    @abstractmethod
     def back(self, j: int, slope: NDArray[np.floating]) -> tuple[Floats, Floats]:
         """Take slopes back through a piece."""
-        raise NotImplementedError
 
 
 class Stored(Passage):

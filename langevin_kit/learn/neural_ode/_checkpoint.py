@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from langevin_kit.learn.neural_ode._model import NeuralODE
 
 
+UPDATES = (0, 1, 10, 100, 1000, 10_000, 100_000)
+"""Those at which learning rates are compared."""
+
+
 class Checkpoint:
     """One file, which is whole whenever it is there."""
 
@@ -29,6 +34,8 @@ class Checkpoint:
         model: NeuralODE,
         names: Sequence[str],
         optimizer: Any,
+        bound: float,
+        first: int,
         given: _Batches,
         seed: np.random.SeedSequence,
     ) -> None:
@@ -41,10 +48,12 @@ class Checkpoint:
             "loss": model.loss.text,
             "times": np.asarray(model.times, float).tolist(),
             "paths": model.paths,
-            "provider": repr(model.provider),
+            "provider": _described(model.provider),
             "parameters": _digest(model.parameters),
             "learn": list(names),
-            "optimizer": repr(optimizer),
+            "optimizer": _described(optimizer),
+            "largest_slope": bound,
+            "start": first,
             "batch_size": given.size,
             "data": _digest({**given.data, **{f"target {name}": v for name, v in given.targets.items()}}),
             "seed": seed_record(seed),
@@ -101,6 +110,15 @@ class Checkpoint:
         return Fitted(
             model.with_parameters(parts["parameter"]), history, about["epoch"], about["update"], parts["memory"]
         )
+
+
+def _described(given: Any) -> list[Any]:
+    """What an object is made with, alike in any process: of a function of the number of the update some values."""
+    if not is_dataclass(given):
+        return [type(given).__qualname__]
+    values = {field.name: getattr(given, field.name) for field in fields(given)}
+    plain = {name: [float(v(k)) for k in UPDATES] if callable(v) else repr(v) for name, v in values.items()}
+    return [type(given).__qualname__, plain]
 
 
 def _digest(arrays: dict[str, Any]) -> str:

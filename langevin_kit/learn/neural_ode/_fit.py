@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from langevin_kit.errors import InvalidArgument, UnboundedLearning
+from langevin_kit.errors import InvalidArgument, NonFinite, NotContracting, NotReversible, UnboundedLearning
 from langevin_kit.learn._optimizers import LBFGS, Memory, Optimizer
 from langevin_kit.learn.neural_ode._checkpoint import Checkpoint
 from langevin_kit.learn.neural_ode._record import Record
@@ -71,19 +71,21 @@ def fit(
     if not (isinstance(optimizer, LBFGS) or hasattr(optimizer, "moved")):
         raise InvalidArgument(f"optimizer: got {optimizer!r}; SGD, Adam or LBFGS of langevin_kit.learn is needed.")
     bound = np.inf if largest_slope is None else above_zero("largest_slope", largest_slope)
+    first = 0
+    if start is not None:
+        if not isinstance(start, Fitted):
+            raise InvalidArgument(f"start: got {type(start).__name__}; what `fit` gave is needed.")
+        model, first = model.with_parameters(start.model.parameters), start.epoch
     given = _Batches(model, data, targets or {}, batch_size, seed)
     names = model.learnt(learn)
     if not names:
         raise InvalidArgument("learn: got no names; those of one or more parameters are needed.")
-    if start is not None and not isinstance(start, Fitted):
-        raise InvalidArgument(f"start: got {type(start).__name__}; what `fit` gave is needed.")
+    about = optimizer, bound, first, given, seed
+    file = None if checkpoint is None else Checkpoint(checkpoint, model, names, *about)
+    began = (None if file is None else file.read(model)) or start
     record = Record(given, validation, spectra, observe, seed)
-    file = None if checkpoint is None else Checkpoint(checkpoint, model, names, optimizer, given, seed)
-    flat = _Flat(model, names)
-    began = start
-    until = n_epochs + (0 if began is None else began.epoch)
-    if file is not None and (kept := file.read(model)) is not None:
-        began, until = kept, n_epochs
+    record.require_alike(began)
+    flat, until = _Flat(model, names), first + n_epochs
     x = flat.of(model.parameters if began is None else began.model.parameters)
     loop = _Loop(flat, given, record, bound, seed, x, began)
     with Watched(progress, max(0, until - loop.epoch), "learning") as meter:
@@ -98,7 +100,9 @@ def fit(
         if isinstance(optimizer, LBFGS):
             _minimize(loop, optimizer, until, after_epoch)
         else:
-            loop.memory = loop.memory or optimizer.begin(len(loop.x))
+            anew = optimizer.begin(len(loop.x))
+            if {n: v.shape for n, v in loop.memory.items()} != {n: v.shape for n, v in anew.items()}:
+                loop.memory = anew  # that of another optimiser, or of other parameters, tells nothing
             while loop.epoch < until:
                 for batch in range(given.per_epoch):
                     _, slope = loop.evaluate(loop.x, given.batch(loop.epoch, batch))
@@ -185,8 +189,11 @@ class _Loop:
             loss, slopes, cost = self.given.model.value_and_slopes(
                 *batch, parameters=self.flat.by_name(x), learn=self.flat.names, rng=noise
             )
-        except ArithmeticError as error:
+        except NonFinite as error:
             raise self._unbounded(str(error)) from error
+        except (NotContracting, NotReversible) as error:
+            error.learned = self.fitted()
+            raise
         slope = self.flat.of(slopes)
         norm = float(np.linalg.norm(slope))
         if not (np.isfinite(loss) and np.isfinite(norm)):

@@ -19,6 +19,7 @@ from langevin_kit.learn.gradient import (
     GradientProvider,
     Loss,
     Objective,
+    ParticleObjective,
     WithoutSlopes,
 )
 from langevin_kit.learn.neural_ode._encoder import Begin, Encoder, padded
@@ -319,7 +320,7 @@ class NeuralODE:
             self._begins[len(rows)] = Begin(encoder, self.vectors)
         return rows, self._begins[len(rows)]
 
-    def _objective(self, targets: Mapping[str, Any] | None, values: Mapping[str, Floats]) -> Objective:
+    def _objective(self, targets: Mapping[str, Any] | None, values: Mapping[str, Floats]) -> ParticleObjective:
         given = {name: self._repeated(np.asarray(value)) for name, value in (targets or {}).items()}
         return self.loss.of(self.system, parameters=_of(values, self.loss.parameters), **given)
 
@@ -336,8 +337,8 @@ class NeuralODE:
 class _ValueAlone(WithoutSlopes):
     """A loss whose slopes nobody wants."""
 
-    def __init__(self, objective: Objective) -> None:
-        self.value = objective.value  # type: ignore[method-assign]
+    def __init__(self, objective: ParticleObjective) -> None:
+        self.value, self.each = objective.value, objective.each  # type: ignore[method-assign]
 
 
 def _of(values: Mapping[str, Any], owned: Mapping[str, Any]) -> dict[str, Any]:

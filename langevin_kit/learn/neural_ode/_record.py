@@ -15,7 +15,7 @@ from langevin_kit.learn.stability import jacobians, stiffness
 if TYPE_CHECKING:
     import xarray as xr
 
-    from langevin_kit.learn.neural_ode._fit import _Batches
+    from langevin_kit.learn.neural_ode._fit import Fitted, _Batches
     from langevin_kit.learn.neural_ode._model import NeuralODE
 
 NAMES = {
@@ -30,6 +30,7 @@ NAMES = {
     "eigenvalue_real": "real part of an eigenvalue of the velocity's Jacobian",
     "eigenvalue_imag": "imaginary part of an eigenvalue of the velocity's Jacobian",
 }
+DIMENSIONS = ("update", "epoch")
 DIMS = {"stiffness": ("place",), "eigenvalue_real": ("place", "mode"), "eigenvalue_imag": ("place", "mode")}
 
 
@@ -85,22 +86,42 @@ class Record:
         """All rows, behind those of an earlier part."""
         import xarray as xr
 
-        parts = [] if before is None else [before]
         rows = xr.Dataset()
         for dim, kept in (("update", self._updates), ("epoch", self._epochs)):
             for name in kept[0] if kept else ():
                 values = np.array([row[name] for row in kept])
                 about = {"long_name": NAMES.get(name, name.replace("_", " "))}
                 rows[name] = ((dim, *DIMS.get(name, ())), values, about)
-        rows = rows.set_coords([name for name in ("update", "epoch") if name in rows])
-        if not parts or not rows.sizes:
-            return parts[0] if parts else rows
-        joined = [
-            xr.concat([part[[n for n in part if dim in part[n].dims]] for part in (*parts, rows)], dim)
-            for dim in ("update", "epoch")
-            if dim in rows.dims and dim in parts[0].dims
-        ]
-        return xr.merge(joined, compat="no_conflicts", join="outer")
+        rows = rows.set_coords([name for name in DIMENSIONS if name in rows])
+        if before is None or not rows.sizes:
+            return rows if before is None else before
+        parts = [[_of(dim, part) for part in (before, rows) if dim in part.dims] for dim in DIMENSIONS]
+        joined = [xr.concat(part, dim) for dim, part in zip(DIMENSIONS, parts, strict=True) if part]
+        return xr.merge(joined, join="outer")
+
+    def require_alike(self, began: Fitted | None) -> None:
+        """Refuse to go on with a history of other numbers of each epoch.
+
+        Raises
+        ------
+        InvalidArgument
+        """
+        if began is None or "epoch" not in began.history.dims:
+            return
+        kept = _of("epoch", began.history)
+        before = {str(name): kept[name].shape[1:] for name in kept.data_vars}
+        model = self._given.model
+        sizes = self._spectra * (np.size(model.times) - 1), model.system.n_dim
+        now: dict[str, tuple[int, ...]] = dict.fromkeys(self._observe, ())
+        if self._validation is not None:
+            now["validation_loss"] = ()
+        if self._spectra:
+            now |= {name: sizes[: len(dims)] for name, dims in DIMS.items()}
+        if before != now:
+            raise InvalidArgument(
+                f"start: its history has of each epoch {before or 'nothing'}, this fit would have {now or 'nothing'}; "
+                "give the same validation, spectra and observe."
+            )
 
     def _spectrum(self, model: NeuralODE) -> dict[str, NDArray[np.float64]]:
         """Eigenvalues where the first data are at each time, by their real parts."""
@@ -109,3 +130,8 @@ class Record:
         found = np.concatenate([jacobians(model.system, x, t) for x, t in zip(states, times[1:], strict=True)])
         values = np.array([row[np.argsort(row.real, kind="stable")] for row in np.linalg.eigvals(found)])
         return {"stiffness": stiffness(found), "eigenvalue_real": values.real, "eigenvalue_imag": values.imag}
+
+
+def _of(dim: str, history: xr.Dataset) -> xr.Dataset:
+    """The rows along one of both dimensions."""
+    return history.drop_dims([other for other in DIMENSIONS if other != dim and other in history.dims])

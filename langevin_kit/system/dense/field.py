@@ -142,6 +142,14 @@ class Field:
             slopes[name] = np.asarray(sum(pairs[1:], pairs[0]))
         return of_state, slopes
 
+    def jacobians_at(self, x: Any, t: float, values: Mapping[str, Any], rows: Any) -> NDArray[Any]:
+        """Some rows of ∂f/∂x at places x (d, N): (N, rows, d)."""
+        d, n = x.shape
+        units = np.zeros((d, n, len(rows)))
+        units[list(rows), :, range(len(rows))] = 1.0
+        found = self.pullback_at(np.repeat(x, len(rows), axis=1), t, values, units.reshape(d, -1))[0]
+        return found.reshape(d, n, len(rows)).transpose(1, 2, 0)
+
     def _nodes(self, names: tuple[str, ...]) -> list[list[Node]]:
         """What `pullback_at` evaluates: of the state, and of each parameter."""
         if names not in self._plans:
