@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ UPDATES = (0, 1, 10, 100, 1000, 10_000, 100_000)
 
 
 class Checkpoint:
-    """One file, which is whole whenever it is there."""
+    """One file, which is whole whenever it is there, and at most a second and an epoch old."""
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class Checkpoint:
         given: _Batches,
         seed: np.random.SeedSequence,
     ) -> None:
-        self._path = Path(path)
+        self._path, self._written = Path(path), -np.inf
         self._about = {
             "system": [repr(model.system.energy), repr(model.system.mobility), repr(model.system.drift)],
             "temperature": model.system.temperature,
@@ -59,6 +60,11 @@ class Checkpoint:
             "seed": seed_record(seed),
         }
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it was written a second ago or more: to write a long history may take as long as an epoch."""
+        return time.monotonic() - self._written >= 1
+
     def write(self, fitted: Fitted, names: Sequence[str]) -> None:
         """Put what was learnt in the place of what was there."""
         values = {f"parameter {name}": fitted.model.parameters[name] for name in names}
@@ -74,6 +80,7 @@ class Checkpoint:
         file = io.BytesIO()
         np.savez(file, about=np.array(json.dumps(about)), **values)  # type: ignore[arg-type]
         put(self._path, file.getvalue(), durable=True)
+        self._written = time.monotonic()
 
     def read(self, model: NeuralODE) -> Fitted | None:
         """What the file holds, if it is there.

@@ -88,13 +88,14 @@ def fit(
     flat, until = _Flat(model, names), first + n_epochs
     x = flat.of(model.parameters if began is None else began.model.parameters)
     loop = _Loop(flat, given, record, bound, seed, x, began)
-    with Watched(progress, max(0, until - loop.epoch), "learning") as meter:
+    before = loop.epoch
+    with Watched(progress, max(0, until - before), "learning") as meter:
 
         def after_epoch() -> None:
             record.epoch(loop.epoch, lambda: flat.model(loop.x))
             loop.epoch += 1
             meter.advance(1)
-            if file is not None:
+            if file is not None and file.is_due:
                 file.write(loop.fitted(), names)
 
         if isinstance(optimizer, LBFGS):
@@ -109,7 +110,10 @@ def fit(
                     loop.x, loop.memory = optimizer.moved(loop.x, slope, loop.memory, loop.update)
                     loop.update += 1
                 after_epoch()
-    return loop.fitted()
+    fitted = loop.fitted()
+    if file is not None and fitted.epoch > before:
+        file.write(fitted, names)
+    return fitted
 
 
 def _minimize(loop: _Loop, optimizer: LBFGS, until: int, after_epoch: Callable[[], None]) -> None:

@@ -230,10 +230,11 @@ class NeuralODE:
         observe : mapping of str to function of the model
             Further numbers of each epoch.
         start : Fitted
-            Goes on with it, as if it had not ended: give the same arguments and seed; `n_epochs` counts from there.
+            Goes on with it, as if it had not ended: give the same arguments and seed; `n_epochs` counts from there. Its
+            parameters are taken; another optimiser begins with no memory.
         checkpoint : path
-            A file that holds what has been learnt after each epoch, written so that a crash leaves it whole. If it is
-            there, a fit with the same arguments goes on with it, to `n_epochs` in all.
+            A file that holds what has been learnt after an epoch, written every second so that a crash leaves it whole.
+            If it is there, a fit with the same arguments goes on with it, to the end that it was begun for.
         rng : int, SeedSequence, Generator or None
             The seed of orders and of noise.
         progress : bool or Progress
